@@ -1,0 +1,1 @@
+//! The balancing core: what happens to a request, as pure state machines.
