@@ -1,1 +1,11 @@
 //! The balancing core: what happens to a request, as pure state machines.
+//!
+//! Nothing here has a clock, a socket, a thread or a source of randomness of its own: time and
+//! random numbers are arguments. The proxy drives it on real and simulated sockets, engine `model`
+//! drives it alone; both perform its actions and decide nothing.
+
+pub mod endpoint;
+pub mod request;
+pub mod rng;
+pub mod time;
+pub mod trace;

@@ -1,1 +1,3 @@
-//! Everything that awaits.
+//! Everything of evenkeel that awaits.
+
+pub mod world;

@@ -1,0 +1,102 @@
+//! The event stream: every decision, once.
+//!
+//! The core emits these itself, so that both shells report the same decisions by construction. Live they feed counters; simulated they feed results, invariants and the trace
+//! hash. Nothing else counts anything.
+
+use crate::endpoint::EndpointIndex;
+use crate::request::{Failure, Outcome};
+use crate::time::Timestamp;
+
+/// One decision. `Copy`, at most 64 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The request's number at its proxy, in order of arrival.
+    pub request: u64,
+    /// The pool's number, by its place in the configuration.
+    pub pool: u16,
+    /// The try, from 1; 0 before the first.
+    pub attempt: u8,
+    /// The endpoint concerned, if any.
+    pub endpoint: Option<EndpointIndex>,
+    /// What was decided.
+    pub kind: Kind,
+}
+
+/// What an [`Event`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A request was routed to the pool.
+    Arrived {
+        /// Whether its method may be retried after it was sent (RFC 9110 section 9.2.2).
+        idempotent: bool,
+    },
+    /// All endpoints are full; the request waits.
+    Queued,
+    /// An endpoint was chosen; the request counts as in flight there from now on.
+    Picked {
+        /// False for the first try, true for a retry that drew on the retry budget.
+        budgeted: bool,
+    },
+    /// A connection to the endpoint is ready.
+    Connected {
+        /// Whether it was an idle one.
+        reused: bool,
+    },
+    /// The connection could not be opened; the endpoint is skipped for a while.
+    DialFailed,
+    /// An idle connection turned out closed and is replaced by a new one.
+    Stale,
+    /// The head of the response arrived.
+    Head {
+        /// Its status code.
+        status: u16,
+    },
+    /// The try failed; in flight ends.
+    Failed {
+        /// How.
+        failure: Failure,
+        /// Whether any byte of the request had been sent.
+        sent: bool,
+    },
+    /// The response is complete; in flight ends.
+    Completed,
+    /// The request's one outcome. Nothing follows it.
+    Finished {
+        /// The outcome.
+        outcome: Outcome,
+    },
+}
+
+impl Event {
+    /// The fixed little-endian record that the trace hash is taken over: time (8), request (8),
+    /// pool (2), endpoint's slot (4, all ones for none), try (1), kind (1), status or detail (2).
+    #[must_use]
+    pub fn bytes(&self) -> [u8; 26] {
+        let (kind, detail) = match self.kind {
+            Kind::Arrived { idempotent } => (0, u16::from(idempotent)),
+            Kind::Queued => (1, 0),
+            Kind::Picked { budgeted } => (2, u16::from(budgeted)),
+            Kind::Connected { reused } => (3, u16::from(reused)),
+            Kind::DialFailed => (4, 0),
+            Kind::Stale => (5, 0),
+            Kind::Head { status } => (6, status),
+            Kind::Failed { failure, sent } => (7, failure as u16 * 2 + u16::from(sent)),
+            Kind::Completed => (8, 0),
+            Kind::Finished { outcome } => (9, outcome.code()),
+        };
+        let slot = self.endpoint.map_or(u32::MAX, |e| e.slot);
+        let mut bytes = [0; 26];
+        bytes[..8].copy_from_slice(&self.at.0.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.request.to_le_bytes());
+        bytes[16..18].copy_from_slice(&self.pool.to_le_bytes());
+        bytes[18..22].copy_from_slice(&slot.to_le_bytes());
+        bytes[22] = self.attempt;
+        bytes[23] = kind;
+        bytes[24..26].copy_from_slice(&detail.to_le_bytes());
+        bytes
+    }
+}
+
+const _: () = assert!(size_of::<Event>() <= 64);
