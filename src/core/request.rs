@@ -636,7 +636,8 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     fn finish(&mut self, outcome: Outcome) {
-        self.record(trace::Kind::Finished { outcome });
+        let arrived = self.request.arrived;
+        self.record(trace::Kind::Finished { outcome, arrived });
         self.request.phase = Phase::Done;
         self.actions.push(Action::Finish(outcome));
     }
