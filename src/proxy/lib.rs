@@ -1,1 +1,3 @@
 //! Everything that awaits.
+
+pub mod h1;
