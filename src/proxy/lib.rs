@@ -1,4 +1,5 @@
 //! Everything of evenkeel that awaits.
 
+pub mod h1;
 pub mod metric;
 pub mod world;
