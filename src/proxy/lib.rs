@@ -1,1 +1,2 @@
 //! Everything that awaits.
+pub mod document;
