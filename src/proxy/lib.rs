@@ -1,2 +1,3 @@
 //! Everything that awaits.
+pub mod config;
 pub mod document;

@@ -11,6 +11,7 @@ mod diagnostic;
 mod json;
 mod key;
 mod kind;
+mod name;
 mod nearest;
 mod quantity;
 mod source;
@@ -21,14 +22,16 @@ mod tree;
 #[cfg(test)]
 mod test;
 
+pub(crate) use address::is_host;
 pub use address::{Address, Cidr, Network, Socket};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use key::{Key, Shape, explain, schema};
 pub use kind::{
     Boolean, Choice, FilePath, Float, Integer, Kind, List, Name, OneOrMany, Sink, Text,
 };
+pub use name::Names;
 pub use nearest::{known, nearest};
 pub use quantity::{Percent, Rate, Share, Size, Time};
 pub use source::{Position, Source, Span};
-pub use table::{Table, decode, describe};
+pub use table::{Table, decode, decode_root, describe};
 pub use tree::{Entry, Node, Value, is_scenario, open, parse};

@@ -3,7 +3,8 @@
 /// The nearest of `known` to what was written, or none when nothing is near.
 ///
 /// Case and `-` against `_` do not count. Near is a third of the length in edits (a swap of
-/// neighbours is one) and less than half of the known name, or a long common beginning; further than that a guess misleads.
+/// neighbours is one) and less than half of the known name, or a long common beginning; further
+/// than that a guess misleads.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// A longer name is nobody's typing error, and the distance costs the product of the lengths.
     const LONGEST: usize = 64;

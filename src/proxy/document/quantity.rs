@@ -51,12 +51,22 @@ impl Decimal {
     }
 }
 
-/// The unit's worth, by name.
-fn worth(units: &[(&str, u64)], unit: &str) -> Option<u64> {
-    units
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .map(|(_, worth)| *worth)
+/// A quantity's number and what its unit is worth.
+fn split(
+    text: &str,
+    units: &[(&str, u64)],
+    (expected, usual): (&str, &str),
+) -> Result<(Decimal, u64), String> {
+    let (number, unit) = Decimal::split(text).ok_or(expected)?;
+    if let Some((_, worth)) = units.iter().find(|(name, _)| *name == unit) {
+        return Ok((number, *worth));
+    }
+    let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+    let written = &text[..text.len() - unit.len()];
+    Err(format!(
+        "a unit of {} right behind the number: \"{written}{usual}\"",
+        names.join(", ")
+    ))
 }
 
 /// A plain number with a unit put behind it, for the error that shows what to write.
@@ -109,6 +119,9 @@ impl Time {
 
     const EXPECTED: &str = "a duration such as \"30s\", \"250ms\" or \"1.5h\"";
 
+    /// What was expected, and the unit that a bare number probably had in mind.
+    const SHOWN: (&str, &str) = (Self::EXPECTED, "s");
+
     /// Times are 64-bit nanoseconds everywhere; a century leaves room to add them up.
     const LONGEST_DAYS: u64 = 36_500;
 
@@ -127,9 +140,7 @@ impl Time {
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<Duration, String> {
-        let (number, unit) = Decimal::split(text).ok_or(Self::EXPECTED)?;
-        let unit_ns = worth(Self::UNITS, unit)
-            .ok_or("one of the units ns, us, ms, s, m, h, d right behind the number")?;
+        let (number, unit_ns) = split(text, Self::UNITS, Self::SHOWN)?;
         let ns = number.times(unit_ns).ok_or("whole nanoseconds")?;
         u64::try_from(ns)
             .ok()
@@ -159,15 +170,10 @@ impl Kind for Time {
     }
 
     fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<Duration> {
-        read(
-            value,
-            sink,
-            (Self::EXPECTED, "s"),
-            |text| match Self::parse(text)? {
-                Duration::ZERO if !self.zero => Err("more than zero".to_owned()),
-                time => Ok(time),
-            },
-        )
+        read(value, sink, Self::SHOWN, |text| match Self::parse(text)? {
+            Duration::ZERO if !self.zero => Err("more than zero".to_owned()),
+            time => Ok(time),
+        })
     }
 
     fn show(&self, value: &Duration) -> Json {
@@ -185,6 +191,9 @@ pub struct Size;
 
 impl Size {
     const EXPECTED: &str = "a size such as \"64KiB\", \"1MB\" or \"512B\"";
+
+    /// What was expected, and the unit that a bare number probably had in mind.
+    const SHOWN: (&str, &str) = (Self::EXPECTED, "B");
 
     const UNITS: &[(&str, u64)] = &[
         ("B", 1),
@@ -204,9 +213,7 @@ impl Size {
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<u64, String> {
-        let (number, unit) = Decimal::split(text).ok_or(Self::EXPECTED)?;
-        let unit_bytes = worth(Self::UNITS, unit)
-            .ok_or("one of the units B, KB, MB, GB, KiB, MiB, GiB right behind the number")?;
+        let (number, unit_bytes) = split(text, Self::UNITS, Self::SHOWN)?;
         let bytes = number.times(unit_bytes).ok_or("whole bytes")?;
         i64::try_from(bytes).map_or(Err("less than 8 EiB".into()), |bytes| {
             Ok(bytes.unsigned_abs())
@@ -237,7 +244,7 @@ impl Kind for Size {
     }
 
     fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<u64> {
-        read(value, sink, (Self::EXPECTED, "B"), Self::parse)
+        read(value, sink, Self::SHOWN, Self::parse)
     }
 
     fn show(&self, value: &u64) -> Json {
@@ -256,6 +263,9 @@ pub struct Rate;
 impl Rate {
     const EXPECTED: &str = "a rate such as \"800/s\" or \"60/m\"";
 
+    /// What was expected, and the unit that a bare number probably had in mind.
+    const SHOWN: (&str, &str) = (Self::EXPECTED, "/s");
+
     const UNITS: &[(&str, u64)] = &[("/s", 1), ("/m", 60), ("/h", 3_600)];
 
     /// `"60/m"` per second.
@@ -263,8 +273,7 @@ impl Rate {
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<f64, String> {
-        let (number, unit) = Decimal::split(text).ok_or(Self::EXPECTED)?;
-        let seconds = worth(Self::UNITS, unit).ok_or("/s, /m or /h right behind the number")?;
+        let (number, seconds) = split(text, Self::UNITS, Self::SHOWN)?;
         if number.mantissa == 0 {
             return Err("a rate above 0: at 0 nothing is ever sent".into());
         }
@@ -280,7 +289,7 @@ impl Kind for Rate {
     }
 
     fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<f64> {
-        read(value, sink, (Self::EXPECTED, "/s"), Self::parse)
+        read(value, sink, Self::SHOWN, Self::parse)
     }
 
     fn show(&self, value: &f64) -> Json {
@@ -330,15 +339,17 @@ pub struct Share;
 impl Share {
     const EXPECTED: &str = "a percentage such as \"20%\", at most \"100%\"";
 
+    /// What was expected, and the unit that a bare number probably had in mind.
+    const SHOWN: (&str, &str) = (Self::EXPECTED, "%");
+
     /// `"20%"` as a share.
     ///
     /// # Errors
     /// What was expected instead.
     pub fn parse(text: &str) -> Result<Percent, String> {
-        let (number, unit) = Decimal::split(text).ok_or(Self::EXPECTED)?;
-        let ppm = number.times(10_000).ok_or("at most four decimals")?;
+        let (number, unit_ppm) = split(text, &[("%", 10_000)], Self::SHOWN)?;
+        let ppm = number.times(unit_ppm).ok_or("at most four decimals")?;
         match u32::try_from(ppm) {
-            _ if unit != "%" => Err("% right behind the number".into()),
             Ok(ppm) if ppm <= 1_000_000 => Ok(Percent { ppm }),
             _ => Err("at most \"100%\"".into()),
         }
@@ -353,7 +364,7 @@ impl Kind for Share {
     }
 
     fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<Percent> {
-        read(value, sink, (Self::EXPECTED, "%"), Self::parse)
+        read(value, sink, Self::SHOWN, Self::parse)
     }
 
     fn show(&self, value: &Percent) -> Json {

@@ -53,12 +53,21 @@ pub fn decode<T>(
         Ok(root) => root,
         Err(problems) => return (None, problems),
     };
+    decode_root(source, &root, decode)
+}
+
+/// Like [`decode`], from a tree that is already there; its spans point into `source`.
+pub fn decode_root<T>(
+    source: Arc<Source>,
+    root: &[Entry],
+    decode: impl FnOnce(&mut Table<'_>) -> Option<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
     let mut context = Context {
         source,
         diagnostics: Vec::new(),
         describing: false,
     };
-    let (result, _) = Table::run(&mut context, String::new(), Span::default(), &root, decode);
+    let (result, _) = Table::run(&mut context, String::new(), Span::default(), root, decode);
     let mut diagnostics = context.diagnostics;
     let own = context.source;
     diagnostics.sort_by_key(|problem| (problem.source != own, problem.span));
