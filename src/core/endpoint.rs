@@ -109,7 +109,12 @@ impl Endpoint {
         self.failed_dials > 0 && now < self.cooling_until
     }
 
+    /// Dials that were under way when the first of them failed tell nothing new: the pause doubles
+    /// once for each time that it has passed.
     pub(crate) fn dial_failed(&mut self, now: Timestamp) {
+        if self.is_cooling(now) {
+            return;
+        }
         let pause = COOLING_MIN * (1 << self.failed_dials.min(6));
         self.cooling_until = now + pause.min(COOLING_MAX);
         self.failed_dials = self.failed_dials.saturating_add(1);
@@ -180,6 +185,11 @@ mod tests {
             assert!(!endpoint.is_cooling(now), "{pause_ms}");
         }
         endpoint.dial_failed(now);
+        endpoint.dial_failed(now + Duration::from_secs(4));
+        assert!(
+            !endpoint.is_cooling(now + Duration::from_secs(5)),
+            "one pause, not two"
+        );
         endpoint.dial_succeeded();
         assert!(!endpoint.is_cooling(now));
     }

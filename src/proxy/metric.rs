@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::request::Outcome;
-use evenkeel_core::trace::{Event, Kind};
+use evenkeel_core::trace::{Event, Kind, NO_POOL};
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
 pub const BUCKETS_MS: [u64; 14] = [
@@ -33,8 +33,6 @@ pub struct Downstream {
     pub accepted: u64,
     /// Connections open now.
     pub open: u64,
-    /// Connections turned away at the limit.
-    pub refused: u64,
     /// Requests answered before any pool was asked, by status: 400, 404, 405, 408, 413, 414, 431...
     pub rejected: Vec<(u16, u64)>,
 }
@@ -85,11 +83,6 @@ impl Worker {
         self.lock().count(event);
     }
 
-    /// Changes what is counted of clients' connections.
-    pub fn downstream(&self, change: impl FnOnce(&mut Downstream)) {
-        change(&mut self.lock().downstream);
-    }
-
     /// A copy of everything counted so far.
     #[must_use]
     pub fn snapshot(&self) -> Counts {
@@ -103,14 +96,24 @@ impl Worker {
 }
 
 impl Downstream {
-    /// Counts a request that was answered with `status` before any pool was asked.
-    pub fn reject(&mut self, status: u16) {
-        bump(&mut self.rejected, status);
+    fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Opened => {
+                self.accepted += 1;
+                self.open += 1;
+            }
+            Kind::Closed => self.open -= 1,
+            Kind::Rejected { status } => bump(&mut self.rejected, status),
+            _ => {}
+        }
     }
 }
 
 impl Counts {
     fn count(&mut self, event: &Event) {
+        if event.pool == NO_POOL {
+            return self.downstream.count(event.kind);
+        }
         let pool = at(&mut self.pools, usize::from(event.pool));
         match event.kind {
             Kind::Arrived { .. } => pool.arrived += 1,
@@ -124,7 +127,10 @@ impl Counts {
             | Kind::Stale
             | Kind::Head { .. }
             | Kind::Failed { .. }
-            | Kind::Completed => {}
+            | Kind::Completed
+            | Kind::Opened
+            | Kind::Closed
+            | Kind::Rejected { .. } => {}
         }
         if let Some(index) = event.endpoint {
             at(&mut pool.endpoints, index.slot as usize).count(event.kind);
@@ -136,7 +142,6 @@ impl Counts {
         let (d, o) = (&mut self.downstream, &other.downstream);
         d.accepted += o.accepted;
         d.open += o.open;
-        d.refused += o.refused;
         merge(&mut d.rejected, &o.rejected);
         for (id, pool) in other.pools.iter().enumerate() {
             at(&mut self.pools, id).add(pool);
@@ -187,7 +192,7 @@ impl Endpoint {
             Kind::Stale => self.stale += 1,
             Kind::Failed { .. } => self.failed += 1,
             Kind::Completed => self.completed += 1,
-            Kind::Arrived { .. } | Kind::Queued | Kind::Head { .. } | Kind::Finished { .. } => {}
+            _ => {}
         }
     }
 

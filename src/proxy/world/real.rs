@@ -108,7 +108,7 @@ impl World for Real {
             Listener::Unix(listener) => {
                 let address = listener.local_addr()?;
                 let path = address.as_pathname().unwrap_or_else(|| "".as_ref());
-                Ok(Address::Unix(Arc::new(path.to_owned())))
+                Ok(Address::Unix(path.to_owned()))
             }
         }
     }
@@ -127,7 +127,7 @@ impl World for Real {
     async fn connect(&self, address: &Address) -> io::Result<Stream> {
         let stream = match address {
             Address::Ip(address) => TcpStream::connect(address).await?,
-            Address::Name(name, port) => TcpStream::connect((&**name, *port)).await?,
+            Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await?,
             Address::Unix(path) => {
                 return Ok(Stream::Unix(UnixStream::connect(path.as_path()).await?));
             }
@@ -234,6 +234,13 @@ impl super::Stream for Stream {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    fn abort(self) {
+        if let Self::Tcp(stream) = self {
+            // Without it the close is an ordinary one; there is nobody left to tell.
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }
     }
 }
