@@ -108,16 +108,22 @@ impl<W: World> Bound<W> {
     }
 
     /// Serves until the proxy is drained, and then until every client is gone or the configured
-    /// time for it is over. Returns whether all were served.
-    pub async fn run(self) -> bool {
+    /// time for it is over. Returns whether all were served; calls `closed` when nothing listens
+    /// any more.
+    pub async fn run(self, closed: impl FnOnce()) -> bool {
         let Self {
             worker, listeners, ..
         } = self;
+        let mut accepting = Vec::new();
         for (listener, terms, places) in listeners {
-            let accepting = accept(Rc::clone(&worker), listener, terms, places);
-            worker.world.spawn(accepting);
+            let task = accept(Rc::clone(&worker), listener, terms, places);
+            accepting.push(worker.world.spawn(task));
         }
-        worker.drained().await;
+        for task in accepting {
+            // One that panicked has closed its socket, too.
+            let _ = task.await;
+        }
+        closed();
         let limit = worker.generation().config.server.drain;
         let over = worker.world.sleep_until(worker.world.now() + limit);
         tokio::select! {
