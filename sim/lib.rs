@@ -1,1 +1,4 @@
 //! The simulator.
+
+pub mod law;
+pub mod origin;
