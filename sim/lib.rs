@@ -2,3 +2,4 @@
 
 pub mod law;
 pub mod origin;
+pub mod workload;
