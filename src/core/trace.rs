@@ -66,6 +66,8 @@ pub enum Kind {
     Finished {
         /// The outcome.
         outcome: Outcome,
+        /// When the request arrived.
+        arrived: Timestamp,
     },
 }
 
@@ -84,7 +86,7 @@ impl Event {
             Kind::Head { status } => (6, status),
             Kind::Failed { failure, sent } => (7, failure as u16 * 2 + u16::from(sent)),
             Kind::Completed => (8, 0),
-            Kind::Finished { outcome } => (9, outcome.code()),
+            Kind::Finished { outcome, .. } => (9, outcome.code()),
         };
         let slot = self.endpoint.map_or(u32::MAX, |e| e.slot);
         let mut bytes = [0; 26];

@@ -1,3 +1,4 @@
 //! Everything of evenkeel that awaits.
 
+pub mod metric;
 pub mod world;
