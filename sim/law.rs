@@ -176,5 +176,4 @@ fn open(rng: &mut Rng) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "law/test.rs"]
 mod test;

@@ -2,4 +2,5 @@
 
 pub mod law;
 pub mod origin;
+pub mod result;
 pub mod workload;

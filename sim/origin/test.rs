@@ -29,6 +29,12 @@ fn job(id: JobId, cpu_ns: u64, io_ns: u64) -> Job {
     }
 }
 
+/// A job and when it was done.
+type Done = (JobId, u64);
+
+/// What it shows, the station, what is done to it when, what is done when.
+type Case = (&'static str, Spec, Vec<(u64, Act)>, Vec<Done>);
+
 /// What a driver does to a station. Times in milliseconds.
 #[derive(Clone, Copy, Debug)]
 enum Act {
@@ -43,7 +49,7 @@ enum Act {
 use Act::{Crash, Offer, Pause, Restart, Resume, Slow};
 
 /// Drives a station through `acts` and to its end: what was done when (ns), and what was lost.
-fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<(JobId, u64)>, Vec<JobId>) {
+fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<Done>, Vec<JobId>) {
     let (mut done, mut lost) = (Vec::new(), Vec::new());
     let mut station = Station::new(spec);
     for &(at, act) in acts {
@@ -66,14 +72,14 @@ fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<(JobId, u64)>, Vec<JobId>) {
     (done, lost)
 }
 
-fn done_ms(spec: Spec, acts: &[(u64, Act)]) -> Vec<(JobId, u64)> {
+fn done_ms(spec: Spec, acts: &[(u64, Act)]) -> Vec<Done> {
     let (done, lost) = drive(spec, acts);
     assert!(lost.is_empty());
     done.into_iter().map(|(id, at)| (id, at / MS)).collect()
 }
 
 /// Arrivals and services in nanoseconds at a load of 0.9, and when each leaves by Lindley (1952).
-fn lindley(jobs: u64) -> (Vec<(u64, u64)>, Vec<(JobId, u64)>) {
+fn lindley(jobs: u64) -> (Vec<(u64, u64)>, Vec<Done>) {
     let law = |mean| crate::law::Law::exponential(Duration::from_micros(mean));
     let (gaps, services) = (Stream::new(4, "gap"), Stream::new(4, "service"));
     let (mut arrival, mut free_at) = (0, 0);
@@ -88,7 +94,7 @@ fn lindley(jobs: u64) -> (Vec<(u64, u64)>, Vec<(JobId, u64)>) {
     (input, leaves)
 }
 
-fn run(spec: Spec, input: &[(u64, u64)]) -> (Vec<(JobId, u64)>, Load) {
+fn run(spec: Spec, input: &[(u64, u64)]) -> (Vec<Done>, Load) {
     let mut station = Station::new(spec);
     let mut done = Vec::new();
     for (id, &(arrival, service)) in (0..).zip(input) {
@@ -122,7 +128,7 @@ fn fifo_and_node_equal_lindley_to_the_nanosecond() {
 
 #[test]
 fn waits_overlap_and_come_back_to_the_end_of_the_ready_list() {
-    let table: [(&str, Spec, Vec<(u64, Act)>, Vec<(JobId, u64)>); 5] = [
+    let table: [Case; 5] = [
         (
             "a wait frees the loop: 1 computes 0-4, waits 4-24, computes 24-28; 2 runs in between",
             node(),
@@ -170,7 +176,7 @@ fn waits_overlap_and_come_back_to_the_end_of_the_ready_list() {
 
 #[test]
 fn faults_do_what_the_contract_says() {
-    let table: [(&str, Spec, Vec<(u64, Act)>, Vec<(JobId, u64)>); 8] = [
+    let table: [Case; 8] = [
         (
             "slow stretches what is left: 4 of 10 done, 6 left, times 20",
             node(),

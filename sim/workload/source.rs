@@ -83,7 +83,8 @@ impl Iterator for Clock {
 }
 
 /// A recorded workload. The log's stamps are whole seconds, so a second's lines are spread over it
-/// by sorted uniform draws: as if independent, and in the log's order.
+/// by sorted uniform draws: as if independent, and in the log's order. It holds the lines of one
+/// second at a time.
 #[derive(Debug)]
 pub(super) struct Trace {
     log: Log,
@@ -132,7 +133,7 @@ impl Trace {
         let begin_s = *self.begin_s.get_or_insert(first.stamp_s);
         self.latest_s = self.latest_s.max(first.stamp_s);
         let mut lines = vec![first];
-        while let Some(record) = self.log.next() {
+        for record in self.log.by_ref() {
             if record.stamp_s > self.latest_s {
                 self.ahead = Some(record);
                 break;
