@@ -272,102 +272,104 @@ fn thresholds_compare_with_the_cell() {
     }
 }
 
+/// Text, where it is wrong, how much of it, and how the message begins.
+const WRONG: [(&str, usize, usize, &str); 16] = [
+    ("", 0, 0, "expected a metric, as in `p99 < 400ms`"),
+    (
+        "p98 < 1ms",
+        0,
+        3,
+        "unknown metric `p98`; did you mean `p90`?",
+    ),
+    (
+        "errorrate < 1%",
+        0,
+        9,
+        "unknown metric `errorrate`; did you mean `error_rate`?",
+    ),
+    (
+        "latency < 1ms",
+        0,
+        7,
+        "unknown metric `latency`; the metrics are mean p50",
+    ),
+    (
+        "p99",
+        0,
+        3,
+        "expected one of < <= > >= == != and a value after `p99`",
+    ),
+    (
+        "p99 = 4ms",
+        4,
+        5,
+        "expected one of < <= > >= == != and a value after `p99`",
+    ),
+    (
+        "p99 < 400",
+        6,
+        3,
+        "`p99` is compared with a duration such as 400ms or 1.5s, not with 400",
+    ),
+    (
+        "p99 < -4ms",
+        6,
+        4,
+        "`p99` is compared with a duration such as 400ms or 1.5s, not with -4ms",
+    ),
+    (
+        "p99 <",
+        5,
+        0,
+        "`p99` is compared with a duration such as 400ms or 1.5s, not with nothing",
+    ),
+    (
+        "error_rate < 1ms",
+        13,
+        3,
+        "`error_rate` is compared with a share such as 0.1% or 0.001, not with 1ms",
+    ),
+    (
+        "failed == x",
+        10,
+        1,
+        "`failed` is compared with a number, not with x",
+    ),
+    (
+        "share > 0.1",
+        0,
+        5,
+        "`share` needs an endpoint: `endpoint:NAME share ...`",
+    ),
+    (
+        "class:light share > 0",
+        12,
+        5,
+        "`share` is not known by class",
+    ),
+    (
+        "  endpoint:a p99 < 1s",
+        13,
+        3,
+        "`p99` is not known by endpoint",
+    ),
+    (
+        "class:",
+        0,
+        6,
+        "expected a name and then a metric, as in `class:light p99 < 400ms`",
+    ),
+    (
+        "klass:x p99 < 1s",
+        0,
+        16,
+        "unknown scope `klass`; expected class:NAME or endpoint:NAME",
+    ),
+];
+
 #[test]
 fn wrong_thresholds_say_where_and_what_was_expected() {
-    let table = [
-        ("", 0, 0, "expected a metric, as in `p99 < 400ms`"),
-        (
-            "p98 < 1ms",
-            0,
-            3,
-            "unknown metric `p98`; did you mean `p90`?",
-        ),
-        (
-            "errorrate < 1%",
-            0,
-            9,
-            "unknown metric `errorrate`; did you mean `error_rate`?",
-        ),
-        (
-            "latency < 1ms",
-            0,
-            7,
-            "unknown metric `latency`; the metrics are mean p50",
-        ),
-        (
-            "p99",
-            0,
-            3,
-            "expected one of < <= > >= == != and a value after `p99`",
-        ),
-        (
-            "p99 = 4ms",
-            4,
-            5,
-            "expected one of < <= > >= == != and a value after `p99`",
-        ),
-        (
-            "p99 < 400",
-            6,
-            3,
-            "`p99` is compared with a duration such as 400ms or 1.5s, not with 400",
-        ),
-        (
-            "p99 < -4ms",
-            6,
-            4,
-            "`p99` is compared with a duration such as 400ms or 1.5s, not with -4ms",
-        ),
-        (
-            "p99 <",
-            5,
-            0,
-            "`p99` is compared with a duration such as 400ms or 1.5s, not with nothing",
-        ),
-        (
-            "error_rate < 1ms",
-            13,
-            3,
-            "`error_rate` is compared with a share such as 0.1% or 0.001, not with 1ms",
-        ),
-        (
-            "failed == x",
-            10,
-            1,
-            "`failed` is compared with a number, not with x",
-        ),
-        (
-            "share > 0.1",
-            0,
-            5,
-            "`share` needs an endpoint: `endpoint:NAME share ...`",
-        ),
-        (
-            "class:light share > 0",
-            12,
-            5,
-            "`share` is not known by class",
-        ),
-        (
-            "  endpoint:a p99 < 1s",
-            13,
-            3,
-            "`p99` is not known by endpoint",
-        ),
-        (
-            "class:",
-            0,
-            6,
-            "expected a name and then a metric, as in `class:light p99 < 400ms`",
-        ),
-        (
-            "klass:x p99 < 1s",
-            0,
-            16,
-            "unknown scope `klass`; expected class:NAME or endpoint:NAME",
-        ),
-    ];
-    for (text, at, len, message) in table {
+    for (text, at, len, message) in WRONG {
         let error = Threshold::parse(text).unwrap_err();
         assert!(
             error.message.starts_with(message),

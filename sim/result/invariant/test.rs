@@ -111,90 +111,93 @@ fn right_lives_pass() {
     }
 }
 
+/// What is violated, by which events, and the sentence about it.
+type Case = (&'static str, &'static [Fed], &'static str);
+
+const BROKEN: [Case; 11] = [
+    (
+        "one_outcome",
+        &[(4, 0, ARRIVED)],
+        "request 4 at 1.000000000s: the run ended without its outcome",
+    ),
+    (
+        "one_outcome",
+        &[(1, 0, ARRIVED), (1, 0, LEFT), (1, 0, LEFT)],
+        "request 1 at 0.003000000s: something happened after its outcome",
+    ),
+    (
+        "one_outcome",
+        &[(0, 0, ARRIVED), (0, 0, LEFT), (0, 0, ARRIVED)],
+        "request 0 at 0.003000000s: something happened after its outcome",
+    ),
+    (
+        "in_flight",
+        &[(0, 0, ARRIVED), (0, 1, COMPLETED), (0, 1, DONE)],
+        "request 0 at 0.002000000s: a try ended that was not in flight",
+    ),
+    (
+        "in_flight",
+        &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
+        "request 0 at 0.003000000s: it finished with a try in flight",
+    ),
+    (
+        "tries",
+        &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
+        "request 0 at 1.000000000s: 1 tries, but 0 completed and 0 failed",
+    ),
+    (
+        "arrivals",
+        &[(0, 0, DONE)],
+        "request 0 at 0.001000000s: it has an outcome and never arrived",
+    ),
+    (
+        "arrivals",
+        &[(u64::MAX, 0, ARRIVED)],
+        "request 18446744073709551615 at 0.001000000s: its number is far ahead of the others'",
+    ),
+    (
+        "attempts",
+        &[
+            (0, 0, ARRIVED),
+            (0, 2, PICKED),
+            (0, 2, COMPLETED),
+            (0, 2, DONE),
+        ],
+        "request 0 at 0.002000000s: its tries are not numbered one by one",
+    ),
+    (
+        "attempts",
+        &[
+            (0, 0, ARRIVED),
+            (0, 1, PICKED),
+            (0, 1, REFUSED),
+            (0, 2, PICKED),
+            (0, 2, REFUSED),
+            (0, 3, PICKED),
+            (0, 3, REFUSED),
+            (0, 4, PICKED),
+            (0, 4, REFUSED),
+            (0, 4, LEFT),
+        ],
+        "request 0 at 0.008000000s: it has more tries than `attempts` allows",
+    ),
+    (
+        "safe_retry",
+        &[
+            (0, 0, UNSAFE),
+            (0, 1, PICKED),
+            (0, 1, LOST),
+            (0, 2, RETRIED),
+            (0, 2, COMPLETED),
+            (0, 2, DONE),
+        ],
+        "request 0 at 0.004000000s: it is not idempotent, was sent, and was dispatched again",
+    ),
+];
+
 #[test]
 fn each_rule_is_found_broken() {
-    type Case = (&'static str, &'static [Fed], &'static str);
-    let table: [Case; 11] = [
-        (
-            "one_outcome",
-            &[(4, 0, ARRIVED)],
-            "request 4 at 1.000000000s: the run ended without its outcome",
-        ),
-        (
-            "one_outcome",
-            &[(1, 0, ARRIVED), (1, 0, LEFT), (1, 0, LEFT)],
-            "request 1 at 0.003000000s: something happened after its outcome",
-        ),
-        (
-            "one_outcome",
-            &[(0, 0, ARRIVED), (0, 0, LEFT), (0, 0, ARRIVED)],
-            "request 0 at 0.003000000s: something happened after its outcome",
-        ),
-        (
-            "in_flight",
-            &[(0, 0, ARRIVED), (0, 1, COMPLETED), (0, 1, DONE)],
-            "request 0 at 0.002000000s: a try ended that was not in flight",
-        ),
-        (
-            "in_flight",
-            &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
-            "request 0 at 0.003000000s: it finished with a try in flight",
-        ),
-        (
-            "tries",
-            &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
-            "request 0 at 1.000000000s: 1 tries, but 0 completed and 0 failed",
-        ),
-        (
-            "arrivals",
-            &[(0, 0, DONE)],
-            "request 0 at 0.001000000s: it has an outcome and never arrived",
-        ),
-        (
-            "arrivals",
-            &[(u64::MAX, 0, ARRIVED)],
-            "request 18446744073709551615 at 0.001000000s: its number is far ahead of the others'",
-        ),
-        (
-            "attempts",
-            &[
-                (0, 0, ARRIVED),
-                (0, 2, PICKED),
-                (0, 2, COMPLETED),
-                (0, 2, DONE),
-            ],
-            "request 0 at 0.002000000s: its tries are not numbered one by one",
-        ),
-        (
-            "attempts",
-            &[
-                (0, 0, ARRIVED),
-                (0, 1, PICKED),
-                (0, 1, REFUSED),
-                (0, 2, PICKED),
-                (0, 2, REFUSED),
-                (0, 3, PICKED),
-                (0, 3, REFUSED),
-                (0, 4, PICKED),
-                (0, 4, REFUSED),
-                (0, 4, LEFT),
-            ],
-            "request 0 at 0.008000000s: it has more tries than `attempts` allows",
-        ),
-        (
-            "safe_retry",
-            &[
-                (0, 0, UNSAFE),
-                (0, 1, PICKED),
-                (0, 1, LOST),
-                (0, 2, RETRIED),
-                (0, 2, COMPLETED),
-                (0, 2, DONE),
-            ],
-            "request 0 at 0.004000000s: it is not idempotent, was sent, and was dispatched again",
-        ),
-    ];
-    for (name, events, first) in table {
+    for (name, events, first) in BROKEN {
         let broken = check(events);
         assert!(
             broken.contains(&(name, first.to_owned())),
