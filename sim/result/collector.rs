@@ -4,6 +4,7 @@
 //! carry no due time: theirs are of what happened in it.
 
 use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::request::Failure;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
@@ -187,6 +188,9 @@ impl Collector {
                 self.at(event, |endpoint| endpoint.requests += 1);
             }
             Kind::Connected { reused: false } => self.at(event, |e| e.connects += 1),
+            Kind::Failed { failure, .. } if failure != Failure::ClientLeft => {
+                self.at(event, |endpoint| endpoint.failed += 1);
+            }
             Kind::DialFailed => self.at(event, |e| e.dial_failures += 1),
             _ => {}
         }

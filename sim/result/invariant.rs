@@ -400,4 +400,6 @@ impl Window {
 }
 
 #[cfg(test)]
+mod core_test;
+#[cfg(test)]
 mod test;

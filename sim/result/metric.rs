@@ -27,7 +27,8 @@ pub enum Metric {
     Requests,
     /// Complete responses below 500.
     Ok,
-    /// Responses of 500 and above, cut, refused and reset ones, timeouts.
+    /// Responses of 500 and above, cut, refused and reset ones, timeouts; at an endpoint, tries that
+    /// failed.
     Failed,
     /// Requests whose client left.
     Cancelled,
@@ -156,6 +157,7 @@ impl Metric {
             Scope::Endpoint(_) => matches!(
                 self,
                 Self::Requests
+                    | Self::Failed
                     | Self::Utilisation
                     | Self::Share
                     | Self::DialFailures

@@ -151,6 +151,8 @@ pub struct Endpoint {
     pub requests: u64,
     /// Tries that any endpoint was picked for.
     pub total: u64,
+    /// Tries at it that failed; a client that left is not held against it.
+    pub failed: u64,
     /// Connections that could not be opened.
     pub dial_failures: u64,
     /// Connections that were opened.
@@ -230,6 +232,7 @@ impl Endpoint {
     fn absorb(&mut self, other: &Self) {
         self.requests += other.requests;
         self.total += other.total;
+        self.failed += other.failed;
         self.dial_failures += other.dial_failures;
         self.connects += other.connects;
         self.ejections += other.ejections;
@@ -272,6 +275,7 @@ impl Cell {
                     Metric::Share => endpoint.share(),
                     Metric::Utilisation => endpoint.utilisation(),
                     Metric::Requests => Some(endpoint.requests as f64),
+                    Metric::Failed => Some(endpoint.failed as f64),
                     _ => of_endpoint(metric, endpoint).map(|count| count as f64),
                 }
             }

@@ -257,6 +257,7 @@ fn thresholds_compare_with_the_cell() {
         ("endpoint:b utilisation != 25%", Some(0.25), false),
         ("utilisation <= 25%", Some(0.25), true),
         ("endpoint:a dial_failures == 1", Some(1.0), true),
+        ("endpoint:a failed == 1", Some(1.0), true),
         ("ejections > 0", Some(0.0), false),
         ("endpoint:c share > 0", None, false),
         ("class:none p99 < 1s", None, false),
