@@ -1,1 +1,6 @@
 //! The simulator.
+
+pub mod law;
+pub mod origin;
+pub mod result;
+pub mod workload;
