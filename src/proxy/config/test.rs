@@ -290,7 +290,7 @@ fn pools_that_cannot_work() {
         ),
         (
             "endpoints = [{ name = \"a\", address = \"a:1\" }, { name = \"a\", address = \"a:2\" }]",
-            &[":4:56: error: two endpoints are named `a`; the second one"],
+            &[":4:56: error: the endpoint name `a` is used twice; the second one"],
         ),
         (
             "endpoints = [{ name = \"a\", address = \"a:1\" }, { name = \"b\", address = \"a:1\" }]",
@@ -373,7 +373,7 @@ fn blocks_that_contradict_each_other() {
         (
             &format!("{pool}{pool}{listener}"),
             &[
-                ":6:8: error: two pools are named `nodejs`; the second one",
+                ":6:8: error: the pool name `nodejs` is used twice; the second one",
                 ":6:8: error: several pools",
             ],
         ),

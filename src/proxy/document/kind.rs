@@ -2,7 +2,7 @@
 //! written, what a JSON Schema says of it. Plain kinds; quantities and addresses have their files.
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -60,6 +60,18 @@ impl Sink<'_> {
         let mut problem = Diagnostic::error(&self.context.source, span, message).label(label);
         problem.help = help;
         self.context.push(problem);
+    }
+
+    /// The place of a part of a text value; of the whole value if the file writes it with escapes.
+    pub fn part(&self, value: &Value, part: Range<usize>) -> Span {
+        let (start, end) = (value.span.start + 1, value.span.end.saturating_sub(1));
+        match (&value.node, self.context.source.text().get(start..end)) {
+            (Node::Text(text), Some(written)) if text == written => Span {
+                start: start + part.start,
+                end: start + part.end,
+            },
+            _ => value.span,
+        }
     }
 
     /// A relative path seen from the file's folder.
