@@ -4,21 +4,7 @@ use std::time::Duration;
 
 use evenkeel_proxy::document::{Span, Table, Time};
 
-use super::{Class, Engine, Scenario, Scope, Source, Threshold, Workload};
-
-/// At least one workload, and all of them readable.
-pub(super) fn all(
-    t: &mut Table<'_>,
-    key: &str,
-    workloads: Vec<Option<Workload>>,
-) -> Option<Vec<Workload>> {
-    if t.element_spans(key).is_empty() {
-        let problem = t.problem(t.span(key), "nothing arrives: `workload` is missing");
-        let label = "expected [[workload]] with arrivals = { rate = \"100/s\" }";
-        t.report(problem.label(label));
-    }
-    workloads.into_iter().collect()
-}
+use super::{Class, Engine, Scenario, Scope, Source, Threshold};
 
 /// Something is measured: the warm-up is shorter than the run.
 pub(super) fn window(t: &mut Table<'_>, duration: Option<Duration>, warmup: Duration) {

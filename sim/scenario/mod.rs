@@ -138,7 +138,8 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
     let origin = t.table("origin", doc, |t| origin::origin(t, config.as_ref()));
     let mut classes = Names::new("class");
     let mut names = Names::new("workload");
-    let workloads = t.tables("workload", "requests that arrive", |t| {
+    let example = "at least one [[workload]] with arrivals = { rate = \"100/s\" }";
+    let workloads = t.required_tables("workload", example, "requests that arrive", |t| {
         workload::workload(t, &mut names, &mut classes)
     });
     let mut resolution_span = t.span("origin");
@@ -162,7 +163,6 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
         |t| threshold::threshold(t, config.as_ref(), &classes),
     );
 
-    let workloads = check::all(t, "workload", workloads);
     check::window(t, duration, warmup);
     let thresholds = thresholds.into_iter().collect::<Option<Vec<_>>>();
     let scenario = Scenario {
@@ -173,7 +173,7 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
         seeds,
         engine,
         origin: origin?,
-        workloads: workloads?,
+        workloads: workloads.into_iter().collect::<Option<_>>()?,
         network,
         faults: faults.into_iter().collect::<Option<_>>()?,
         thresholds: thresholds?,

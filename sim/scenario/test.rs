@@ -377,7 +377,7 @@ fn workloads_that_cannot_be() {
         (
             "workload = []\n[[workloads]]",
             &[
-                ":8:12: error: nothing arrives: `workload` is missing; expected [[workload]]",
+                ":8:12: error: `workload` is an empty list; expected at least one [[workload]] with",
                 ":9:3: error: unknown key `workloads`; did you mean `workload`?",
             ],
         ),

@@ -265,7 +265,7 @@ error: `pool.endpoints.address` is the string \"http://b:3002/\"
     assert!(
         Config::direct(":80", &[]).1[0]
             .message
-            .contains("no endpoints")
+            .contains("`pool.endpoints` is an empty list")
     );
 }
 
@@ -275,11 +275,13 @@ fn pools_that_cannot_work() {
     let cases: &[(&str, &[&str])] = &[
         (
             "",
-            &[":2:1: error: pool `p` has no endpoints; expected endpoints = [{"],
+            &[
+                ":2:1: error: `pool.endpoints` is missing; expected `endpoints`, at least one, such as [{ address =",
+            ],
         ),
         (
             "endpoints = []",
-            &[":4:13: error: pool `p` has no endpoints"],
+            &[":4:13: error: `pool.endpoints` is an empty list; expected at least one, such as"],
         ),
         (
             "endpoints = [{ address = \"a:1\", weight = 0 }, { address = \"b:1\", backup = true }]",
@@ -348,7 +350,7 @@ fn blocks_that_contradict_each_other() {
     let cases: &[(&str, &[&str])] = &[
         (
             pool,
-            &[":1:1: error: nothing listens: `listener` is missing; expected [[listener]]"],
+            &[":1:1: error: `listener` is missing; expected `listener`, at least one [[listener]]"],
         ),
         (
             listener,

@@ -247,6 +247,27 @@ impl<'a> Table<'a> {
         decoded
     }
 
+    /// A list of tables with at least one, and an example of one.
+    pub fn required_tables<T>(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        doc: &'static str,
+        decode: impl FnMut(&mut Table<'_>) -> T,
+    ) -> Vec<T> {
+        self.require(name, example, doc);
+        if let Some(value) = self.value(name)
+            && matches!(&value.node, Node::List(values) if values.is_empty())
+        {
+            self.mismatch(name, value, example.to_owned());
+        }
+        let tables = self.tables(name, doc, decode);
+        if let Some(key) = self.keys.last_mut() {
+            key.required = true;
+        }
+        tables
+    }
+
     /// Whether the file has the key.
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some()
