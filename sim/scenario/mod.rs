@@ -4,8 +4,10 @@
 //! very file that is deployed, or one written in place.
 
 mod check;
+mod condition;
 mod fault;
 mod law;
+mod metric;
 mod origin;
 mod seed;
 mod target;
@@ -25,10 +27,11 @@ use evenkeel_proxy::document::{
 
 pub use fault::{Effect, Fault};
 pub use law::Law;
+pub use metric::{Metric, Unit};
 pub use origin::{Model, Origin, Speed};
 pub use seed::{Seeds, parse as parse_seeds};
 pub use target::Target;
-pub use threshold::{Metric, Operator, Scope, Threshold, Unit};
+pub use threshold::{Operator, Scope, Threshold};
 pub use workload::{Class, Process, Source, Workload};
 
 /// Everything that a scenario says, with defaults filled in and references resolved.
@@ -69,6 +72,15 @@ pub enum Engine {
     Model,
 }
 
+const TITLE: Text = Text {
+    expected: "a title",
+};
+
+const ENGINE: Choice<Engine> = Choice {
+    what: "engine",
+    of: &[("net", Engine::Net), ("model", Engine::Model)],
+};
+
 /// What lies between the parties.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -102,24 +114,13 @@ pub fn keys() -> Vec<Key> {
 }
 
 fn read(t: &mut Table<'_>) -> Option<Scenario> {
-    const ENGINE: Choice<Engine> = Choice {
-        what: "engine",
-        of: &[("net", Engine::Net), ("model", Engine::Model)],
-    };
-
     t.optional(
         "schema",
         Integer(1..=1_u32),
         "version of this file's format; 1 is the only one",
     );
-    let name = t.default(
-        "name",
-        Text {
-            expected: "a title",
-        },
-        String::new(),
-        "what reports call it; absent: the file's name",
-    );
+    let doc = "what reports call it; absent: the file's name";
+    let name = t.default("name", TITLE, String::new(), doc);
     let config = t.shorthand(
         "config",
         "file",
@@ -152,19 +153,12 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
     let faults = t.tables("fault", "what goes wrong, and when", |t| {
         fault::fault(t, config.as_ref(), duration)
     });
-    let thresholds = t.tables(
-        "threshold",
-        "what must hold for every seed, or exit 4",
-        |t| threshold::threshold(t, config.as_ref(), &classes),
-    );
-    let sometimes = t.tables(
-        "sometimes",
-        "what must hold for at least one seed, or exit 4",
-        |t| threshold::threshold(t, config.as_ref(), &classes),
-    );
+    let doc = "what must hold for every seed, or exit 4";
+    let thresholds = conditions(t, "threshold", doc, config.as_ref(), &classes);
+    let doc = "what must hold for at least one seed, or exit 4";
+    let sometimes = conditions(t, "sometimes", doc, config.as_ref(), &classes);
 
     check::window(t, duration, warmup);
-    let thresholds = thresholds.into_iter().collect::<Option<Vec<_>>>();
     let scenario = Scenario {
         name,
         config: config?,
@@ -177,11 +171,22 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
         network,
         faults: faults.into_iter().collect::<Option<_>>()?,
         thresholds: thresholds?,
-        sometimes: sometimes.into_iter().collect::<Option<_>>()?,
+        sometimes: sometimes?,
     };
     check::resolution(t, &scenario, resolution_span);
     check::percentiles(t, &scenario);
     Some(scenario)
+}
+
+fn conditions(
+    t: &mut Table<'_>,
+    key: &'static str,
+    doc: &'static str,
+    config: Option<&Config>,
+    classes: &Names,
+) -> Option<Vec<Threshold>> {
+    let read = t.tables(key, doc, |t| threshold::threshold(t, config, classes));
+    read.into_iter().collect()
 }
 
 /// The configuration: another file, or the keys of one in place.
