@@ -145,7 +145,7 @@ fn reload(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("p2c", n), |b| {
             b.iter_batched(
                 || settings.clone(),
-                |settings| state.update(settings),
+                |settings| state.update(Timestamp::ZERO, settings),
                 BatchSize::SmallInput,
             );
         });

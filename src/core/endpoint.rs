@@ -109,6 +109,11 @@ impl Endpoint {
         self.failed_dials > 0 && now < self.cooling_until
     }
 
+    /// May be passed over, now or later.
+    pub(crate) const fn has_failed_dials(&self) -> bool {
+        self.failed_dials > 0
+    }
+
     pub(crate) fn dial_failed(&mut self, now: Timestamp) {
         let pause = COOLING_MIN * (1 << self.failed_dials.min(6));
         self.cooling_until = now + pause.min(COOLING_MAX);

@@ -81,7 +81,8 @@ impl State {
                 ..settings.clone()
             },
         };
-        state.update(settings);
+        let nobody_waits = state.update(Timestamp::ZERO, settings);
+        debug_assert!(nobody_waits.is_empty());
         state
     }
 
@@ -110,8 +111,10 @@ impl State {
     }
 
     /// Applies a configuration as a difference: what is named the same keeps its slot, its load and
-    /// what was learned of it; what is gone finishes what it has.
-    pub fn update(&mut self, settings: Settings) {
+    /// what was learned of it; what is gone finishes what it has. Returns the grants of those for
+    /// whom this makes room.
+    #[must_use]
+    pub fn update(&mut self, now: Timestamp, settings: Settings) -> Vec<Grant> {
         if settings.policy != self.settings.policy {
             self.policy = settings.policy.build();
         }
@@ -129,9 +132,13 @@ impl State {
         for spec in &settings.endpoints {
             self.place(spec);
         }
-        self.tiers = self.endpoints.iter().any(|e| e.backup);
+        self.tiers = self
+            .endpoints
+            .iter()
+            .any(|e| e.backup || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints);
         self.settings = settings;
+        std::iter::from_fn(|| self.grant(now)).collect()
     }
 
     fn place(&mut self, spec: &Spec) {
@@ -276,3 +283,6 @@ impl State {
         grant
     }
 }
+
+#[cfg(test)]
+mod tests;
