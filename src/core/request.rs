@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{EndpointIndex, Tried};
+use crate::endpoint::{EndpointIndex, TRIED_MAX, Tried};
 use crate::pool::{self, Admission, Verdict};
 use crate::queue::{Grant, Token};
 use crate::rng::Rng;
@@ -105,10 +105,13 @@ impl Outcome {
     }
 }
 
+/// Most tries of a request: beyond them it could not remember where it has failed.
+pub const ATTEMPTS_MAX: u8 = TRIED_MAX as u8 + 1;
+
 /// The times and bounds that a request's route and pool set for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Most tries, the first included; at least 1.
+    /// Most tries, the first included; from 1 to [`ATTEMPTS_MAX`].
     pub attempts: u8,
     /// Longest wait in the queue.
     pub queue: Duration,
@@ -278,6 +281,8 @@ pub struct Request {
     attempt: u8,
     idempotent: bool,
     replayable: bool,
+    /// The next try, or the present one, drew on the budget.
+    budgeted: bool,
     /// The idle connection of this try has been replaced once.
     replaced: bool,
     status: u16,
@@ -303,11 +308,15 @@ impl Request {
             attempt: 0,
             idempotent: false,
             replayable: true,
+            budgeted: false,
             replaced: false,
             status: 0,
             endpoint: None,
             tried: Tried::default(),
-            plan,
+            plan: Plan {
+                attempts: plan.attempts.min(ATTEMPTS_MAX),
+                ..plan
+            },
             arrived: Timestamp::ZERO,
             progress: Timestamp::ZERO,
         }
@@ -332,9 +341,12 @@ impl Request {
         self.idempotent && self.replayable && self.attempt < self.plan.attempts
     }
 
-    /// Bytes moved: the deadlines of silence start again.
+    /// Bytes moved: the deadlines of silence start again. A wait or a dial is no silence: the bytes
+    /// of a slow client prolong neither.
     pub const fn touch(&mut self, now: Timestamp) {
-        self.progress = now;
+        if matches!(self.phase, Phase::Sent | Phase::Body | Phase::Tunnel) {
+            self.progress = now;
+        }
     }
 
     /// When to report [`Event::Timer`]. It moves with [`Request::touch`]: an early report does
@@ -414,8 +426,9 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     fn admitted(&mut self, admission: Admission, budgeted: bool) {
+        self.request.budgeted = budgeted;
         match admission {
-            Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
+            Admission::Picked(endpoint) => self.connect(endpoint),
             Admission::Queued => {
                 self.record(trace::Kind::Queued);
                 self.enter(Phase::Waiting);
@@ -437,14 +450,16 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let token = self.request.token;
         self.pool.with(|pool| pool.taken(token));
-        self.connect(endpoint, false);
+        self.connect(endpoint);
     }
 
-    fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
+    fn connect(&mut self, endpoint: EndpointIndex) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
-        self.record(trace::Kind::Picked { budgeted });
+        self.record(trace::Kind::Picked {
+            budgeted: self.request.budgeted,
+        });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
         self.actions.push(Action::Connect {
@@ -549,7 +564,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.now < self.request.deadline() {
             return;
         }
-        let total = self.now >= self.request.total_deadline();
+        let total =
+            self.request.phase != Phase::Tunnel && self.now >= self.request.total_deadline();
         let attempt = self.request.attempt;
         match self.request.phase {
             Phase::New | Phase::Done => {}
@@ -571,8 +587,9 @@ impl<P: PoolAccess> Turn<'_, P> {
                 } else {
                     Failure::HeadTimeout
                 };
+                let sent = self.request.phase == Phase::Sent;
                 self.actions.push(Action::Cancel { attempt });
-                self.release(Verdict::Failed, Some((failure, true)));
+                self.release(Verdict::Failed, Some((failure, sent)));
                 self.answer(Local::GatewayTimeout);
             }
             Phase::Body | Phase::Tunnel => {
