@@ -26,6 +26,9 @@ const PLAN: Plan = Plan {
     total: None,
 };
 
+/// Events, and what is done about each.
+type Story = [(Event, &'static str)];
+
 /// A pool that keeps what was granted and recorded.
 struct Shell {
     pool: State,
@@ -137,7 +140,7 @@ impl Rig {
     }
 
     /// Reports events one after the other and compares what is done about each.
-    fn run(&mut self, story: &[(Event, &str)]) {
+    fn run(&mut self, story: &Story) {
         for (event, expected) in story {
             assert_eq!(self.on(*event), *expected, "{event:?} in {}", self.trace());
         }

@@ -6,7 +6,7 @@ use super::*;
 const BAD: &str = "BadGateway, finish";
 
 /// A story of one request, idempotent or not, with its trace.
-fn story(rig: &mut Rig, idempotent: bool, events: &[(Event, &str)], trace: &[&str]) {
+fn story(rig: &mut Rig, idempotent: bool, events: &Story, trace: &[&str]) {
     rig.run(&[(arrived(idempotent), "connect1 a")]);
     rig.run(events);
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Brings a request into a phase; the events, and how long that phase may be silent, in ms.
-const PHASES: [(&str, &[(Event, &str)], u32); 4] = [
+const PHASES: [(&str, &Story, u32); 4] = [
     ("connecting", &[], 20),
     ("sent", &[(connected(1), "send1")], 30),
     (
