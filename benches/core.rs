@@ -26,6 +26,9 @@ const PLAN: Plan = Plan {
     total: None,
 };
 
+/// An endpoint's weight by its place.
+type Weight = fn(u32) -> u32;
+
 /// A pool that belongs to one driver, as in engine `model`; decisions are counted.
 struct Alone {
     pool: State,
@@ -44,8 +47,8 @@ impl PoolAccess for Alone {
     }
 }
 
-/// A pool of `n` endpoints; `weight` gives each its weight by its place.
-fn settings(policy: Kind, n: u32, weight: fn(u32) -> u32) -> Settings {
+/// A pool of `n` endpoints.
+fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
     let endpoint = |at| Spec {
         name: format!("endpoint-{at}"),
         weight: weight(at),
@@ -106,7 +109,7 @@ fn request(c: &mut Criterion) {
 }
 
 fn pick(c: &mut Criterion) {
-    let policies: [(&str, Kind, fn(u32) -> u32); 6] = [
+    let policies: [(&str, Kind, Weight); 6] = [
         ("round_robin", Kind::RoundRobin, |_| 1),
         ("round_robin weighted", Kind::RoundRobin, |at| 1 + at % 3),
         ("random", Kind::Random, |_| 1),
