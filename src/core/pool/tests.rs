@@ -182,6 +182,32 @@ fn backups_and_then_endpoints_that_refused() {
 }
 
 #[test]
+fn a_success_ends_the_pause_after_a_failed_dial() {
+    let mut pool = State::new(0, settings(&[spec("a", 1), backup("b")]));
+    arrivals(&mut pool, 2);
+    done(&mut pool, "a", Verdict::DialFailed);
+    assert_eq!(picked(&mut pool, 3), "b");
+    done(&mut pool, "a", Verdict::Success);
+    assert_eq!(picked(&mut pool, 4), "a");
+}
+
+#[test]
+fn arrivals_earn_the_retry_budget() {
+    let mut pool = State::new(0, settings(&[spec("a", 1)]));
+    let share = Settings {
+        retry_budget_ppm: 200_000,
+        ..settings(&[spec("a", 1)])
+    };
+    let _ = pool.update(NOW, share);
+    arrivals(&mut pool, 1_000);
+    let mut retry = |_: &u64| {
+        let admission = pool.retry(NOW, Token(0), Tried::default(), &mut rng());
+        admission.is_some()
+    };
+    assert_eq!((0..1_000).filter(|n| retry(n)).count(), 200);
+}
+
+#[test]
 fn a_reload_keeps_load_by_name() {
     let mut pool = State::new(0, settings(&[spec("a", 1), spec("b", 1)]));
     arrivals(&mut pool, 4);

@@ -69,6 +69,31 @@ fn a_wait_and_its_grant() {
     assert_eq!(rig.shell.in_flight(), 0);
 }
 
+/// The second wait of a request is not mistaken for its first: it gives back what that one booked.
+#[test]
+fn a_second_wait_is_another_one() {
+    let one = |name| Spec {
+        max_connections: Some(1),
+        ..spec(name, 1)
+    };
+    let mut rig = Rig::new(&[one("a"), one("b")], PLAN);
+    let mut rng = Stream::new(1, "other").at(0);
+    let others = [8, 9].map(|token| rig.shell.pool.arrive(START, Token(token), &mut rng));
+    let [Admission::Picked(a), Admission::Picked(b)] = others else {
+        panic!("{others:?}");
+    };
+    rig.run(&[(arrived(true), "wait")]);
+    rig.shell.pool.complete(START, a, Verdict::Success);
+    rig.run(&[
+        (Event::Granted { endpoint: a }, "connect1 a"),
+        (dial_failed(1), "wait"),
+    ]);
+    let grant = rig.shell.pool.complete(START, b, Verdict::Success);
+    assert_eq!(grant.map(|grant| grant.endpoint), Some(b));
+    rig.run(&[(Event::ClientLeft, "finish")]);
+    assert_eq!(rig.shell.in_flight(), 0);
+}
+
 #[test]
 fn a_client_may_leave_in_every_phase() {
     let phases: [(&str, &[Event], &str, &str); 5] = [
