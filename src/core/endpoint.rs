@@ -109,6 +109,11 @@ impl Endpoint {
         self.failed_dials > 0 && now < self.cooling_until
     }
 
+    /// May be passed over, now or later.
+    pub(crate) const fn has_failed_dials(&self) -> bool {
+        self.failed_dials > 0
+    }
+
     /// Dials that were under way when the first of them failed tell nothing new: the pause doubles
     /// once for each time that it has passed.
     pub(crate) fn dial_failed(&mut self, now: Timestamp) {

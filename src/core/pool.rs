@@ -3,6 +3,8 @@
 //! Plain data with `&mut self`. The proxy keeps it behind a mutex that is held for a pick or a
 //! completion only, so everything here is exact across workers; engine `model` owns it.
 
+use std::collections::BTreeMap;
+
 use crate::budget::Budget;
 use crate::endpoint::{Endpoint, EndpointIndex, Spec, State as Admin, Tried};
 use crate::policy::{self, PickContext, Policy, Tier};
@@ -15,7 +17,7 @@ use crate::time::Timestamp;
 pub struct Settings {
     /// The policy.
     pub policy: policy::Kind,
-    /// The endpoints, in the order of the file.
+    /// The endpoints, in the order of the file, each with a name of its own.
     pub endpoints: Vec<Spec>,
     /// Retry budget in retries per million requests.
     pub retry_budget_ppm: u64,
@@ -81,7 +83,8 @@ impl State {
                 ..settings.clone()
             },
         };
-        state.update(settings);
+        let nobody_waits = state.update(Timestamp::ZERO, settings);
+        debug_assert!(nobody_waits.is_empty());
         state
     }
 
@@ -110,46 +113,66 @@ impl State {
     }
 
     /// Applies a configuration as a difference: what is named the same keeps its slot, its load and
-    /// what was learned of it; what is gone finishes what it has.
-    pub fn update(&mut self, settings: Settings) {
+    /// what was learned of it; what is gone finishes what it has. Returns the grants of those for
+    /// whom this makes room.
+    #[must_use]
+    pub fn update(&mut self, now: Timestamp, settings: Settings) -> Vec<Grant> {
         if settings.policy != self.settings.policy {
             self.policy = settings.policy.build();
         }
         self.budget.set_share(settings.retry_budget_ppm);
         self.queue.set_limit(settings.queue_limit);
-        for slot in 0..self.names.len() {
-            let kept = |name: &String| settings.endpoints.iter().any(|s| s.name == *name);
-            if self.names[slot].as_ref().is_some_and(|name| !kept(name)) {
-                self.names[slot] = None;
-                self.endpoints[slot].state = Admin::Down;
-                self.endpoints[slot].index.generation += 1;
-                self.endpoints[slot].in_flight = 0;
-            }
-        }
-        for spec in &settings.endpoints {
-            self.place(spec);
-        }
-        self.tiers = self.endpoints.iter().any(|e| e.backup);
+        self.replace(&settings.endpoints);
+        self.tiers = self
+            .endpoints
+            .iter()
+            .any(|e| e.backup || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints);
         self.settings = settings;
+        std::iter::from_fn(|| self.grant(now)).collect()
     }
 
-    fn place(&mut self, spec: &Spec) {
-        let owner = |name: Option<&str>| self.names.iter().position(|n| n.as_deref() == name);
-        if let Some(slot) = owner(Some(&spec.name)) {
-            self.endpoints[slot].set(spec);
-        } else if let Some(slot) = owner(None) {
-            self.endpoints[slot] = Endpoint::new(self.endpoints[slot].index, spec);
+    /// Endpoints by name: the kept stay in their slots, the gone leave theirs, the new take free ones
+    /// in the order of the file.
+    fn replace(&mut self, specs: &[Spec]) {
+        let names = std::mem::take(&mut self.names).into_iter().enumerate();
+        let mut owners: BTreeMap<String, usize> = names
+            .filter_map(|(slot, name)| Some((name?, slot)))
+            .collect();
+        self.names = vec![None; self.endpoints.len()];
+        let mut new = Vec::new();
+        for spec in specs {
+            if let Some((name, slot)) = owners.remove_entry(&spec.name) {
+                self.endpoints[slot].set(spec);
+                self.names[slot] = Some(name);
+            } else {
+                new.push(spec);
+            }
+        }
+        for slot in owners.into_values() {
+            self.endpoints[slot].state = Admin::Down;
+            self.endpoints[slot].index.generation += 1;
+            self.endpoints[slot].in_flight = 0;
+        }
+        let is_free = |slot: &usize| self.names[*slot].is_none();
+        let free: Vec<_> = (0..self.names.len()).filter(is_free).collect();
+        let slots = free.into_iter().chain(self.names.len()..);
+        for (spec, slot) in new.into_iter().zip(slots) {
+            self.place(spec, slot);
+        }
+    }
+
+    fn place(&mut self, spec: &Spec, slot: usize) {
+        let mut index = EndpointIndex {
+            slot: u32::try_from(slot).expect("a configuration is smaller"),
+            generation: 0,
+        };
+        if let Some(endpoint) = self.endpoints.get_mut(slot) {
+            index = endpoint.index;
+            *endpoint = Endpoint::new(index, spec);
             self.names[slot] = Some(spec.name.clone());
         } else {
-            let slot = u32::try_from(self.endpoints.len()).expect("a configuration is smaller");
-            self.endpoints.push(Endpoint::new(
-                EndpointIndex {
-                    slot,
-                    generation: 0,
-                },
-                spec,
-            ));
+            self.endpoints.push(Endpoint::new(index, spec));
             self.names.push(Some(spec.name.clone()));
         }
     }
@@ -276,3 +299,6 @@ impl State {
         grant
     }
 }
+
+#[cfg(test)]
+mod tests;

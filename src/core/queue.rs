@@ -86,3 +86,6 @@ impl Queue {
         Some(self.granted.swap_remove(at).endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests;

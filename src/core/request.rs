@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{EndpointIndex, Tried};
+use crate::endpoint::{EndpointIndex, TRIED_MAX, Tried};
 use crate::pool::{self, Admission, Verdict};
 use crate::queue::{Grant, Token};
 use crate::rng::Rng;
@@ -105,10 +105,13 @@ impl Outcome {
     }
 }
 
+/// Most tries of a request: beyond them it could not remember where it has failed.
+pub const ATTEMPTS_MAX: u8 = TRIED_MAX as u8 + 1;
+
 /// The times and bounds that a request's route and pool set for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Most tries, the first included; at least 1.
+    /// Most tries, the first included; from 1 to [`ATTEMPTS_MAX`].
     pub attempts: u8,
     /// Longest wait in the queue.
     pub queue: Duration,
@@ -310,7 +313,10 @@ impl Request {
             status: 0,
             endpoint: None,
             tried: Tried::default(),
-            plan,
+            plan: Plan {
+                attempts: plan.attempts.min(ATTEMPTS_MAX),
+                ..plan
+            },
             arrived: Timestamp::ZERO,
             progress: Timestamp::ZERO,
         }
@@ -335,9 +341,12 @@ impl Request {
         self.idempotent && self.replayable && self.attempt < self.plan.attempts
     }
 
-    /// Bytes moved: the deadlines of silence start again.
+    /// Bytes moved: the deadlines of silence start again. A wait or a dial is no silence: the bytes
+    /// of a slow client prolong neither.
     pub const fn touch(&mut self, now: Timestamp) {
-        self.progress = now;
+        if matches!(self.phase, Phase::Sent | Phase::Body | Phase::Tunnel) {
+            self.progress = now;
+        }
     }
 
     /// When to report [`Event::Timer`]. It moves with [`Request::touch`]: an early report does
@@ -555,7 +564,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.now < self.request.deadline() {
             return;
         }
-        let total = self.now >= self.request.total_deadline();
+        let total =
+            self.request.phase != Phase::Tunnel && self.now >= self.request.total_deadline();
         let attempt = self.request.attempt;
         match self.request.phase {
             Phase::New | Phase::Done => {}
@@ -577,8 +587,9 @@ impl<P: PoolAccess> Turn<'_, P> {
                 } else {
                     Failure::HeadTimeout
                 };
+                let sent = self.request.phase == Phase::Sent;
                 self.actions.push(Action::Cancel { attempt });
-                self.release(Verdict::Failed, Some((failure, true)));
+                self.release(Verdict::Failed, Some((failure, sent)));
                 self.answer(Local::GatewayTimeout);
             }
             Phase::Body | Phase::Tunnel => {

@@ -3,6 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::endpoint::{self, EndpointIndex};
+use evenkeel_core::queue::Grant;
+use evenkeel_core::time::Timestamp;
 use evenkeel_core::{policy, pool};
 
 use crate::config;
@@ -52,10 +54,13 @@ impl Pool {
         &self.name
     }
 
-    /// Applies a configuration as a difference.
-    pub fn update(&self, config: &config::Pool) {
-        self.with(|state| state.update(settings(config)));
+    /// Applies a configuration as a difference. The grants are those of requests for which it made
+    /// room; they must be delivered.
+    #[must_use]
+    pub fn update(&self, now: Timestamp, config: &config::Pool) -> Vec<Grant> {
+        let grants = self.with(|state| state.update(now, settings(config)));
         self.place(config);
+        grants
     }
 
     /// Runs `f` on the core's state. Never across an await.

@@ -13,20 +13,24 @@ use crate::endpoint::{Endpoint, EndpointIndex};
 /// See the module.
 #[derive(Debug, Default)]
 pub struct RoundRobin {
-    /// Credit of each slot, for as long as the same endpoint has it.
-    credits: Vec<(EndpointIndex, i64)>,
-    /// The slot after the last pick.
-    next: usize,
+    /// Credit of each slot.
+    credits: Vec<i64>,
+    /// Who earned it, at which weight: it means nothing among others. What is left of a much larger
+    /// weight would starve or favour somebody for as long as it took to earn.
+    earners: Vec<(EndpointIndex, u32)>,
+    /// The slot after the last pick, of primaries and of backups.
+    next: [usize; 2],
     equal: bool,
 }
 
 impl RoundRobin {
     fn cycle(&mut self, endpoints: &[Endpoint], cx: &PickContext<'_>) -> Option<EndpointIndex> {
+        let next = &mut self.next[usize::from(cx.tier.backup)];
         let n = endpoints.len();
-        let at = (self.next..n)
-            .chain(0..self.next.min(n))
+        let at = (*next..n)
+            .chain(0..(*next).min(n))
             .find(|at| cx.eligible(&endpoints[*at]))?;
-        self.next = at + 1;
+        *next = at + 1;
         Some(endpoints[at].index)
     }
 
@@ -39,13 +43,13 @@ impl RoundRobin {
             }
             let weight = i64::from(endpoint.weight);
             total += weight;
-            self.credits[at].1 += weight;
-            if best.is_none_or(|b| self.credits[at].1 > self.credits[b].1) {
+            self.credits[at] += weight;
+            if best.is_none_or(|b| self.credits[at] > self.credits[b]) {
                 best = Some(at);
             }
         }
         let best = best?;
-        self.credits[best].1 -= total;
+        self.credits[best] -= total;
         Some(endpoints[best].index)
     }
 }
@@ -60,13 +64,10 @@ impl Policy for RoundRobin {
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint]) {
-        self.credits.truncate(endpoints.len());
-        for (at, endpoint) in endpoints.iter().enumerate() {
-            match self.credits.get_mut(at) {
-                Some((index, _)) if *index == endpoint.index => {}
-                Some(slot) => *slot = (endpoint.index, 0),
-                None => self.credits.push((endpoint.index, 0)),
-            }
+        let earners = || endpoints.iter().map(|e| (e.index, e.weight));
+        if !self.earners.iter().copied().eq(earners()) {
+            self.earners = earners().collect();
+            self.credits = vec![0; endpoints.len()];
         }
         let mut weights = endpoints
             .iter()

@@ -1,1 +1,315 @@
+//! What holds for every policy, and the table of endpoints that the tests of each start from; what
+//! one policy alone promises is in the file of its name.
 
+mod least_request;
+mod p2c;
+mod random;
+mod round_robin;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::endpoint::{Spec, State};
+use crate::rng::{Rng, Stream};
+
+const EVERY: [Kind; 5] = [
+    Kind::RoundRobin,
+    Kind::Random,
+    Kind::LeastRequest,
+    Kind::P2c { choices: 2 },
+    Kind::P2c { choices: 8 },
+];
+
+/// An endpoint of a configuration, with nothing unusual but its weight.
+pub(crate) fn spec(name: &str, weight: u32) -> Spec {
+    Spec {
+        name: name.into(),
+        weight,
+        max_connections: None,
+        backup: false,
+        state: State::Up,
+    }
+}
+
+/// A policy and the endpoints that it is asked about, without a pool around them.
+struct Rig {
+    policy: Box<dyn Policy>,
+    endpoints: Vec<Endpoint>,
+    tried: Tried,
+    tier: Tier,
+    rng: Rng,
+}
+
+impl Rig {
+    fn new(kind: Kind, weights: &[u32]) -> Self {
+        let endpoint = |(slot, weight): (usize, &u32)| {
+            let index = EndpointIndex {
+                slot: u32::try_from(slot).expect("few"),
+                generation: 0,
+            };
+            Endpoint::new(index, &spec("", *weight))
+        };
+        let mut rig = Self {
+            policy: kind.build(),
+            endpoints: weights.iter().enumerate().map(endpoint).collect(),
+            tried: Tried::default(),
+            tier: Tier::ORDER[0],
+            rng: Stream::new(7, "pick").at(0),
+        };
+        rig.rebuild();
+        rig
+    }
+
+    fn rebuild(&mut self) {
+        self.policy.rebuild(&self.endpoints);
+    }
+
+    /// The slot picked; the present is time 1 ms.
+    fn pick(&mut self) -> Option<usize> {
+        let mut cx = PickContext {
+            now: Timestamp(1_000_000),
+            rng: &mut self.rng,
+            tried: &self.tried,
+            tier: self.tier,
+        };
+        let index = self.policy.pick(&self.endpoints, &mut cx)?;
+        assert_eq!(
+            self.endpoints[index.slot as usize].index, index,
+            "a dead index"
+        );
+        Some(index.slot as usize)
+    }
+
+    /// The slots that may be picked.
+    fn eligible(&mut self) -> Vec<usize> {
+        let cx = PickContext {
+            now: Timestamp(1_000_000),
+            rng: &mut self.rng,
+            tried: &self.tried,
+            tier: self.tier,
+        };
+        let eligible = |at: &usize| cx.eligible(&self.endpoints[*at]);
+        (0..self.endpoints.len()).filter(eligible).collect()
+    }
+
+    /// How often each slot comes in `n` picks.
+    fn counts(&mut self, n: usize) -> Vec<u64> {
+        let mut counts = vec![0; self.endpoints.len()];
+        for _ in 0..n {
+            counts[self.pick().expect("somebody is eligible")] += 1;
+        }
+        counts
+    }
+
+    fn cool(&mut self, slot: usize) {
+        self.endpoints[slot].dial_failed(Timestamp::ZERO);
+    }
+}
+
+/// Every count within 6 standard deviations of its share (2 in a billion), and 6 for the skew of
+/// rare ones.
+fn assert_shares(counts: &[u64], shares: &[f64]) {
+    let n = counts.iter().sum::<u64>() as f64;
+    let total = shares.iter().sum::<f64>();
+    for (count, share) in counts.iter().zip(shares) {
+        let p = share / total;
+        let bound = 6.0 * (n * p * (1.0 - p)).sqrt() + 6.0 * f64::from(u8::from(p > 0.0));
+        assert!(
+            (*count as f64 - n * p).abs() <= bound,
+            "{count} of {n}, expected a share of {p}: {counts:?} for {shares:?}"
+        );
+    }
+}
+
+#[test]
+fn nobody_to_pick() {
+    type Change = fn(&mut Rig);
+    let cases: [(&str, &[u32], Change); 7] = [
+        ("an empty pool", &[], |_| ()),
+        ("all weights zero", &[0, 0, 0], |_| ()),
+        ("all full", &[1, 2, 3], |rig| {
+            for endpoint in &mut rig.endpoints {
+                (endpoint.in_flight, endpoint.max_connections) = (4, 4);
+            }
+        }),
+        ("all tried", &[1, 2, 3], |rig| {
+            let all: Vec<_> = rig.endpoints.iter().map(|e| e.index).collect();
+            all.into_iter().for_each(|index| rig.tried.push(index));
+        }),
+        ("all cooling", &[1, 2, 3], |rig| {
+            (0..3).for_each(|at| rig.cool(at))
+        }),
+        ("all backups", &[1, 1], |rig| {
+            rig.endpoints.iter_mut().for_each(|e| e.backup = true);
+        }),
+        ("all down or drained", &[1, 1], |rig| {
+            rig.endpoints[0].state = State::Down;
+            rig.endpoints[1].state = State::Drain;
+        }),
+    ];
+    for kind in EVERY {
+        for (name, weights, change) in cases {
+            let mut rig = Rig::new(kind, weights);
+            change(&mut rig);
+            rig.rebuild();
+            assert_eq!(rig.pick(), None, "{kind:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn one_endpoint_takes_all() {
+    for kind in EVERY {
+        for weight in [1, 9, u32::MAX] {
+            assert_eq!(Rig::new(kind, &[weight]).counts(100), [100], "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn the_tier_says_who_is_asked() {
+    for kind in EVERY {
+        let mut rig = Rig::new(kind, &[1, 1, 1, 1]);
+        rig.endpoints[2].backup = true;
+        rig.endpoints[3].backup = true;
+        rig.cool(1);
+        rig.cool(3);
+        rig.rebuild();
+        let seen: Vec<Vec<bool>> = Tier::ORDER
+            .iter()
+            .map(|tier| {
+                rig.tier = *tier;
+                rig.counts(200).iter().map(|count| *count > 0).collect()
+            })
+            .collect();
+        let (yes, no) = (true, false);
+        let expected = [
+            [yes, no, no, no],
+            [no, no, yes, no],
+            [yes, yes, no, no],
+            [no, no, yes, yes],
+        ];
+        assert_eq!(seen, expected, "{kind:?}");
+    }
+}
+
+/// The light endpoint's share of 10,000 picks is 2 in a million; alone it is found all the same.
+#[test]
+fn a_huge_weight_takes_all_until_it_is_full() {
+    for kind in EVERY {
+        let mut rig = Rig::new(kind, &[1, u32::MAX, 1]);
+        assert_eq!(rig.counts(10_000), [0, 10_000, 0], "{kind:?}");
+        rig.endpoints[1].max_connections = 0;
+        let counts = rig.counts(1_000);
+        assert_eq!(counts[1], 0, "{kind:?}");
+        assert!(counts[0] > 400 && counts[2] > 400, "{kind:?}: {counts:?}");
+    }
+}
+
+/// One change to a pool between two picks.
+#[derive(Clone, Copy, Debug)]
+enum Churn {
+    Add(u32),
+    Remove(usize),
+    Weight(usize, u32),
+    Backup(usize),
+    Load(usize, u32),
+    Cool(usize),
+    Tried(usize),
+    Tier(usize),
+    Pick,
+}
+
+fn churn() -> impl Strategy<Value = Churn> {
+    let weight = || prop_oneof![5 => 0_u32..5, 1 => Just(u32::MAX)];
+    prop_oneof![
+        2 => weight().prop_map(Churn::Add),
+        1 => any::<usize>().prop_map(Churn::Remove),
+        1 => (any::<usize>(), weight()).prop_map(|(at, weight)| Churn::Weight(at, weight)),
+        1 => any::<usize>().prop_map(Churn::Backup),
+        2 => (any::<usize>(), 0_u32..6).prop_map(|(at, load)| Churn::Load(at, load)),
+        1 => any::<usize>().prop_map(Churn::Cool),
+        1 => any::<usize>().prop_map(Churn::Tried),
+        1 => (0_usize..4).prop_map(Churn::Tier),
+        8 => Just(Churn::Pick),
+    ]
+}
+
+impl Rig {
+    /// Applies a change as the pool does: a slot is never removed, only given to another endpoint.
+    fn churn(&mut self, change: Churn) {
+        let n = self.endpoints.len();
+        let at = |at: usize| at.checked_rem(n).filter(|_| n > 0);
+        match change {
+            Churn::Add(weight) => {
+                let free = self.endpoints.iter().position(|e| e.state == State::Down);
+                let slot = free.unwrap_or(n);
+                let mut index = EndpointIndex {
+                    slot: u32::try_from(slot).expect("few"),
+                    generation: 0,
+                };
+                if let Some(slot) = free {
+                    index = self.endpoints[slot].index;
+                    self.endpoints.remove(slot);
+                }
+                let mut endpoint = Endpoint::new(index, &spec("", weight));
+                endpoint.max_connections = 5;
+                self.endpoints.insert(slot, endpoint);
+            }
+            Churn::Remove(slot) => {
+                if let Some(slot) = at(slot) {
+                    self.endpoints[slot].state = State::Down;
+                    self.endpoints[slot].index.generation += 1;
+                }
+            }
+            Churn::Weight(slot, weight) => {
+                if let Some(slot) = at(slot) {
+                    self.endpoints[slot].weight = weight;
+                }
+            }
+            Churn::Backup(slot) => {
+                if let Some(slot) = at(slot) {
+                    self.endpoints[slot].backup ^= true;
+                }
+            }
+            Churn::Load(slot, load) => {
+                if let Some(slot) = at(slot) {
+                    self.endpoints[slot].in_flight = load;
+                }
+                return;
+            }
+            Churn::Cool(slot) => {
+                at(slot).into_iter().for_each(|slot| self.cool(slot));
+                return;
+            }
+            Churn::Tried(slot) => {
+                self.tried = Tried::default();
+                if let Some(slot) = at(slot) {
+                    self.tried.push(self.endpoints[slot].index);
+                }
+                return;
+            }
+            Churn::Tier(tier) => self.tier = Tier::ORDER[tier],
+            Churn::Pick => return,
+        }
+        self.rebuild();
+    }
+}
+
+proptest! {
+    /// Whatever changes between two picks: an eligible endpoint if there is one, else none.
+    #[test]
+    fn churn_never_leads_to_a_wrong_pick(changes in prop::collection::vec(churn(), 1..120)) {
+        for kind in EVERY {
+            let mut rig = Rig::new(kind, &[1, 1]);
+            for change in &changes {
+                rig.churn(*change);
+                let eligible = rig.eligible();
+                match rig.pick() {
+                    None => prop_assert!(eligible.is_empty(), "{kind:?} {change:?}"),
+                    Some(at) => prop_assert!(eligible.contains(&at), "{kind:?} {change:?}"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the balancing core costs: one whole request, and one pick by policy and size of the pool.
+//!
+//! The core alone, without a socket: what it costs here is added to every request of both worlds.
+//! Bound: a request from its arrival to its outcome, `p2c` at 16 endpoints, takes 100 ns at most.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use evenkeel_core::endpoint::{Spec, State as Admin};
+use evenkeel_core::policy::Kind;
+use evenkeel_core::pool::{Admission, Settings, State, Verdict};
+use evenkeel_core::queue::{Grant, Token};
+use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
+use evenkeel_core::rng::Stream;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace;
+
+const PLAN: Plan = Plan {
+    attempts: 2,
+    queue: Duration::from_secs(1),
+    dial: Duration::from_secs(1),
+    head: Duration::from_secs(60),
+    idle: Duration::from_secs(60),
+    tunnel: Duration::from_secs(3600),
+    total: None,
+};
+
+/// An endpoint's weight by its place.
+type Weight = fn(u32) -> u32;
+
+/// A pool that belongs to one driver, as in engine `model`; decisions are counted.
+struct Alone {
+    pool: State,
+    decisions: u64,
+}
+
+impl PoolAccess for Alone {
+    fn with<R>(&mut self, f: impl FnOnce(&mut State) -> R) -> R {
+        f(&mut self.pool)
+    }
+
+    fn grant(&mut self, _: Grant) {}
+
+    fn record(&mut self, event: trace::Event) {
+        self.decisions += u64::from(event.attempt) + event.at.0;
+    }
+}
+
+/// A pool of `n` endpoints.
+fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
+    let endpoint = |at| Spec {
+        name: format!("endpoint-{at}"),
+        weight: weight(at),
+        max_connections: Some(1_000),
+        backup: false,
+        state: Admin::Up,
+    };
+    Settings {
+        policy,
+        endpoints: (0..n).map(endpoint).collect(),
+        retry_budget_ppm: 200_000,
+        queue_limit: 256,
+    }
+}
+
+/// One request that goes well; returns how many actions it took.
+fn exchange(access: &mut Alone, id: u64, picks: Stream) -> usize {
+    let now = Timestamp(id * 1_000);
+    let mut rng = picks.at(id);
+    let mut request = Request::new(id, Token(id), 0, PLAN);
+    let attempt = 1;
+    [
+        Event::Arrived { idempotent: true },
+        Event::Connected {
+            attempt,
+            reused: true,
+        },
+        Event::Head {
+            attempt,
+            status: 200,
+        },
+        Event::BodyEnded,
+    ]
+    .into_iter()
+    .map(|event| {
+        let actions = request.on(event, now, access, &mut rng);
+        actions.into_iter().map(black_box).count()
+    })
+    .sum()
+}
+
+fn request(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a request from Arrived to Finish");
+    group.throughput(Throughput::Elements(1));
+    let mut access = Alone {
+        pool: State::new(0, settings(Kind::P2c { choices: 2 }, 16, |_| 1)),
+        decisions: 0,
+    };
+    let picks = Stream::new(1, "pick");
+    let mut id = 0;
+    group.bench_function("p2c, 16 endpoints", |b| {
+        b.iter(|| {
+            id += 1;
+            exchange(&mut access, black_box(id), picks)
+        });
+    });
+    group.finish();
+}
+
+fn pick(c: &mut Criterion) {
+    let policies: [(&str, Kind, Weight); 6] = [
+        ("round_robin", Kind::RoundRobin, |_| 1),
+        ("round_robin weighted", Kind::RoundRobin, |at| 1 + at % 3),
+        ("random", Kind::Random, |_| 1),
+        ("random weighted", Kind::Random, |at| 1 + at % 3),
+        ("least_request", Kind::LeastRequest, |_| 1),
+        ("p2c", Kind::P2c { choices: 2 }, |_| 1),
+    ];
+    let picks = Stream::new(1, "pick");
+    let mut group = c.benchmark_group("a pick and its completion, by endpoints");
+    group.throughput(Throughput::Elements(1));
+    for (name, policy, weight) in policies {
+        for n in [4, 16, 256, 4096] {
+            let mut pool = State::new(0, settings(policy, n, weight));
+            let mut id = 0;
+            group.bench_function(BenchmarkId::new(name, n), |b| {
+                b.iter(|| {
+                    id += 1;
+                    let now = Timestamp(id * 1_000);
+                    let admission = pool.arrive(now, Token(id), &mut picks.at(id));
+                    if let Admission::Picked(index) = admission {
+                        black_box(pool.complete(now, index, Verdict::Success));
+                    }
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// How long a reload holds the pool: every pick waits for it.
+fn reload(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a reload that changes nothing, by endpoints");
+    for n in [16, 256, 4096] {
+        let settings = settings(Kind::P2c { choices: 2 }, n, |_| 1);
+        let mut state = State::new(0, settings.clone());
+        group.bench_function(BenchmarkId::new("p2c", n), |b| {
+            b.iter_batched(
+                || settings.clone(),
+                |settings| state.update(Timestamp::ZERO, settings),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn main() {
+    let mut c = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    request(&mut c);
+    pick(&mut c);
+    reload(&mut c);
+    c.final_summary();
+}

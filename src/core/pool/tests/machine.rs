@@ -1,0 +1,293 @@
+//! The pool against a naive one that looks at everybody, over random histories.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rng::Rng;
+
+/// What a random history does next. Numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive,
+    /// Ends a try, and tries again elsewhere if the last is true.
+    Complete(usize, Verdict, bool),
+    Take(usize),
+    Leave(usize),
+    Update(Vec<Spec>),
+    WaitMs(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let verdict = prop_oneof![
+        Just(Verdict::Success),
+        Just(Verdict::DialFailed),
+        Just(Verdict::Failed),
+        Just(Verdict::Cancelled),
+    ];
+    prop_oneof![
+        8 => Just(Step::Arrive),
+        6 => (any::<usize>(), verdict, any::<bool>()).prop_map(|(n, v, a)| Step::Complete(n, v, a)),
+        3 => any::<usize>().prop_map(Step::Take),
+        2 => any::<usize>().prop_map(Step::Leave),
+        1 => endpoints().prop_map(Step::Update),
+        1 => (0_u64..300).prop_map(Step::WaitMs),
+    ]
+}
+
+/// Up to five endpoints of six names.
+fn endpoints() -> impl Strategy<Value = Vec<Spec>> {
+    let state = prop_oneof![
+        5 => Just(Admin::Up),
+        1 => Just(Admin::Drain),
+        1 => Just(Admin::Down),
+    ];
+    let bound = prop::option::weighted(0.8, 0_u32..4);
+    let one = (0_u32..4, bound, any::<bool>(), state);
+    prop::collection::btree_map("[a-f]", one, 0..6).prop_map(|endpoints| {
+        let spec = |(name, (weight, max_connections, backup, state))| Spec {
+            name,
+            weight,
+            max_connections,
+            backup,
+            state,
+        };
+        endpoints.into_iter().map(spec).collect()
+    })
+}
+
+/// A request as the reference sees it.
+#[derive(Clone, Copy, Debug)]
+struct Naive {
+    tried: Tried,
+    /// Where it is in flight; `None` while it waits.
+    at: Option<EndpointIndex>,
+    /// In flight by a grant that it has not taken up.
+    booked: bool,
+}
+
+struct Machine {
+    policy: Kind,
+    pool: State,
+    specs: Vec<Spec>,
+    requests: BTreeMap<Token, Naive>,
+    /// Waiting ones in their order.
+    line: Vec<Token>,
+    now: Timestamp,
+    next: u64,
+}
+
+impl Machine {
+    fn new(policy: Kind, specs: Vec<Spec>) -> Self {
+        let mut machine = Self {
+            policy,
+            pool: State::new(0, settings(&[])),
+            specs: Vec::new(),
+            requests: BTreeMap::new(),
+            line: Vec::new(),
+            now: NOW,
+            next: 0,
+        };
+        machine.update(specs);
+        machine
+    }
+
+    fn load(&self, index: EndpointIndex) -> u32 {
+        let here = |request: &&Naive| request.at == Some(index);
+        u32::try_from(self.requests.values().filter(here).count()).expect("few")
+    }
+
+    /// What the configuration says of `index`; `None` if it is gone.
+    fn spec(&self, index: EndpointIndex) -> Option<&Spec> {
+        let endpoint = &self.pool.endpoints()[index.slot as usize];
+        let name = self.pool.name(index.slot)?;
+        let owner = |spec: &&Spec| spec.name == name;
+        self.specs
+            .iter()
+            .find(owner)
+            .filter(|_| endpoint.index == index)
+    }
+
+    fn may_wait_for(&self, index: EndpointIndex, tried: &Tried) -> bool {
+        let serves = |spec: &Spec| spec.state == Admin::Up && spec.weight > 0;
+        !tried.contains(index) && self.spec(index).is_some_and(serves)
+    }
+
+    fn may_take(&self, index: EndpointIndex, tried: &Tried) -> bool {
+        let bound = self.spec(index).and_then(|spec| spec.max_connections);
+        let room = bound.is_none_or(|max| self.load(index) < max);
+        room && self.may_wait_for(index, tried)
+    }
+
+    fn may_go(&self, tried: &Tried) -> bool {
+        let able = |e: &Endpoint| self.may_take(e.index, tried);
+        self.pool.endpoints().iter().any(able)
+    }
+
+    fn may_wait(&self, tried: &Tried) -> bool {
+        let able = |e: &Endpoint| self.may_wait_for(e.index, tried);
+        self.pool.endpoints().iter().any(able)
+    }
+
+    /// A backup only if no primary may; one that cools only if nobody else may.
+    fn check_pick(&self, index: EndpointIndex, tried: &Tried) {
+        assert!(self.may_take(index, tried), "{index:?} may not be picked");
+        let rank = |e: &Endpoint| (e.is_cooling(self.now), e.backup);
+        let able = |e: &&Endpoint| self.may_take(e.index, tried);
+        let best = self.pool.endpoints().iter().filter(able).map(rank).min();
+        let picked = &self.pool.endpoints()[index.slot as usize];
+        assert_eq!(Some(rank(picked)), best);
+    }
+
+    fn admitted(&mut self, token: Token, tried: Tried, admission: Admission) {
+        let mut request = Naive {
+            tried,
+            at: None,
+            booked: false,
+        };
+        let (may_go, may_wait) = (self.may_go(&tried), self.may_wait(&tried));
+        match admission {
+            Admission::Picked(index) => {
+                self.check_pick(index, &tried);
+                request.at = Some(index);
+                self.requests.insert(token, request);
+            }
+            Admission::Queued => {
+                assert!(!may_go && may_wait && self.line.len() < 3);
+                self.requests.insert(token, request);
+                self.line.push(token);
+            }
+            Admission::QueueFull => assert!(!may_go && may_wait && self.line.len() >= 3),
+            Admission::NoEndpoint => assert!(!may_wait),
+        }
+    }
+
+    /// The first in line who can go is who was granted.
+    fn granted(&mut self, grant: Option<Grant>) {
+        let able = |token: &&Token| self.may_go(&self.requests[token].tried);
+        let expected = self.line.iter().find(able).copied();
+        assert_eq!(grant.map(|grant| grant.token), expected);
+        let Some(Grant { token, endpoint }) = grant else {
+            return;
+        };
+        self.check_pick(endpoint, &self.requests[&token].tried);
+        self.line.retain(|waiting| *waiting != token);
+        let request = self.requests.get_mut(&token).expect("it waited");
+        (request.at, request.booked) = (Some(endpoint), true);
+    }
+
+    fn update(&mut self, specs: Vec<Spec>) {
+        let settings = Settings {
+            policy: self.policy,
+            ..settings(&specs)
+        };
+        let grants = self.pool.update(self.now, settings);
+        self.specs = specs;
+        for grant in grants {
+            self.granted(Some(grant));
+        }
+    }
+
+    /// What ending one in flight at `index` led to: nothing, if the endpoint is gone.
+    fn freed(&mut self, index: EndpointIndex, grant: Option<Grant>) {
+        if self.spec(index).is_some() {
+            self.granted(grant);
+        } else {
+            assert_eq!(grant, None);
+        }
+    }
+
+    fn choose(&self, n: usize, which: impl Fn(&Naive) -> bool) -> Option<Token> {
+        let some: Vec<_> = self.requests.iter().filter(|(_, r)| which(r)).collect();
+        Some(*some[n.checked_rem(some.len())?].0)
+    }
+
+    fn complete(&mut self, token: Token, verdict: Verdict, again: bool) {
+        let mut request = self.requests.remove(&token).expect("it is there");
+        let index = request.at.expect("it is in flight");
+        let grant = self.pool.complete(self.now, index, verdict);
+        self.freed(index, grant);
+        if again {
+            request.tried.push(index);
+            let mut rng = Stream::new(2, "pick").at(self.next);
+            let admission = self.pool.admit(self.now, token, request.tried, &mut rng);
+            self.admitted(token, request.tried, admission);
+        }
+    }
+
+    fn leave(&mut self, token: Token) {
+        let left = self.requests.remove(&token).expect("it is there");
+        self.line.retain(|waiting| *waiting != token);
+        let grant = self.pool.leave(self.now, token);
+        match left.at {
+            Some(index) => self.freed(index, grant),
+            None => assert_eq!(grant, None),
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Arrive => {
+                self.next += 1;
+                let token = Token(self.next);
+                let mut rng: Rng = Stream::new(1, "pick").at(self.next);
+                let admission = self.pool.arrive(self.now, token, &mut rng);
+                self.admitted(token, Tried::default(), admission);
+            }
+            Step::Complete(n, verdict, again) => {
+                if let Some(token) = self.choose(n, |r| r.at.is_some() && !r.booked) {
+                    self.complete(token, verdict, again);
+                }
+            }
+            Step::Take(n) => {
+                if let Some(token) = self.choose(n, |r| r.booked) {
+                    self.pool.taken(token);
+                    self.requests.get_mut(&token).expect("it is there").booked = false;
+                }
+            }
+            Step::Leave(n) => {
+                if let Some(token) = self.choose(n, |r| r.booked || r.at.is_none()) {
+                    self.leave(token);
+                }
+            }
+            Step::Update(specs) => self.update(specs),
+            Step::WaitMs(ms) => self.now = self.now + Duration::from_millis(ms),
+        }
+    }
+
+    fn check(&self) {
+        for endpoint in self.pool.endpoints() {
+            assert_eq!(
+                endpoint.in_flight,
+                self.load(endpoint.index),
+                "{endpoint:?}"
+            );
+        }
+        assert_eq!(self.pool.queued(), self.line.len());
+        for token in &self.line {
+            let may_go = self.may_go(&self.requests[token].tried);
+            assert!(!may_go, "{token:?} waits and could go");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_look_at_everybody(
+        policy in prop::sample::select(vec![
+            Kind::RoundRobin,
+            Kind::Random,
+            Kind::LeastRequest,
+            Kind::P2c { choices: 2 },
+        ]),
+        specs in endpoints(),
+        steps in prop::collection::vec(step(), 1..200),
+    ) {
+        let mut machine = Machine::new(policy, specs);
+        for step in steps {
+            machine.step(step);
+            machine.check();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The ways through a life that need no retry: answers, clients that leave, late reports.
+
+use super::*;
+
+#[test]
+fn a_request_that_goes_well() {
+    let mut rig = Rig::three(PLAN);
+    rig.run(&[
+        (arrived(false), "connect1 a"),
+        (reused(1), "send1"),
+        (head(1, 503), "forward1"),
+        (Event::BodyEnded, "finish"),
+    ]);
+    let expected = "0- arrived, 1a picked, 1a reused, 1a head 503, 1a completed, \
+                    1- Complete { status: 503 }";
+    assert_eq!(rig.trace(), expected);
+    assert_eq!(rig.shell.in_flight(), 0);
+}
+
+#[test]
+fn a_tunnel_is_a_complete_response() {
+    let mut rig = Rig::three(PLAN);
+    rig.run(&[
+        (arrived(true), "connect1 a"),
+        (connected(1), "send1"),
+        (upgraded(1), "forward1"),
+        (Event::BodyEnded, ""),
+        (Event::TunnelEnded, "finish"),
+    ]);
+    assert!(
+        rig.trace()
+            .ends_with("1a completed, 1- Complete { status: 101 }")
+    );
+}
+
+#[test]
+fn the_pool_says_no() {
+    let full = Spec {
+        max_connections: Some(0),
+        ..spec("a", 1)
+    };
+    let mut rig = Rig::new(&[], PLAN);
+    rig.run(&[(arrived(true), "NoEndpoint, finish")]);
+    assert_eq!(rig.trace(), "0- arrived, 0- Local(NoEndpoint)");
+    let mut rig = Rig::new(&[full], PLAN);
+    for token in [7, 8] {
+        let mut rng = Stream::new(1, "other").at(0);
+        rig.shell.pool.arrive(START, Token(token), &mut rng);
+    }
+    rig.run(&[(arrived(true), "QueueFull, finish")]);
+    assert_eq!(rig.trace(), "0- arrived, 0- Local(QueueFull)");
+}
+
+#[test]
+fn a_wait_and_its_grant() {
+    let mut rig = Rig::waiting(PLAN);
+    let endpoint = rig.other_ends().endpoint;
+    rig.run(&[
+        (Event::Granted { endpoint }, "connect1 a"),
+        (Event::Granted { endpoint }, ""),
+        (connected(1), "send1"),
+        (head(1, 200), "forward1"),
+        (Event::BodyEnded, "finish"),
+    ]);
+    assert!(
+        rig.trace()
+            .starts_with("0- arrived, 0- queued, 1a picked, 1a connected")
+    );
+    assert_eq!(rig.shell.in_flight(), 0);
+}
+
+/// The second wait of a request is not mistaken for its first: it gives back what that one booked.
+#[test]
+fn a_second_wait_is_another_one() {
+    let one = |name| Spec {
+        max_connections: Some(1),
+        ..spec(name, 1)
+    };
+    let mut rig = Rig::new(&[one("a"), one("b")], PLAN);
+    let mut rng = Stream::new(1, "other").at(0);
+    let others = [8, 9].map(|token| rig.shell.pool.arrive(START, Token(token), &mut rng));
+    let [Admission::Picked(a), Admission::Picked(b)] = others else {
+        panic!("{others:?}");
+    };
+    rig.run(&[(arrived(true), "wait")]);
+    rig.shell.pool.complete(START, a, Verdict::Success);
+    rig.run(&[
+        (Event::Granted { endpoint: a }, "connect1 a"),
+        (dial_failed(1), "wait"),
+    ]);
+    let grant = rig.shell.pool.complete(START, b, Verdict::Success);
+    assert_eq!(grant.map(|grant| grant.endpoint), Some(b));
+    rig.run(&[(Event::ClientLeft, "finish")]);
+    assert_eq!(rig.shell.in_flight(), 0);
+}
+
+#[test]
+fn a_client_may_leave_in_every_phase() {
+    let phases: [(&str, &[Event], &str, &str); 5] = [
+        ("new", &[], "finish", "0- Cancelled"),
+        (
+            "connecting",
+            &[arrived(true)],
+            "cancel1, finish",
+            "1a ClientLeft, 1- Cancelled",
+        ),
+        (
+            "sent",
+            &[arrived(true), connected(1)],
+            "cancel1, finish",
+            "1a ClientLeft sent, 1- Cancelled",
+        ),
+        (
+            "body",
+            &[arrived(true), connected(1), head(1, 200)],
+            "cancel1, finish",
+            "1a ClientLeft sent, 1- Cancelled",
+        ),
+        (
+            "tunnel",
+            &[arrived(true), connected(1), upgraded(1)],
+            "cancel1, finish",
+            "1a ClientLeft sent, 1- Cancelled",
+        ),
+    ];
+    for (name, events, expected, trace) in phases {
+        let mut rig = Rig::three(PLAN);
+        for event in events {
+            rig.on(*event);
+        }
+        assert_eq!(rig.on(Event::ClientLeft), expected, "{name}");
+        assert!(rig.trace().ends_with(trace), "{name}: {}", rig.trace());
+        assert_eq!(rig.shell.in_flight(), 0, "{name}");
+        assert!(!rig.shell.pool.endpoints()[0].is_cooling(rig.now), "{name}");
+    }
+}
+
+#[test]
+fn a_client_may_leave_the_queue_before_and_after_its_grant() {
+    let mut rig = Rig::waiting(PLAN);
+    assert_eq!(rig.on(Event::ClientLeft), "finish");
+    assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (1, 0));
+    let mut rig = Rig::waiting(PLAN);
+    let endpoint = rig.other_ends().endpoint;
+    assert_eq!(rig.on(Event::ClientLeft), "finish");
+    assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (0, 0));
+    assert_eq!(rig.on(Event::Granted { endpoint }), "");
+}
+
+/// Every report that names a try.
+fn reports(attempt: u8) -> [Event; 9] {
+    [
+        connected(attempt),
+        reused(attempt),
+        dial_failed(attempt),
+        stale(attempt, false),
+        stale(attempt, true),
+        head(attempt, 200),
+        upgraded(attempt),
+        lost(attempt, false),
+        lost(attempt, true),
+    ]
+}
+
+#[test]
+fn late_reports_of_earlier_tries_are_ignored() {
+    let phases: [&[Event]; 4] = [
+        &[],
+        &[connected(2)],
+        &[connected(2), head(2, 200)],
+        &[connected(2), upgraded(2)],
+    ];
+    for events in phases {
+        let mut rig = Rig::three(PLAN);
+        rig.on(arrived(true));
+        rig.on(dial_failed(1));
+        for event in events {
+            rig.on(*event);
+        }
+        let before = rig.trace();
+        for late in reports(1).into_iter().chain(reports(3)) {
+            assert_eq!(rig.on(late), "", "{late:?} after {before}");
+        }
+        assert_eq!(rig.trace(), before);
+    }
+}
+
+#[test]
+fn nothing_follows_the_end() {
+    let endpoint = EndpointIndex::default();
+    let rest = [
+        arrived(true),
+        Event::Granted { endpoint },
+        Event::ReplayLost,
+        Event::BodyEnded,
+        Event::TunnelEnded,
+        Event::Timer,
+        Event::ClientLeft,
+    ];
+    let ends: [&[Event]; 4] = [
+        &[Event::ClientLeft],
+        &[arrived(true), connected(1), head(1, 200), Event::BodyEnded],
+        &[arrived(false), connected(1), lost(1, true)],
+        &[arrived(true), connected(1), head(1, 200), lost(1, true)],
+    ];
+    for end in ends {
+        let mut rig = Rig::three(PLAN);
+        for event in end {
+            rig.on(*event);
+        }
+        assert!(rig.request.is_finished(), "{end:?}");
+        let before = rig.trace();
+        rig.now = Timestamp::MAX;
+        for late in reports(0).into_iter().chain(reports(1)).chain(rest) {
+            assert_eq!(rig.on(late), "", "{late:?} after {before}");
+        }
+        assert_eq!(rig.trace(), before);
+        assert_eq!(rig.shell.in_flight(), 0);
+    }
+}
+
+#[test]
+fn statuses_and_codes_are_frozen() {
+    let locals = [
+        (Local::NoEndpoint, 503, 1000),
+        (Local::QueueFull, 503, 1001),
+        (Local::QueueTimeout, 503, 1002),
+        (Local::BadGateway, 502, 1003),
+        (Local::GatewayTimeout, 504, 1004),
+    ];
+    for (local, status, code) in locals {
+        assert_eq!(
+            (local.status(), Outcome::Local(local).code()),
+            (status, code)
+        );
+    }
+    assert_eq!(Outcome::Complete { status: 404 }.code(), 404);
+    assert_eq!(Outcome::Cut { status: 200 }.code(), 1100);
+    assert_eq!(Outcome::Cancelled.code(), 1200);
+}
