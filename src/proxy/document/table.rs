@@ -321,6 +321,9 @@ impl<'a> Table<'a> {
             .iter()
             .filter(|e| !self.declared.contains(&e.key.as_str()))
         {
+            if self.context.is_full() {
+                return;
+            }
             let place = match self.path.as_str() {
                 "" => String::new(),
                 path => format!(" in `{path}`"),

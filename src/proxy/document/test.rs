@@ -352,3 +352,26 @@ fn declarations_describe_themselves() {
         "{policy}"
     );
 }
+
+#[test]
+fn a_broken_generator_is_told_enough() {
+    let unknown: String = (0..100_000).map(|n| format!("key_{n} = 1\n")).collect();
+    let broken = "= 1\n".repeat(100_000);
+    for text in [unknown, broken] {
+        let (_, problems) = decode(Path::new("x"), text.as_bytes(), file);
+        assert_eq!(problems.len(), 1_000);
+        assert!(render(&problems, false).ends_with("... and 950 more\n1000 errors\n"));
+    }
+}
+
+#[test]
+fn warnings_do_not_crowd_out_an_error() {
+    let (result, problems) = decode(Path::new("x"), b"a = 1", |t| {
+        for _ in 0..5_000 {
+            let warning = t.problem(t.own_span(), "odd").warning();
+            t.report(warning);
+        }
+        Some(())
+    });
+    assert_eq!((result, problems.len()), (None, 1_001));
+}
