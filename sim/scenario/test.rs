@@ -126,30 +126,40 @@ fn check(cases: &[(&str, &[&str])]) {
     }
 }
 
-#[test]
-fn every_key_arrives() {
+const A: Target = Target {
+    pool: 0,
+    endpoint: 0,
+};
+const B: Target = Target {
+    pool: 0,
+    endpoint: 1,
+};
+
+fn full() -> Scenario {
     let text = format!("{FULL}{CONFIG}");
     assert!(is_scenario(Path::new("x"), text.as_bytes()));
     assert!(!is_scenario(Path::new("x"), b"[server]\n"));
     let (scenario, problems) = load(Path::new("x"), text.as_bytes());
     assert_eq!(problems, []);
-    let scenario = scenario.expect("it has no errors");
-    let (ms, s) = (Duration::from_millis, Duration::from_secs);
+    scenario.expect("it has no errors")
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn every_key_of_the_run_and_its_origin_arrives() {
+    let scenario = full();
     assert_eq!(scenario.name, "one slow endpoint");
     assert_eq!(scenario.config.pools[0].endpoints[1].name, "b");
     assert_eq!((scenario.duration, scenario.warmup), (s(60), s(5)));
     assert_eq!(scenario.seeds, (1..=20).collect::<Vec<u64>>());
     assert_eq!(scenario.engine, Some(Engine::Model));
-    let (a, b) = (
-        Target {
-            pool: 0,
-            endpoint: 0,
-        },
-        Target {
-            pool: 0,
-            endpoint: 1,
-        },
-    );
     let origin = Origin {
         model: Model::Fifo,
         service: Law::Lognormal {
@@ -161,11 +171,15 @@ fn every_key_arrives() {
         backlog: 100,
         workers: 2,
         speeds: vec![Speed {
-            target: a,
+            target: A,
             speed: 0.5,
         }],
     };
     assert_eq!(scenario.origin, origin);
+}
+
+#[test]
+fn every_key_of_workloads_arrives() {
     let light = Class {
         name: "light".into(),
         weight: 95,
@@ -191,12 +205,17 @@ fn every_key_arrives() {
         classes,
     };
     assert_eq!(
-        scenario.workloads,
+        full().workloads,
         [Workload {
             name: "browse".into(),
             source
         }]
     );
+}
+
+#[test]
+fn every_key_of_networks_faults_and_thresholds_arrives() {
+    let scenario = full();
     let jitter = Duration::from_micros(300);
     assert_eq!(
         scenario.network,
@@ -211,13 +230,13 @@ fn every_key_arrives() {
         Fault {
             at: s(20),
             effect: slow,
-            target: a,
+            target: A,
             lasts: Some(s(10)),
         },
         Fault {
             at: s(40),
             effect: Effect::Crash,
-            target: b,
+            target: B,
             lasts: None,
         },
     ];
@@ -245,7 +264,7 @@ fn every_key_arrives() {
     let text = "endpoint:a share >= 25%";
     let share = threshold(
         text,
-        Scope::Endpoint(a),
+        Scope::Endpoint(A),
         Metric::Share,
         Operator::AtLeast,
         0.25,
@@ -301,7 +320,6 @@ fn a_threshold_holds_or_not() {
 
 #[test]
 fn means_of_laws() {
-    let ms = Duration::from_millis;
     let cases = [
         (Law::Exponential { mean: ms(10) }, 10.0),
         (Law::Constant { value: ms(3) }, 3.0),

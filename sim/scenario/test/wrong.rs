@@ -192,74 +192,76 @@ fn faults_that_cannot_be() {
     ]);
 }
 
+/// Conditions, and what is told about each.
+const CONDITIONS: &[(&str, &[&str])] = &[
+    ("p99 < 400ms", &[]),
+    ("p99<400ms", &[]),
+    (
+        "p98 < 1s",
+        &[":9:11: error: `threshold.metric`: unknown metric \"p98\"; did you mean `p9"],
+    ),
+    (
+        "latency < 1s",
+        &[":9:11: error: `threshold.metric`: unknown metric \"latency\"; not a"],
+    ),
+    (
+        "p99 < 400",
+        &[":9:17: error: `p99` cannot be compared with `400`; expected a duration"],
+    ),
+    (
+        "ok > 5%",
+        &[":9:16: error: `ok` cannot be compared with `5%`; expected a number such"],
+    ),
+    (
+        "error_rate < 1",
+        &[":9:24: error: `error_rate` cannot be compared with `1`; expected a p"],
+    ),
+    (
+        "p99 =< 400ms",
+        &[":9:15: error: `=<` does not compare; expected one of < <= > >= == !="],
+    ),
+    (
+        "p99",
+        &[":9:10: error: `threshold.metric` is the string \"p99\"; expected a condition"],
+    ),
+    (
+        "",
+        &[":9:10: error: `threshold.metric` is the string \"\"; expected a condition such"],
+    ),
+    ("class:w p50 < 1s", &[]),
+    (
+        "class:x p50 < 1s",
+        &[":9:17: error: unknown class `x`; not a known class; known: w"],
+    ),
+    (
+        "endpoint:c share < 1%",
+        &[":9:20: error: unknown endpoint `c`"],
+    ),
+    (
+        "clas:w p50 < 1s",
+        &[":9:11: error: `threshold.metric`: unknown scope \"clas\"; did you"],
+    ),
+    (
+        "share < 1%",
+        &[":9:11: error: `share` is not measured here; all requests have mean, p50"],
+    ),
+    (
+        "endpoint:a p99 < 1s",
+        &[":9:22: error: `p99` is not measured here; an endpoint has req"],
+    ),
+    (
+        "class:w p98 <> 1",
+        &[
+            ":9:19: error: `threshold.metric`: unknown metric",
+            ":9:23: error: `<>`",
+        ],
+    ),
+];
+
 #[test]
 fn thresholds_that_cannot_be() {
     let metric = |condition: &str| format!("[[threshold]]\nmetric = \"{condition}\"");
-    let cases: &[(&str, &[&str])] = &[
-        ("p99 < 400ms", &[]),
-        ("p99<400ms", &[]),
-        (
-            "p98 < 1s",
-            &[":9:11: error: `threshold.metric`: unknown metric \"p98\"; did you mean `p9"],
-        ),
-        (
-            "latency < 1s",
-            &[":9:11: error: `threshold.metric`: unknown metric \"latency\"; not a"],
-        ),
-        (
-            "p99 < 400",
-            &[":9:17: error: `p99` cannot be compared with `400`; expected a duration"],
-        ),
-        (
-            "ok > 5%",
-            &[":9:16: error: `ok` cannot be compared with `5%`; expected a number such"],
-        ),
-        (
-            "error_rate < 1",
-            &[":9:24: error: `error_rate` cannot be compared with `1`; expected a p"],
-        ),
-        (
-            "p99 =< 400ms",
-            &[":9:15: error: `=<` does not compare; expected one of < <= > >= == !="],
-        ),
-        (
-            "p99",
-            &[":9:10: error: `threshold.metric` is the string \"p99\"; expected a condition"],
-        ),
-        (
-            "",
-            &[":9:10: error: `threshold.metric` is the string \"\"; expected a condition such"],
-        ),
-        ("class:w p50 < 1s", &[]),
-        (
-            "class:x p50 < 1s",
-            &[":9:17: error: unknown class `x`; not a known class; known: w"],
-        ),
-        (
-            "endpoint:c share < 1%",
-            &[":9:20: error: unknown endpoint `c`"],
-        ),
-        (
-            "clas:w p50 < 1s",
-            &[":9:11: error: `threshold.metric`: unknown scope \"clas\"; did you"],
-        ),
-        (
-            "share < 1%",
-            &[":9:11: error: `share` is not measured here; all requests have mean, p50"],
-        ),
-        (
-            "endpoint:a p99 < 1s",
-            &[":9:22: error: `p99` is not measured here; an endpoint has req"],
-        ),
-        (
-            "class:w p98 <> 1",
-            &[
-                ":9:19: error: `threshold.metric`: unknown metric",
-                ":9:23: error: `<>`",
-            ],
-        ),
-    ];
-    for (condition, wanted) in cases {
+    for (condition, wanted) in CONDITIONS {
         check(&[(&metric(condition), wanted)]);
     }
     let few = "[[workload]]\nname = \"w\"\narrivals = { rate = \"10/s\" }\n\

@@ -73,12 +73,23 @@ fn with_pool(lines: &str) -> String {
     format!("listener = [{{ address = \":80\" }}]\n[[pool]]\nname = \"p\"\n{lines}\n")
 }
 
-#[test]
-fn every_key_arrives() {
+fn full() -> Config {
     let (config, problems) = load(Path::new("/etc/e.toml"), FULL.as_bytes());
     assert_eq!(problems, []);
-    let config = config.expect("it has no errors");
-    let s = Duration::from_secs;
+    config.expect("it has no errors")
+}
+
+fn ip(address: &str) -> Address {
+    Address::Ip(address.parse().expect("an address"))
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn every_key_of_the_process_and_its_listeners_arrives() {
+    let config = full();
     assert_eq!(
         config.server,
         Server {
@@ -91,7 +102,6 @@ fn every_key_arrives() {
         address: address.parse().expect("an address"),
         prefix,
     };
-    let ip = |address: &str| Address::Ip(address.parse().expect("an address"));
     let listener = Listener {
         name: "http".into(),
         address: ip("0.0.0.0:8080"),
@@ -110,6 +120,26 @@ fn every_key_arrives() {
         },
     };
     assert_eq!(config.listeners, [listener]);
+    assert_eq!(
+        config.admin,
+        Some(Admin {
+            address: ip("127.0.0.1:9901")
+        })
+    );
+    let access = Access {
+        path: Sink::File("/etc/log/access.json".into()),
+        format: Format::Json,
+    };
+    assert_eq!(
+        config.log,
+        Log {
+            access: Some(access)
+        }
+    );
+}
+
+#[test]
+fn every_key_of_routes_arrives() {
     let home = Route {
         hosts: vec![],
         path: Match::Exact("/".into()),
@@ -135,7 +165,12 @@ fn every_key_arrives() {
         timeouts,
         body_limit_bytes: Some(1 << 20),
     };
-    assert_eq!(config.routes, [home, webapp]);
+    assert_eq!(full().routes, [home, webapp]);
+}
+
+#[test]
+fn every_key_of_pools_arrives() {
+    let config = full();
     let endpoint = |name: &str, address| Endpoint {
         name: name.into(),
         address,
@@ -155,7 +190,6 @@ fn every_key_arrives() {
         down: true,
         ..endpoint("c", sock)
     };
-    let budget = "0.5%".to_owned();
     let [pool] = config.pools.as_slice() else {
         panic!("{:?}", config.pools)
     };
@@ -163,7 +197,7 @@ fn every_key_arrives() {
     assert_eq!(pool.policy, Policy::P2c { choices: 3 });
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
     assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
-    assert_eq!(pool.retry.budget.to_string(), budget);
+    assert_eq!(pool.retry.budget.to_string(), "0.5%");
     let timeouts = PoolTimeouts {
         dial: Duration::from_millis(500),
         header: s(60),
@@ -182,22 +216,6 @@ fn every_key_arrives() {
         Queue {
             limit: 0,
             timeout: Duration::from_millis(250)
-        }
-    );
-    assert_eq!(
-        config.admin,
-        Some(Admin {
-            address: ip("127.0.0.1:9901")
-        })
-    );
-    let access = Access {
-        path: Sink::File("/etc/log/access.json".into()),
-        format: Format::Json,
-    };
-    assert_eq!(
-        config.log,
-        Log {
-            access: Some(access)
         }
     );
 }

@@ -174,61 +174,62 @@ impl Kind for Socket {
 mod test {
     use super::*;
 
+    /// What is written, then the address to listen on and to connect to, or what is expected.
+    const ADDRESSES: &[(&str, &str, &str)] = &[
+        ("127.0.0.1:3001", "127.0.0.1:3001", "127.0.0.1:3001"),
+        ("[::1]:80", "[::1]:80", "[::1]:80"),
+        (
+            "App.internal:3001",
+            "app.internal:3001",
+            "app.internal:3001",
+        ),
+        (
+            "unix:/run/app.sock",
+            "unix:/run/app.sock",
+            "unix:/run/app.sock",
+        ),
+        (
+            ":8080",
+            "0.0.0.0:8080",
+            "! a host before the port: \"127.0.0.1:8080\"",
+        ),
+        ("127.0.0.1:0", "127.0.0.1:0", "! a port from 1 to 65535"),
+        (
+            "8080",
+            "! a colon before the port: \":8080\"",
+            "! a host before the port: \"127.0.0.1:8080\"",
+        ),
+        (
+            "127.0.0.1",
+            "! a port: \"127.0.0.1:8080\"",
+            "! a port: \"127.0.0.1:3000\"",
+        ),
+        (
+            "localhost",
+            "! a port: \"localhost:8080\"",
+            "! a port: \"localhost:3000\"",
+        ),
+        (
+            "::1:80",
+            "! a port: \"[::1:80]:8080\"",
+            "! a port: \"[::1:80]:3000\"",
+        ),
+        (
+            "http://a:80/x",
+            "! an address, not a URL: \"a:80\"",
+            "! an address, not a URL: \"a:80\"",
+        ),
+        (
+            "a:65536",
+            "! a port from 1 to 65535 behind the colon",
+            "! a port from 1 to 65535 behind the colon",
+        ),
+        ("unix:", "! a path behind unix:", "! a path behind unix:"),
+    ];
+
     #[test]
     fn addresses() {
-        // What is written, then the address to listen on and to connect to, or what is expected.
-        let cases = [
-            ("127.0.0.1:3001", "127.0.0.1:3001", "127.0.0.1:3001"),
-            ("[::1]:80", "[::1]:80", "[::1]:80"),
-            (
-                "App.internal:3001",
-                "app.internal:3001",
-                "app.internal:3001",
-            ),
-            (
-                "unix:/run/app.sock",
-                "unix:/run/app.sock",
-                "unix:/run/app.sock",
-            ),
-            (
-                ":8080",
-                "0.0.0.0:8080",
-                "! a host before the port: \"127.0.0.1:8080\"",
-            ),
-            ("127.0.0.1:0", "127.0.0.1:0", "! a port from 1 to 65535"),
-            (
-                "8080",
-                "! a colon before the port: \":8080\"",
-                "! a host before the port: \"127.0.0.1:8080\"",
-            ),
-            (
-                "127.0.0.1",
-                "! a port: \"127.0.0.1:8080\"",
-                "! a port: \"127.0.0.1:3000\"",
-            ),
-            (
-                "localhost",
-                "! a port: \"localhost:8080\"",
-                "! a port: \"localhost:3000\"",
-            ),
-            (
-                "::1:80",
-                "! a port: \"[::1:80]:8080\"",
-                "! a port: \"[::1:80]:3000\"",
-            ),
-            (
-                "http://a:80/x",
-                "! an address, not a URL: \"a:80\"",
-                "! an address, not a URL: \"a:80\"",
-            ),
-            (
-                "a:65536",
-                "! a port from 1 to 65535 behind the colon",
-                "! a port from 1 to 65535 behind the colon",
-            ),
-            ("unix:", "! a path behind unix:", "! a path behind unix:"),
-        ];
-        for (text, listen, connect) in cases {
+        for &(text, listen, connect) in ADDRESSES {
             for (socket, wanted) in [(Socket::Listen, listen), (Socket::Connect, connect)] {
                 let found = match socket.parse(text) {
                     Ok(address) => address.to_string(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::table::Context;
+use super::decode::Context;
 use super::{Diagnostic, Node, Span, Value, nearest};
 
 /// A type of values in a file.

@@ -7,6 +7,7 @@
 //! where the JSON Schema and `explain` come from: help that cannot be out of date.
 
 mod address;
+mod decode;
 mod diagnostic;
 mod json;
 mod key;
@@ -30,6 +31,7 @@ mod test;
 
 pub(crate) use address::is_host;
 pub use address::{Address, Socket};
+pub use decode::{decode, decode_root, describe};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use key::{Key, Shape, explain, schema};
 pub use kind::{Kind, List, OneOrMany, Sink};
@@ -41,6 +43,6 @@ pub use scalar::{Boolean, Choice, FilePath, Float, Integer, Name, Text};
 pub use share::{Percent, Share};
 pub use size::Size;
 pub use source::{Position, Source, Span};
-pub use table::{Table, decode, decode_root, describe};
+pub use table::Table;
 pub use time::Time;
 pub use tree::{Entry, Node, Value, is_scenario, open, parse};

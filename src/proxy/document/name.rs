@@ -1,5 +1,7 @@
 //! The names that one kind of block declares and others refer to.
 
+use std::collections::BTreeMap;
+
 use super::{Span, Table};
 
 /// Names in the order of the file, each with its place.
@@ -7,6 +9,8 @@ use super::{Span, Table};
 pub struct Names {
     what: &'static str,
     of: Vec<(String, Span)>,
+    /// Where in `of` a name stands first: a pool may have many thousand endpoints.
+    index: BTreeMap<String, usize>,
     lost: bool,
 }
 
@@ -16,6 +20,7 @@ impl Names {
         Self {
             what,
             of: Vec::new(),
+            index: BTreeMap::new(),
             lost: false,
         }
     }
@@ -29,23 +34,24 @@ impl Names {
             return;
         };
         let span = t.span(key);
-        if let Some((_, first)) = self.of.iter().find(|(other, _)| other == name) {
+        if let Some(&first) = self.index.get(name) {
             let problem = t
                 .problem(
                     span,
                     format!("the {} name `{name}` is used twice", self.what),
                 )
                 .label("the second one")
-                .related(*first, "the first one");
+                .related(self.of[first].1, "the first one");
             t.report(problem);
         }
+        self.index.entry(name.to_owned()).or_insert(self.of.len());
         self.of.push((name.to_owned(), span));
     }
 
     /// Whether a name at that place is (or may be) declared; if not, that is reported with the
     /// nearest.
     pub fn refer(&self, t: &mut Table<'_>, span: Span, name: &str) -> bool {
-        let found = self.of.iter().any(|(other, _)| other == name);
+        let found = self.index.contains_key(name);
         if !found && !self.lost {
             let known: Vec<&str> = self.of.iter().map(|(name, _)| name.as_str()).collect();
             t.unknown(span, name, self.what, &known);

@@ -34,14 +34,20 @@ pub struct Position {
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// Offsets at which lines begin; the first is 0.
+    lines: Vec<usize>,
 }
 
 impl Source {
     /// A source of that text; `path` is what errors name and what relative paths are relative to.
     pub fn new(path: &Path, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let ends = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
         Self {
             path: path.to_path_buf(),
-            text: text.into(),
+            text,
+            lines,
         }
     }
 
@@ -62,11 +68,11 @@ impl Source {
 
     /// Line and column of a byte offset; an offset behind the end is the end.
     pub fn position(&self, offset: usize) -> Position {
-        let before = &self.text[..self.floor(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let offset = self.floor(offset);
+        let line = self.lines.partition_point(|start| *start <= offset);
         Position {
-            line: before.bytes().filter(|&byte| byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column: self.text[self.lines[line - 1]..offset].chars().count() + 1,
         }
     }
 

@@ -2,29 +2,11 @@
 //! a file it collects values and everything that is wrong, run on nothing it describes itself.
 
 use std::path::Path;
-use std::sync::Arc;
 
+use super::decode::Context;
 use super::key::{Key, Shape};
 use super::kind::{Kind, Sink};
-use super::{Diagnostic, Entry, Node, Severity, Source, Span, Value, nearest, tree};
-
-/// What all tables of one file share.
-#[derive(Debug)]
-pub(super) struct Context {
-    pub(super) source: Arc<Source>,
-    diagnostics: Vec<Diagnostic>,
-    describing: bool,
-}
-
-impl Context {
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        /// A broken generator can make millions of mistakes; nobody reads more than the first.
-        const MOST: usize = 1_000;
-        if !self.describing && self.diagnostics.len() < MOST {
-            self.diagnostics.push(diagnostic);
-        }
-    }
-}
+use super::{Diagnostic, Entry, Node, Span, Value, nearest};
 
 /// One table of a file while it is read.
 ///
@@ -39,56 +21,6 @@ pub struct Table<'a> {
     declared: Vec<&'static str>,
     missing: Vec<Diagnostic>,
     keys: Vec<Key>,
-}
-
-/// Reads a file with a decode function: the result if there is no error, and everything that is
-/// wrong, in the order of the file.
-pub fn decode<T>(
-    path: &Path,
-    bytes: &[u8],
-    decode: impl FnOnce(&mut Table<'_>) -> Option<T>,
-) -> (Option<T>, Vec<Diagnostic>) {
-    let (source, root) = tree::parse(path, bytes);
-    let root = match root {
-        Ok(root) => root,
-        Err(mut problems) => {
-            problems.sort_by_key(|problem| problem.span);
-            return (None, problems);
-        }
-    };
-    decode_root(source, &root, decode)
-}
-
-/// Like [`decode`], from a tree that is already there; its spans point into `source`.
-pub fn decode_root<T>(
-    source: Arc<Source>,
-    root: &[Entry],
-    decode: impl FnOnce(&mut Table<'_>) -> Option<T>,
-) -> (Option<T>, Vec<Diagnostic>) {
-    let mut context = Context {
-        source,
-        diagnostics: Vec::new(),
-        describing: false,
-    };
-    let (result, _) = Table::run(&mut context, String::new(), Span::default(), root, decode);
-    let mut diagnostics = context.diagnostics;
-    let own = context.source;
-    diagnostics.sort_by_key(|problem| (problem.source != own, problem.span));
-    let failed = diagnostics
-        .iter()
-        .any(|problem| problem.severity == Severity::Error);
-    (result.filter(|_| !failed), diagnostics)
-}
-
-/// What a decode function declares.
-pub fn describe<T>(decode: impl FnOnce(&mut Table<'_>) -> T) -> Vec<Key> {
-    let source = Arc::new(Source::new(Path::new(""), ""));
-    let mut context = Context {
-        source,
-        diagnostics: Vec::new(),
-        describing: true,
-    };
-    Table::run(&mut context, String::new(), Span::default(), &[], decode).1
 }
 
 impl<'a> Table<'a> {
@@ -337,7 +269,7 @@ impl<'a> Table<'a> {
     }
 
     /// Runs a decode function on a table's entries, then reports what it did not declare.
-    fn run<T>(
+    pub(super) fn run<T>(
         context: &mut Context,
         path: String,
         span: Span,
@@ -389,6 +321,9 @@ impl<'a> Table<'a> {
             .iter()
             .filter(|e| !self.declared.contains(&e.key.as_str()))
         {
+            if self.context.is_full() {
+                return;
+            }
             let place = match self.path.as_str() {
                 "" => String::new(),
                 path => format!(" in `{path}`"),

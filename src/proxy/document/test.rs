@@ -85,105 +85,107 @@ fn a_good_file_has_its_values_and_defaults() {
     }
 }
 
+/// Files, and what is told about each.
+const MISTAKES: &[(&str, &[&str])] = &[
+    // Keys.
+    (
+        "[[pool]]\nnmae = \"a\"\n",
+        &[":2:1: error: unknown key `nmae` in `pool`; did you mean `name`?"],
+    ),
+    (
+        "[[pool]]\nname = \"a\"\nxyzzy = 1\n",
+        &[
+            ":3:1: error: unknown key `xyzzy` in `pool`; not a known key here; \
+               known: name, dial, weights, policy",
+        ],
+    ),
+    (
+        "[servre]\n",
+        &[":1:2: error: unknown key `servre`; did you mean `server`?"],
+    ),
+    (
+        "[[pool]]\n",
+        &[
+            ":1:1: error: `pool.name` is missing; expected `name`, a name without blanks; \
+               `name`: what routes call it",
+        ],
+    ),
+    // Shapes.
+    (
+        "[pool]\nname = \"a\"\n",
+        &[":1:1: error: `pool` is a table; expected [[pool]] or a list: there may be several"],
+    ),
+    (
+        "[[server]]\n",
+        &[":1:1: error: `server` is a list; expected [server]: there is only one"],
+    ),
+    (
+        "server = 1\n",
+        &[":1:10: error: `server` is the integer 1; expected a table"],
+    ),
+    (
+        "pool = [1]\n",
+        &[":1:9: error: `pool` is the integer 1; expected a table"],
+    ),
+    // Values.
+    (
+        "[server]\nworkers = 0\nmemory = 5\nlog = \"yes\"\n",
+        &[
+            ":2:11: error: `server.workers` is the integer 0; expected an integer from 1 to \
+                 1024; `server.workers`: threads",
+            ":3:10: error: `server.memory` is the integer 5; expected a unit, such as \"5B\"; \
+                 `server.memory`: all buffers",
+            ":4:7: error: `server.log` is the string \"yes\"; expected true or false; \
+                 `server.log`: whether to log",
+        ],
+    ),
+    (
+        "[[pool]]\nname = \"a b\"\ndial = \"0s\"\nweights = [1, 101, -1]\n",
+        &[
+            ":2:8: error: `pool.name` is the string \"a b\"; expected a name of 1 to 128 bytes \
+                 without blanks; `pool.name`: what routes call it",
+            ":3:8: error: `pool.dial` is the string \"0s\"; expected more than zero; \
+                 `pool.dial`: to connect",
+            ":4:15: error: `pool.weights` is the integer 101; expected an integer from 0 to \
+                 100; `pool.weights`: shares",
+            ":4:20: error: `pool.weights` is the integer -1; expected an integer from 0 to \
+                 100; `pool.weights`: shares",
+        ],
+    ),
+    (
+        "[[pool]]\nname = \"é\"\npolicy = \"round-robbin\"\n",
+        &[
+            ":3:10: error: `pool.policy.name`: unknown policy \"round-robbin\"; \
+               did you mean `round_robin`?",
+        ],
+    ),
+    (
+        "[[pool]]\nname = \"é\"\npolicy = { name = \"zzz\", choice = 2 }\n",
+        &[
+            ":3:19: error: `pool.policy.name`: unknown policy \"zzz\"; not a known policy; \
+                 known: round_robin, random, p2c",
+            ":3:26: error: unknown key `choice` in `pool.policy`; did you mean `choices`?",
+        ],
+    ),
+    // Syntax: all of it too.
+    (
+        "[server]\nworkers = \nmemory = 64KiB\nlog = tru\n",
+        &[
+            ":2:11: error: the value is missing; \
+                 expected a value, such as 1, true or \"text\"",
+            ":3:10: error: text must stand in quotes; expected \"64KiB\"",
+            ":4:7: error: invalid boolean; expected `true`",
+        ],
+    ),
+    (
+        "a = 1\na = 2\n",
+        &[":2:1: error: `a` is written twice; the second one"],
+    ),
+];
+
 #[test]
 fn every_mistake_is_told_where_it_is() {
-    let cases: &[(&str, &[&str])] = &[
-        // Keys.
-        (
-            "[[pool]]\nnmae = \"a\"\n",
-            &[":2:1: error: unknown key `nmae` in `pool`; did you mean `name`?"],
-        ),
-        (
-            "[[pool]]\nname = \"a\"\nxyzzy = 1\n",
-            &[
-                ":3:1: error: unknown key `xyzzy` in `pool`; not a known key here; \
-               known: name, dial, weights, policy",
-            ],
-        ),
-        (
-            "[servre]\n",
-            &[":1:2: error: unknown key `servre`; did you mean `server`?"],
-        ),
-        (
-            "[[pool]]\n",
-            &[
-                ":1:1: error: `pool.name` is missing; expected `name`, a name without blanks; \
-               `name`: what routes call it",
-            ],
-        ),
-        // Shapes.
-        (
-            "[pool]\nname = \"a\"\n",
-            &[":1:1: error: `pool` is a table; expected [[pool]] or a list: there may be several"],
-        ),
-        (
-            "[[server]]\n",
-            &[":1:1: error: `server` is a list; expected [server]: there is only one"],
-        ),
-        (
-            "server = 1\n",
-            &[":1:10: error: `server` is the integer 1; expected a table"],
-        ),
-        (
-            "pool = [1]\n",
-            &[":1:9: error: `pool` is the integer 1; expected a table"],
-        ),
-        // Values.
-        (
-            "[server]\nworkers = 0\nmemory = 5\nlog = \"yes\"\n",
-            &[
-                ":2:11: error: `server.workers` is the integer 0; expected an integer from 1 to \
-                 1024; `server.workers`: threads",
-                ":3:10: error: `server.memory` is the integer 5; expected a unit, such as \"5B\"; \
-                 `server.memory`: all buffers",
-                ":4:7: error: `server.log` is the string \"yes\"; expected true or false; \
-                 `server.log`: whether to log",
-            ],
-        ),
-        (
-            "[[pool]]\nname = \"a b\"\ndial = \"0s\"\nweights = [1, 101, -1]\n",
-            &[
-                ":2:8: error: `pool.name` is the string \"a b\"; expected a name of 1 to 128 bytes \
-                 without blanks; `pool.name`: what routes call it",
-                ":3:8: error: `pool.dial` is the string \"0s\"; expected more than zero; \
-                 `pool.dial`: to connect",
-                ":4:15: error: `pool.weights` is the integer 101; expected an integer from 0 to \
-                 100; `pool.weights`: shares",
-                ":4:20: error: `pool.weights` is the integer -1; expected an integer from 0 to \
-                 100; `pool.weights`: shares",
-            ],
-        ),
-        (
-            "[[pool]]\nname = \"é\"\npolicy = \"round-robbin\"\n",
-            &[
-                ":3:10: error: `pool.policy.name`: unknown policy \"round-robbin\"; \
-               did you mean `round_robin`?",
-            ],
-        ),
-        (
-            "[[pool]]\nname = \"é\"\npolicy = { name = \"zzz\", choice = 2 }\n",
-            &[
-                ":3:19: error: `pool.policy.name`: unknown policy \"zzz\"; not a known policy; \
-                 known: round_robin, random, p2c",
-                ":3:26: error: unknown key `choice` in `pool.policy`; did you mean `choices`?",
-            ],
-        ),
-        // Syntax: all of it too.
-        (
-            "[server]\nworkers = \nmemory = 64KiB\nlog = tru\n",
-            &[
-                ":2:11: error: the value is missing; \
-                 expected a value, such as 1, true or \"text\"",
-                ":3:10: error: text must stand in quotes; expected \"64KiB\"",
-                ":4:7: error: invalid boolean; expected `true`",
-            ],
-        ),
-        (
-            "a = 1\na = 2\n",
-            &[":2:1: error: `a` is written twice; the second one"],
-        ),
-    ];
-    for (text, wanted) in cases {
+    for (text, wanted) in MISTAKES {
         assert_eq!(lines(text), *wanted, "{text}");
     }
 }
@@ -349,4 +351,27 @@ fn declarations_describe_themselves() {
         policy.contains("    choices  how many are compared\n"),
         "{policy}"
     );
+}
+
+#[test]
+fn a_broken_generator_is_told_enough() {
+    let unknown: String = (0..100_000).map(|n| format!("key_{n} = 1\n")).collect();
+    let broken = "= 1\n".repeat(100_000);
+    for text in [unknown, broken] {
+        let (_, problems) = decode(Path::new("x"), text.as_bytes(), file);
+        assert_eq!(problems.len(), 1_000);
+        assert!(render(&problems, false).ends_with("... and 950 more\n1000 errors\n"));
+    }
+}
+
+#[test]
+fn warnings_do_not_crowd_out_an_error() {
+    let (result, problems) = decode(Path::new("x"), b"a = 1", |t| {
+        for _ in 0..5_000 {
+            let warning = t.problem(t.own_span(), "odd").warning();
+            t.report(warning);
+        }
+        Some(())
+    });
+    assert_eq!((result, problems.len()), (None, 1_001));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue, Error};
 
+use super::decode::MOST;
 use super::tree::{DEPTH, Entry, Node, Value};
 use super::{Diagnostic, Source, Span};
 
@@ -14,6 +15,7 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Vec<Entry>, Vec<Diagnostic>>
     if !errors.is_empty() {
         return Err(errors
             .iter()
+            .take(MOST)
             .map(|error| diagnostic(source, error))
             .collect());
     }
