@@ -3,11 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::task::Waker;
 
 use evenkeel_core::time::Timestamp;
 use turmoil::net::TcpStream;
 
 use super::connection::{ACCEPTER, Connection, OPENER, Side};
+use super::link::Path;
 use super::trunk::{Host, Spare};
 
 /// See the module. Both raw streams live until both ends have closed, and are then dropped on
@@ -22,10 +24,10 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    pub(super) fn new(id: u64, connection: Connection, spare: Spare, hosts: [Rc<Host>; 2]) -> Self {
+    pub(super) fn new(id: u64, hosts: [Rc<Host>; 2], paths: [Path; 2], spare: Spare) -> Self {
         Self {
             id,
-            connection: RefCell::new(connection),
+            connection: RefCell::new(Connection::new(id, hosts.clone(), paths)),
             raws: [spare.near, spare.far].map(|raw| RefCell::new(Some(raw))),
             hosts,
             established: Cell::new(false),
@@ -57,6 +59,11 @@ impl Circuit {
     pub(super) fn abort(&self, side: Side, now: Timestamp) {
         self.connection.borrow_mut().abort(side, now);
         self.bury();
+    }
+
+    /// Wakes a task of `side`'s host.
+    pub(super) fn post(&self, side: Side, waker: Waker) {
+        self.hosts[side].post(self.id, waker);
     }
 
     /// The opener knows that the connection is there.

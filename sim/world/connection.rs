@@ -5,15 +5,14 @@
 //! resets. turmoil's own ends and resets never reach a live connection, because both raw streams
 //! are kept until both ends have closed.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use evenkeel_core::rng;
-use evenkeel_core::time::{Timestamp, nanos};
+use evenkeel_core::time::Timestamp;
 
-use super::link::Link;
+use super::link::Path;
+use super::trunk::Host;
 
 /// Bytes that may be under way in one direction, counted until they are read.
 pub(super) const WINDOW_BYTES: usize = 64 * 1024;
@@ -66,11 +65,7 @@ struct Chunk {
 /// From one side to the other.
 #[derive(Debug)]
 struct Direction {
-    link: Rc<Cell<Link>>,
-    jitter: rng::Stream,
-    segments: u64,
-    /// When the latest segment arrives: nothing overtakes it.
-    latest: Timestamp,
+    path: Path,
     chunks: VecDeque<Chunk>,
     in_flight: usize,
     end: Option<Timestamp>,
@@ -80,12 +75,9 @@ struct Direction {
 }
 
 impl Direction {
-    fn new(link: Rc<Cell<Link>>, jitter: rng::Stream) -> Self {
+    const fn new(path: Path) -> Self {
         Self {
-            link,
-            jitter,
-            segments: 0,
-            latest: Timestamp::ZERO,
+            path,
             chunks: VecDeque::new(),
             in_flight: 0,
             end: None,
@@ -94,53 +86,43 @@ impl Direction {
             writer: None,
         }
     }
-
-    fn wake_reader(&mut self) {
-        if let Some(waker) = self.reader.take() {
-            waker.wake();
-        }
-    }
-
-    fn wake_writer(&mut self) {
-        if let Some(waker) = self.writer.take() {
-            waker.wake();
-        }
-    }
 }
 
 /// See the module. `directions[side]` leads away from `side`.
 #[derive(Debug)]
 pub(super) struct Connection {
+    id: u64,
+    hosts: [Rc<Host>; 2],
     directions: [Direction; 2],
     closed: [bool; 2],
 }
 
 impl Connection {
-    /// A connection whose opener is just dialling; links and jitter from it and to it.
-    pub(super) fn new(links: [Rc<Cell<Link>>; 2], jitter: rng::Stream) -> Self {
-        let [out, back] = links;
+    /// Connection number `id` of the simulation, between two hosts, over two paths: each first the
+    /// opener's, then the accepter's.
+    pub(super) fn new(id: u64, hosts: [Rc<Host>; 2], paths: [Path; 2]) -> Self {
         Self {
-            directions: [
-                Direction::new(out, jitter.child(0)),
-                Direction::new(back, jitter.child(1)),
-            ],
+            id,
+            hosts,
+            directions: paths.map(Direction::new),
             closed: [false; 2],
         }
     }
 
-    /// When a segment that `side` sends at `sent` arrives: latency, jitter, never before an earlier
-    /// one.
-    pub(super) fn arrival(&mut self, side: Side, sent: Timestamp) -> Timestamp {
-        let direction = &mut self.directions[side];
-        let link = direction.link.get();
-        let jitter_ns = direction
-            .jitter
-            .at(direction.segments)
-            .below(nanos(link.jitter));
-        direction.segments += 1;
-        let at = sent + link.latency + std::time::Duration::from_nanos(jitter_ns);
-        direction.latest = direction.latest.max(at);
-        direction.latest
+    fn arrival(&mut self, side: Side, sent: Timestamp) -> Timestamp {
+        self.directions[side].path.arrival(sent)
+    }
+
+    fn wake_reader(&mut self, side: Side) {
+        if let Some(waker) = self.directions[1 - side].reader.take() {
+            self.hosts[side].post(self.id, waker);
+        }
+    }
+
+    fn wake_writer(&mut self, side: Side) {
+        if let Some(waker) = self.directions[side].writer.take() {
+            self.hosts[side].post(self.id, waker);
+        }
     }
 
     /// What `side` would read.
@@ -175,7 +157,7 @@ impl Connection {
             }
         }
         incoming.in_flight = incoming.in_flight.saturating_sub(length);
-        incoming.wake_writer();
+        self.wake_writer(1 - side);
     }
 
     /// What `side` may write.
@@ -213,9 +195,8 @@ impl Connection {
         if self.closed[1 - side] {
             self.reset_at(1 - side, at);
         } else {
-            let outgoing = &mut self.directions[side];
-            outgoing.chunks.push_back(Chunk { at, length });
-            outgoing.wake_reader();
+            self.directions[side].chunks.push_back(Chunk { at, length });
+            self.wake_reader(1 - side);
         }
     }
 
@@ -226,7 +207,7 @@ impl Connection {
         }
         let at = self.arrival(side, now);
         self.directions[side].end = Some(at);
-        self.directions[side].wake_reader();
+        self.wake_reader(1 - side);
     }
 
     /// `side` is gone. With bytes unread that had arrived, the peer gets a reset at once (RFC 9293
@@ -262,26 +243,21 @@ impl Connection {
         self.closed == [true; 2]
     }
 
-    /// Whether `side` is gone.
-    pub(super) fn is_closed(&self, side: Side) -> bool {
-        self.closed[side]
-    }
-
     /// `side`, which is gone, answers at `sent` with a reset.
     fn reset_at(&mut self, side: Side, sent: Timestamp) {
         if self.directions[side].reset.is_none() {
             let at = self.arrival(side, sent);
             self.directions[side].reset = Some(at);
         }
-        self.directions[side].wake_reader();
-        self.directions[1 - side].wake_writer();
+        self.wake_reader(1 - side);
+        self.wake_writer(1 - side);
     }
 
     /// Drops what nobody will read, and wakes whoever still waits at the closed `side`.
     fn clear(&mut self, side: Side) {
         self.directions[1 - side].chunks.clear();
-        self.directions[1 - side].wake_reader();
-        self.directions[side].wake_writer();
+        self.wake_reader(side);
+        self.wake_writer(side);
     }
 }
 

@@ -9,7 +9,8 @@ use evenkeel_proxy::world::{Address, Peer, World as _};
 
 use super::World;
 use super::circuit::Circuit;
-use super::connection::{ACCEPTER, Connection, OPENER};
+use super::connection::OPENER;
+use super::link::Path;
 use super::listener::Queue;
 use super::network::Admission;
 use super::stream::Stream;
@@ -25,18 +26,18 @@ pub(super) async fn connect(world: &World, address: &Address) -> io::Result<Stre
     let key = network.key(address)?;
     let (from, jitter) = world.process.dial();
     let listening = network.process_at(&key);
-    let links = network.links(&world.process, listening.as_deref());
-    let mut connection = Connection::new(links, jitter);
+    let [there, back] = network.links(&world.process, listening.as_deref());
+    let mut there = Path::new(there, jitter.child(0));
+    let mut back = Path::new(back, jitter.child(1));
     let mut sent = world.now();
     loop {
         world.sleep_to(sent).await;
-        let arrives = connection.arrival(OPENER, sent);
+        let arrives = there.arrival(sent);
         world.sleep_to(arrives).await;
         let Some(listening) = network.process_at(&key) else {
-            return refused(world, connection, arrives).await;
+            return refused(world, back, arrives).await;
         };
         let spare = trunk::take(network, &world.process.host, &listening.host).await?;
-        let arrived = world.now();
         let (refuse, queue) = match network.admit(&key, from) {
             Admission::Queue(queue) => (false, Some(queue)),
             Admission::Full => (false, None),
@@ -46,16 +47,16 @@ pub(super) async fn connect(world: &World, address: &Address) -> io::Result<Stre
             let hosts = (&world.process.host, &listening.host);
             network.trunk(hosts.0, hosts.1).put(spare);
             if refuse {
-                return refused(world, connection, arrives).await;
+                return refused(world, back, arrives).await;
             }
             sent = sent + SYN_TIMEOUT;
             continue;
         };
-        let answered = connection.arrival(ACCEPTER, arrives.max(arrived));
-        let acknowledged = connection.arrival(OPENER, answered);
+        let answered = back.arrival(arrives);
+        let acknowledged = there.arrival(answered);
         let hosts = [world.process.host.clone(), listening.host.clone()];
         let id = network.next_circuit();
-        let circuit = Rc::new(Circuit::new(id, connection, spare, hosts));
+        let circuit = Rc::new(Circuit::new(id, hosts, [there, back], spare));
         let peer = match key {
             Address::Unix(_) => Peer::Unix,
             _ => Peer::Ip(from),
@@ -69,13 +70,8 @@ pub(super) async fn connect(world: &World, address: &Address) -> io::Result<Stre
     }
 }
 
-async fn refused(
-    world: &World,
-    mut connection: Connection,
-    arrived: Timestamp,
-) -> io::Result<Stream> {
-    let answered = connection.arrival(ACCEPTER, arrived);
-    world.sleep_to(answered).await;
+async fn refused(world: &World, mut back: Path, arrived: Timestamp) -> io::Result<Stream> {
+    world.sleep_to(back.arrival(arrived)).await;
     Err(io::ErrorKind::ConnectionRefused.into())
 }
 

@@ -47,12 +47,11 @@ impl Queue {
     }
 
     pub(super) fn push(&self, circuit: Rc<Circuit>, peer: Peer, at: Timestamp) {
-        self.entries
-            .borrow_mut()
-            .push_back(Entry { circuit, peer, at });
         if let Some(waker) = self.waker.take() {
-            waker.wake();
+            circuit.post(ACCEPTER, waker);
         }
+        let mut entries = self.entries.borrow_mut();
+        entries.push_back(Entry { circuit, peer, at });
     }
 
     /// Forgets a connection that its opener has given up before it was there.

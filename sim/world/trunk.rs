@@ -10,15 +10,16 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::task::Waker;
 
+use evenkeel_core::time::Timestamp;
 use tokio::sync::Notify;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::network::Network;
 use super::simulation::spawn;
 
-/// Spares of a new trunk; after a burst that runs it dry there are twice as many as it lacked, up to
-/// [`MOST_SPARES`].
+/// Spares of a new trunk; they double, up to [`MOST_SPARES`], in each tick in which it runs dry.
 const SPARES: usize = 16;
 const MOST_SPARES: usize = 1024;
 /// Raw connections that a host may have opened: turmoil panics when its ports run out.
@@ -35,6 +36,9 @@ pub(super) struct Host {
     pub(super) order: usize,
     ip: IpAddr,
     kernel: Notify,
+    /// Tasks to wake because of something that happened to a connection.
+    inbox: RefCell<Vec<(u64, Waker)>>,
+    mail: Notify,
     /// Raw connections that have come in, by the address they came from.
     arrived: RefCell<BTreeMap<(SocketAddr, u16), TcpStream>>,
     grave: RefCell<Vec<TcpStream>>,
@@ -55,10 +59,36 @@ impl Host {
             order,
             ip,
             kernel: Notify::new(),
+            inbox: RefCell::default(),
+            mail: Notify::new(),
             arrived: RefCell::default(),
             grave: RefCell::default(),
             open: Cell::new(0),
             opened: Cell::new(0),
+        }
+    }
+
+    /// Wakes a task that waits for connection number `id`. All that is posted before the host's turn
+    /// is delivered in the order of connections, so that it does not matter which host it came from
+    /// and how they are packed.
+    pub(super) fn post(&self, id: u64, waker: Waker) {
+        let mut inbox = self.inbox.borrow_mut();
+        if inbox.is_empty() {
+            self.mail.notify_one();
+        }
+        inbox.push((id, waker));
+    }
+
+    /// Delivers what is posted, for ever.
+    async fn deliver(self: Rc<Self>) {
+        let mut inbox = Vec::new();
+        loop {
+            self.mail.notified().await;
+            std::mem::swap(&mut inbox, &mut *self.inbox.borrow_mut());
+            inbox.sort_by_key(|(id, _)| *id);
+            for (_, waker) in inbox.drain(..) {
+                waker.wake();
+            }
         }
     }
 
@@ -87,6 +117,7 @@ pub(super) struct Trunk {
     opening: Cell<usize>,
     waiting: Cell<usize>,
     target: Cell<usize>,
+    grown: Cell<Option<Timestamp>>,
     ready: Notify,
 }
 
@@ -98,6 +129,7 @@ impl Trunk {
             opening: Cell::new(0),
             waiting: Cell::new(0),
             target: Cell::new(SPARES),
+            grown: Cell::new(None),
             ready: Notify::new(),
         }
     }
@@ -110,6 +142,12 @@ impl Trunk {
 
     fn pop(&self) -> Option<Spare> {
         self.spares.borrow_mut().pop_front()
+    }
+
+    fn grow(&self, now: Timestamp) {
+        if self.grown.replace(Some(now)) != Some(now) {
+            self.target.set((self.target.get() * 2).min(MOST_SPARES));
+        }
     }
 
     /// How many to open now: none while half of them are there.
@@ -153,8 +191,7 @@ pub(super) async fn take(network: &Network, from: &Rc<Host>, to: &Rc<Host>) -> i
     }
     network.count_dry();
     let _waiting = Waiting::new(&trunk.waiting);
-    let wanted = (trunk.waiting.get() * 2).min(MOST_SPARES);
-    trunk.target.set(trunk.target.get().max(wanted));
+    trunk.grow(network.now());
     loop {
         if from.open.get() >= MOST_OPENED {
             return Err(io::ErrorKind::AddrNotAvailable.into());
@@ -169,6 +206,7 @@ pub(super) async fn take(network: &Network, from: &Rc<Host>, to: &Rc<Host>) -> i
 
 /// Runs the kernel of `host`: never ends.
 pub(super) async fn kernel(network: Rc<Network>, host: Rc<Host>) {
+    spawn(&network, host.clone().deliver());
     for port in 1..=PORTS {
         spawn(&network, accept(host.clone(), port));
     }

@@ -12,7 +12,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Link, Role, Setting, Simulation, Stream, World};
 
+mod deal;
+mod end;
+mod fault;
 mod transfer;
+mod whole;
 
 /// Simulated time of one tick in these tests.
 const TICK: Duration = Duration::from_micros(100);
