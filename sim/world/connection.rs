@@ -133,11 +133,10 @@ impl Connection {
         let incoming = &self.directions[1 - side];
         let (at, what) = match (incoming.chunks.front(), incoming.end, incoming.reset) {
             (Some(chunk), ..) => (chunk.at, Readable::Data),
-            (None, Some(end), reset) if reset.is_none_or(|reset| reset > now) => {
-                (end, Readable::End)
-            }
-            (None, _, Some(reset)) => (reset, Readable::Reset),
-            (None, _, None) => return Readable::Nothing,
+            // As in Linux, an end stays an end, also when a reset follows it.
+            (None, Some(end), _) => (end, Readable::End),
+            (None, None, Some(reset)) => (reset, Readable::Reset),
+            (None, None, None) => return Readable::Nothing,
         };
         if at <= now { what } else { Readable::At(at) }
     }

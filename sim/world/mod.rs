@@ -8,12 +8,14 @@ mod circuit;
 mod clock;
 mod connection;
 mod dial;
+mod fault;
 mod link;
 mod listener;
 mod network;
 mod process;
 mod simulation;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 mod trunk;

@@ -5,10 +5,9 @@
 //! are called by the simulator's timeline.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +19,11 @@ use super::link::Link;
 use super::listener::Queue;
 use super::process::Process;
 use super::simulation::Setting;
+use super::table::{Name, Place, Table};
 use super::trunk::{Host, Trunk};
 
 /// What takes note of decisions.
 pub type Recorder = Rc<dyn Fn(&trace::Event)>;
-
-/// Names that nobody has registered get addresses from here on (RFC 2544's range for tests).
-const FIRST_NAMED: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
-/// Where ports begin that are asked for as 0.
-const FIRST_PORT: u16 = 49_152;
 
 /// What a listening address does with a SYN.
 #[derive(Debug)]
@@ -37,34 +32,6 @@ pub(super) enum Admission {
     /// The SYN is dropped.
     Full,
     Queue(Rc<Queue>),
-}
-
-/// One listening address.
-#[derive(Debug)]
-struct Place {
-    process: Rc<Process>,
-    down: bool,
-    refusing: bool,
-    /// By worker.
-    queues: Vec<Rc<Queue>>,
-}
-
-#[derive(Debug)]
-struct Name {
-    addresses: Vec<IpAddr>,
-    ttl: Option<Duration>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    places: BTreeMap<Address, Place>,
-    /// Who listens at a port whatever the address.
-    wildcards: BTreeMap<u16, Address>,
-    names: BTreeMap<Arc<str>, Name>,
-    named: u32,
-    port: u16,
-    links: BTreeMap<String, BTreeMap<String, Rc<Cell<Link>>>>,
-    trunks: BTreeMap<(usize, usize), Rc<Trunk>>,
 }
 
 /// See the module.
@@ -77,7 +44,7 @@ pub struct Network {
     panicked: Cell<bool>,
     link: Rc<Cell<Link>>,
     deal: rng::Stream,
-    table: RefCell<Table>,
+    pub(super) table: RefCell<Table>,
 }
 
 impl fmt::Debug for Network {
@@ -86,67 +53,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// What the simulator's timeline calls.
 impl Network {
-    /// The process that listens at `address` crashes: all its connections are closed at once, and
-    /// new ones refused. False if nobody has ever listened there.
-    pub fn listener_down(&self, address: &Address) -> bool {
-        let Some(process) = self.process_of(address) else {
-            return false;
-        };
-        let now = self.now();
-        for place in self.table.borrow_mut().places.values_mut() {
-            if Rc::ptr_eq(&place.process, &process) {
-                place.down = true;
-                for queue in &place.queues {
-                    queue.reset(now);
-                }
-            }
-        }
-        for (circuit, side) in process.abandon() {
-            if let Some(circuit) = circuit.upgrade() {
-                circuit.close(side, now);
-            }
-        }
-        true
-    }
-
-    /// The process that crashed listens again at all its addresses.
-    pub fn listener_up(&self, address: &Address) -> bool {
-        let Some(process) = self.process_of(address) else {
-            return false;
-        };
-        for place in self.table.borrow_mut().places.values_mut() {
-            if Rc::ptr_eq(&place.process, &process) {
-                place.down = false;
-            }
-        }
-        true
-    }
-
-    /// `address` refuses new connections from now on, or no longer; open ones go on.
-    pub fn refuse(&self, address: &Address, refusing: bool) -> bool {
-        let Ok(key) = self.key(address) else {
-            return false;
-        };
-        let mut table = self.table.borrow_mut();
-        let place = table.places.get_mut(&key);
-        place.map(|place| place.refusing = refusing).is_some()
-    }
-
-    /// The process that listens at `address` stops where it is: it accepts, reads, writes and wakes
-    /// from no sleep; its kernel goes on.
-    pub fn pause(&self, address: &Address) -> bool {
-        let process = self.process_of(address);
-        process.map(|process| process.pause()).is_some()
-    }
-
-    /// The paused process goes on where it stopped.
-    pub fn resume(&self, address: &Address) -> bool {
-        let process = self.process_of(address);
-        process.map(|process| process.resume()).is_some()
-    }
-
     /// `name` has these addresses from now on, and the answer may be kept for `ttl`.
     pub fn set_name(&self, name: &str, addresses: Vec<IpAddr>, ttl: Option<Duration>) {
         let name = Arc::from(name);
@@ -168,10 +75,7 @@ impl Network {
     pub fn dry_connects(&self) -> u64 {
         self.dry.get()
     }
-}
 
-/// What handles ask for.
-impl Network {
     pub(super) fn new(setting: Setting, record: Recorder) -> Self {
         Self {
             setting,
@@ -267,7 +171,7 @@ impl Network {
         table.places.get(key).map(|place| place.process.clone())
     }
 
-    fn process_of(&self, address: &Address) -> Option<Rc<Process>> {
+    pub(super) fn process_of(&self, address: &Address) -> Option<Rc<Process>> {
         self.process_at(&self.key(address).ok()?)
     }
 
@@ -340,45 +244,6 @@ impl Network {
     pub(super) fn unbind(&self, key: &Address, queue: &Rc<Queue>) {
         if let Some(place) = self.table.borrow_mut().places.get_mut(key) {
             place.queues.retain(|other| !Rc::ptr_eq(other, queue));
-        }
-    }
-}
-
-impl Table {
-    /// `address` with a free port in place of port 0.
-    fn with_port(&mut self, address: &Address) -> Address {
-        match address {
-            Address::Ip(ip) if ip.port() == 0 => {
-                self.port = self.port.checked_add(1).unwrap_or(0).max(FIRST_PORT);
-                Address::Ip(SocketAddr::new(ip.ip(), self.port))
-            }
-            _ => address.clone(),
-        }
-    }
-
-    /// Under what `process` is known when it listens at `address`.
-    fn listening(&mut self, process: &Process, address: &Address) -> Address {
-        match address {
-            Address::Ip(ip) if ip.ip().is_unspecified() => {
-                let key = Address::Ip(SocketAddr::new(process.address().ip(), ip.port()));
-                self.wildcards.entry(ip.port()).or_insert(key.clone());
-                key
-            }
-            Address::Name(name, port) => {
-                let next = FIRST_NAMED.to_bits().wrapping_add(self.named);
-                let known = self.names.entry(name.clone()).or_insert_with(|| {
-                    self.named += 1;
-                    Name {
-                        addresses: vec![Ipv4Addr::from_bits(next).into()],
-                        ttl: None,
-                    }
-                });
-                match known.addresses.first() {
-                    Some(ip) => Address::Ip(SocketAddr::new(*ip, *port)),
-                    None => address.clone(),
-                }
-            }
-            _ => address.clone(),
         }
     }
 }

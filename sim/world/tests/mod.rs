@@ -15,6 +15,7 @@ use super::{Link, Role, Setting, Simulation, Stream, World};
 mod deal;
 mod end;
 mod fault;
+mod handle;
 mod transfer;
 mod whole;
 
