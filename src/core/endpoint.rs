@@ -1,11 +1,215 @@
 //! Endpoints: who can be picked, and what the pool knows of each.
 
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// How long an endpoint is passed over after its first failed dial; doubles with each further one.
+pub const COOLING_MIN: Duration = Duration::from_millis(100);
+/// The longest such time.
+pub const COOLING_MAX: Duration = Duration::from_secs(5);
+
 /// Names an endpoint of a pool over all changes of the pool: a slot is used again under a new
 /// generation, so a request that outlives its endpoint can never be booked on the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointIndex {
     /// Its place in the pool's table.
     pub slot: u32,
     /// How many endpoints had the slot before.
     pub generation: u32,
+}
+
+/// What a configuration says of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Its identity: state belongs to the name and survives a change of the rest.
+    pub name: String,
+    /// Its share of the traffic relative to the others; 0 takes nothing.
+    pub weight: u32,
+    /// Most requests in flight plus tunnels, over all workers; `None` for no bound.
+    pub max_connections: Option<u32>,
+    /// Used only when no other endpoint can be.
+    pub backup: bool,
+    /// Administrative state.
+    pub state: State,
+}
+
+/// What an operator asked of an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// Takes requests.
+    #[default]
+    Up,
+    /// Finishes what is in flight, takes nothing new.
+    Drain,
+    /// Takes nothing.
+    Down,
+}
+
+/// An endpoint in its pool's table: what policies read. Updated by the pool alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint {
+    /// Its slot and generation.
+    pub index: EndpointIndex,
+    /// Configured weight.
+    pub weight: u32,
+    /// Requests dispatched to it and not completed.
+    pub in_flight: u32,
+    /// Bound of `in_flight`; `u32::MAX` for none.
+    pub max_connections: u32,
+    /// Used only when no other endpoint can be.
+    pub backup: bool,
+    /// Administrative state; also `Down` for a slot that nobody has.
+    pub state: State,
+    /// Failed dials in a row.
+    failed_dials: u8,
+    /// Until when it is passed over after failed dials, while another is eligible.
+    cooling_until: Timestamp,
+}
+
+impl Endpoint {
+    pub(crate) fn new(index: EndpointIndex, spec: &Spec) -> Self {
+        let mut endpoint = Self {
+            index,
+            weight: 0,
+            in_flight: 0,
+            max_connections: u32::MAX,
+            backup: false,
+            state: State::Up,
+            failed_dials: 0,
+            cooling_until: Timestamp::ZERO,
+        };
+        endpoint.set(spec);
+        endpoint
+    }
+
+    /// Takes over what the configuration says and keeps what was learned.
+    pub(crate) fn set(&mut self, spec: &Spec) {
+        self.weight = spec.weight;
+        self.max_connections = spec.max_connections.unwrap_or(u32::MAX);
+        self.backup = spec.backup;
+        self.state = spec.state;
+    }
+
+    /// May take requests at all, setting aside load and dial failures.
+    #[must_use]
+    pub fn is_in_service(&self) -> bool {
+        self.state == State::Up && self.weight > 0
+    }
+
+    /// Holds as many requests as it may.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.in_flight >= self.max_connections
+    }
+
+    /// Is being passed over after failed dials.
+    #[must_use]
+    pub fn is_cooling(&self, now: Timestamp) -> bool {
+        self.failed_dials > 0 && now < self.cooling_until
+    }
+
+    /// Dials that were under way when the first of them failed tell nothing new: the pause doubles
+    /// once for each time that it has passed.
+    pub(crate) fn dial_failed(&mut self, now: Timestamp) {
+        if self.is_cooling(now) {
+            return;
+        }
+        let pause = COOLING_MIN * (1 << self.failed_dials.min(6));
+        self.cooling_until = now + pause.min(COOLING_MAX);
+        self.failed_dials = self.failed_dials.saturating_add(1);
+    }
+
+    pub(crate) const fn dial_succeeded(&mut self) {
+        self.failed_dials = 0;
+    }
+}
+
+/// Most endpoints that one request can have failed on; bounds `retry.attempts` at one more.
+pub const TRIED_MAX: usize = 7;
+
+/// The endpoints that failed a request: none of them is used for it again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried {
+    len: u8,
+    list: [EndpointIndex; TRIED_MAX],
+}
+
+impl Tried {
+    /// Whether `index` failed this request.
+    #[must_use]
+    pub fn contains(&self, index: EndpointIndex) -> bool {
+        self.list[..usize::from(self.len)].contains(&index)
+    }
+
+    /// Whether nothing failed yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds an endpoint. Beyond [`TRIED_MAX`] nothing is kept; attempts are bounded by it.
+    pub fn push(&mut self, index: EndpointIndex) {
+        if usize::from(self.len) < TRIED_MAX {
+            self.list[usize::from(self.len)] = index;
+            self.len += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> Spec {
+        Spec {
+            name: "a".into(),
+            weight: 1,
+            max_connections: None,
+            backup: false,
+            state: State::Up,
+        }
+    }
+
+    #[test]
+    fn failed_dials_double_the_pause_up_to_five_seconds() {
+        let mut endpoint = Endpoint::new(EndpointIndex::default(), &spec());
+        let mut now = Timestamp::ZERO;
+        for pause_ms in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+            endpoint.dial_failed(now);
+            assert!(
+                endpoint.is_cooling(now + Duration::from_millis(pause_ms - 1)),
+                "{pause_ms}"
+            );
+            now = now + Duration::from_millis(pause_ms);
+            assert!(!endpoint.is_cooling(now), "{pause_ms}");
+        }
+        endpoint.dial_failed(now);
+        endpoint.dial_failed(now + Duration::from_secs(4));
+        assert!(
+            !endpoint.is_cooling(now + Duration::from_secs(5)),
+            "one pause, not two"
+        );
+        endpoint.dial_succeeded();
+        assert!(!endpoint.is_cooling(now));
+    }
+
+    #[test]
+    fn tried_is_bounded() {
+        let mut tried = Tried::default();
+        for slot in 0..20 {
+            tried.push(EndpointIndex {
+                slot,
+                generation: 0,
+            });
+        }
+        assert!(tried.contains(EndpointIndex {
+            slot: 6,
+            generation: 0
+        }));
+        assert!(!tried.contains(EndpointIndex {
+            slot: 7,
+            generation: 0
+        }));
+    }
 }

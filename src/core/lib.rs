@@ -4,7 +4,11 @@
 //! random numbers are arguments. The proxy drives it on real and simulated sockets, engine `model`
 //! drives it alone; both perform its actions and decide nothing.
 
+pub mod budget;
 pub mod endpoint;
+pub mod policy;
+pub mod pool;
+pub mod queue;
 pub mod request;
 pub mod rng;
 pub mod time;

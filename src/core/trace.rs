@@ -7,6 +7,9 @@ use crate::endpoint::EndpointIndex;
 use crate::request::{Failure, Outcome};
 use crate::time::Timestamp;
 
+/// The pool of an event that concerns none.
+pub const NO_POOL: u16 = u16::MAX;
+
 /// One decision. `Copy`, at most 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -14,7 +17,7 @@ pub struct Event {
     pub at: Timestamp,
     /// The request's number at its proxy, in order of arrival.
     pub request: u64,
-    /// The pool's number, by its place in the configuration.
+    /// The pool's number, by its place in the configuration; [`NO_POOL`] for what concerns none.
     pub pool: u16,
     /// The try, from 1; 0 before the first.
     pub attempt: u8,
@@ -66,6 +69,18 @@ pub enum Kind {
     Finished {
         /// The outcome.
         outcome: Outcome,
+        /// When the request arrived.
+        arrived: Timestamp,
+    },
+    /// A client's connection was accepted.
+    Opened,
+    /// A client's connection has ended.
+    Closed,
+    /// A request was answered before any pool was asked: malformed, too large, too slow, without a
+    /// route, or redirected. It has no other events.
+    Rejected {
+        /// The status of the answer.
+        status: u16,
     },
 }
 
@@ -84,7 +99,10 @@ impl Event {
             Kind::Head { status } => (6, status),
             Kind::Failed { failure, sent } => (7, failure as u16 * 2 + u16::from(sent)),
             Kind::Completed => (8, 0),
-            Kind::Finished { outcome } => (9, outcome.code()),
+            Kind::Finished { outcome, .. } => (9, outcome.code()),
+            Kind::Opened => (10, 0),
+            Kind::Closed => (11, 0),
+            Kind::Rejected { status } => (12, status),
         };
         let slot = self.endpoint.map_or(u32::MAX, |e| e.slot);
         let mut bytes = [0; 26];

@@ -1,3 +1,23 @@
-//! Everything of evenkeel that awaits.
+//! Everything of evenkeel that awaits: the data path, connections, configuration, administration.
 
+pub mod admin;
+mod alarm;
+mod buffer;
+pub mod config;
+mod connection;
+pub mod document;
+mod exchange;
+pub mod exposition;
+pub mod generation;
+pub mod h1;
+mod idle;
+mod life;
+pub mod live;
+pub mod log;
+pub mod metric;
+pub mod pool;
+mod relay;
+mod route;
+pub mod serve;
+mod worker;
 pub mod world;

@@ -7,17 +7,16 @@
 
 pub mod real;
 
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use evenkeel_core::{rng, time::Timestamp, trace};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use crate::document::Address;
 
 /// A handle to a world. Cheap to clone.
 pub trait World: Clone + 'static {
@@ -84,6 +83,9 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Ready when a read would return bytes, the end or an error. An idle connection waits here and
     /// holds no buffer.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Closes with a reset: the other side must not take what it got for all there was.
+    fn abort(self);
 }
 
 /// A timer: one for each connection, armed again lazily.
@@ -94,28 +96,6 @@ pub trait Sleep: Future<Output = ()> + Unpin + 'static {
 
 /// A spawned task; dropping the handle detaches it.
 pub type Task = tokio::task::JoinHandle<()>;
-
-/// Where to listen or connect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Address {
-    /// An IP address and port.
-    Ip(SocketAddr),
-    /// A host name and port, resolved off the path.
-    Name(Arc<str>, u16),
-    /// A Unix domain socket.
-    Unix(Arc<PathBuf>),
-}
-
-impl fmt::Display for Address {
-    /// As it is written in a configuration.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ip(address) => address.fmt(f),
-            Self::Name(name, port) => write!(f, "{name}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// The other side of an accepted connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,46 @@
+//! `evenkeel check`: configurations and scenarios, offline.
+
+use std::path::Path;
+
+use evenkeel_proxy::config;
+use evenkeel_proxy::document::Diagnostic;
+
+use super::{Exit, complain, read};
+use crate::cli;
+
+pub(crate) fn run(arguments: &cli::Check) -> Exit {
+    let mut exit = Exit::Ok;
+    for path in &arguments.files {
+        match read(path) {
+            Ok(text) => {
+                let (kind, diagnostics) = check(path, &text);
+                if complain(&diagnostics) {
+                    exit = Exit::Invalid;
+                } else {
+                    println!("{}: {kind} ok", path.display());
+                }
+            }
+            Err(failed) => exit = failed,
+        }
+    }
+    exit
+}
+
+#[cfg(feature = "sim")]
+fn check(path: &Path, text: &[u8]) -> (&'static str, Vec<Diagnostic>) {
+    if evenkeel_proxy::document::is_scenario(path, text) {
+        ("scenario", evenkeel_sim::scenario::load(path, text).1)
+    } else {
+        ("configuration", config::load(path, text).1)
+    }
+}
+
+#[cfg(not(feature = "sim"))]
+fn check(path: &Path, text: &[u8]) -> (&'static str, Vec<Diagnostic>) {
+    if evenkeel_proxy::document::is_scenario(path, text) {
+        let message = "this is a scenario, and this build has no simulator";
+        ("scenario", vec![Diagnostic::unreadable(path, message)])
+    } else {
+        ("configuration", config::load(path, text).1)
+    }
+}

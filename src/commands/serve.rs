@@ -1,0 +1,98 @@
+//! `evenkeel serve`: the live proxy.
+
+use std::path::PathBuf;
+
+use evenkeel_proxy::config::{self, Config};
+use evenkeel_proxy::live::{self, Listener};
+use evenkeel_proxy::world::Address;
+
+use super::{Exit, complain, read};
+use crate::cli;
+
+pub(crate) fn run(arguments: &cli::Serve) -> Exit {
+    let config = match load(arguments) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let configured = config.server.workers.map(|n| n as usize);
+    let workers = arguments
+        .workers
+        .map(usize::from)
+        .or(configured)
+        .unwrap_or_else(cores);
+    let mut tell = Tell {
+        config: arguments.config.clone(),
+    };
+    match live::run(config, workers, &mut tell) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            eprintln!("evenkeel: {error}");
+            Exit::Internal
+        }
+    }
+}
+
+fn load(arguments: &cli::Serve) -> Result<Config, Exit> {
+    let (config, diagnostics) = match &arguments.config {
+        Some(path) => config::load(path, &read(path)?),
+        None => {
+            let to: Vec<&str> = arguments.to.iter().map(String::as_str).collect();
+            Config::direct(&arguments.listen, &to)
+        }
+    };
+    if complain(&diagnostics) {
+        return Err(Exit::Invalid);
+    }
+    config.ok_or(Exit::Invalid)
+}
+
+/// Tells standard output in JSON Lines what supervisors and tests wait for.
+struct Tell {
+    config: Option<PathBuf>,
+}
+
+impl Listener for Tell {
+    fn listening(&mut self, name: &str, address: &Address) {
+        let (name, address) = (quoted(name), quoted(&address.to_string()));
+        println!("{{\"event\":\"listening\",\"listener\":{name},\"address\":{address}}}");
+    }
+
+    fn ready(&mut self) {
+        println!("{{\"event\":\"ready\"}}");
+    }
+
+    fn reload(&mut self) -> Option<Config> {
+        let Some(path) = &self.config else {
+            self.complain("SIGHUP: there is no configuration file to read again");
+            return None;
+        };
+        let (config, diagnostics) = config::load(path, &read(path).ok()?);
+        if complain(&diagnostics) {
+            self.complain("SIGHUP: the configuration in force was kept");
+            return None;
+        }
+        println!("{{\"event\":\"reloaded\"}}");
+        config
+    }
+
+    fn draining(&mut self) {
+        println!("{{\"event\":\"draining\"}}");
+    }
+
+    fn complain(&mut self, what: &str) {
+        eprintln!("evenkeel: {what}");
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(format!("\\u{:04x}", c as u32).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}

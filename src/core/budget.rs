@@ -1,0 +1,145 @@
+//! The retry budget: retries may add only a share to the load.
+//!
+//! Without it, retries of a pool that is slow because it is overloaded keep it overloaded (a
+//! metastable failure). The window slides in steps of a second, as Finagle's and Envoy's budgets do
+//! in spirit; the arithmetic is in integers so that it replays exactly.
+
+use crate::time::Timestamp;
+
+/// Seconds that the budget looks back.
+pub const WINDOW_S: u64 = 10;
+/// Retries per second that are always allowed, so that a quiet pool may retry at all.
+pub const MINIMUM_PER_S: u64 = 10;
+
+/// Counts requests and retries over the last ten seconds.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    share_ppm: u64,
+    slots: [Slot; WINDOW_S as usize],
+    /// The second that the newest slot counts.
+    second: u64,
+    requests: u64,
+    retries: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    requests: u64,
+    retries: u64,
+}
+
+impl Budget {
+    /// A budget of `share_ppm` retries per million requests.
+    #[must_use]
+    pub const fn new(share_ppm: u64) -> Self {
+        let slot = Slot {
+            requests: 0,
+            retries: 0,
+        };
+        Self {
+            share_ppm,
+            slots: [slot; WINDOW_S as usize],
+            second: 0,
+            requests: 0,
+            retries: 0,
+        }
+    }
+
+    /// Changes the share and keeps the counts.
+    pub const fn set_share(&mut self, share_ppm: u64) {
+        self.share_ppm = share_ppm;
+    }
+
+    /// Counts a request (not its retries).
+    pub fn request(&mut self, now: Timestamp) {
+        self.slot(now).requests += 1;
+        self.requests += 1;
+    }
+
+    /// Takes one retry from the budget, if there is one left.
+    pub fn take(&mut self, now: Timestamp) -> bool {
+        self.slot(now);
+        let share = u128::from(self.requests) * u128::from(self.share_ppm) / 1_000_000;
+        let allowed = share.max(u128::from(MINIMUM_PER_S * WINDOW_S));
+        if u128::from(self.retries) >= allowed {
+            return false;
+        }
+        self.slot(now).retries += 1;
+        self.retries += 1;
+        true
+    }
+
+    /// The slot of the current second, after forgetting what left the window.
+    fn slot(&mut self, now: Timestamp) -> &mut Slot {
+        let second = now.0 / 1_000_000_000;
+        if second > self.second {
+            for gone in self.second + 1..=second.min(self.second + WINDOW_S) {
+                let old = std::mem::take(&mut self.slots[(gone % WINDOW_S) as usize]);
+                self.requests -= old.requests;
+                self.retries -= old.retries;
+            }
+            self.second = second;
+        }
+        &mut self.slots[(self.second % WINDOW_S) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_quiet_pool_gets_the_minimum() {
+        let mut budget = Budget::new(200_000);
+        let taken = (0..1000).filter(|_| budget.take(Timestamp::ZERO)).count();
+        assert_eq!(taken, 100);
+    }
+
+    #[test]
+    fn a_busy_pool_gets_its_share_and_no_more() {
+        let mut budget = Budget::new(200_000);
+        for _ in 0..10_000 {
+            budget.request(Timestamp::ZERO);
+        }
+        let taken = (0..10_000).filter(|_| budget.take(Timestamp::ZERO)).count();
+        assert_eq!(taken, 2000);
+    }
+
+    #[test]
+    fn what_left_the_window_no_longer_counts() {
+        let mut budget = Budget::new(0);
+        let start = Timestamp::ZERO + SECOND;
+        assert_eq!((0..200).filter(|_| budget.take(start)).count(), 100);
+        assert!(!budget.take(start + SECOND * 9));
+        assert!(budget.take(start + SECOND * 10));
+    }
+
+    proptest! {
+        /// Against a list of everything that ever happened.
+        #[test]
+        fn agrees_with_a_list(steps in prop::collection::vec((0_u64..3_000, any::<bool>()), 1..400), share in 0_u64..1_000_000) {
+            let mut budget = Budget::new(share);
+            let mut now_ms = 0;
+            let mut requests = Vec::new();
+            let mut retries = Vec::new();
+            for (gap_ms, retry) in steps {
+                now_ms += gap_ms;
+                let now = Timestamp(now_ms * 1_000_000);
+                let inside = |list: &Vec<u64>| list.iter().filter(|s| **s + WINDOW_S > now_ms / 1000).count() as u64;
+                if retry {
+                    let allowed = (inside(&requests) * share / 1_000_000).max(100);
+                    let expected = inside(&retries) < allowed;
+                    prop_assert_eq!(budget.take(now), expected);
+                    if expected { retries.push(now_ms / 1000); }
+                } else {
+                    budget.request(now);
+                    requests.push(now_ms / 1000);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `p2c`: the power of two choices.
+//!
+//! Problem: most of what a look at all endpoints gives, for two looks. Rule: draw `choices`
+//! different endpoints by weight and take the one with the fewest requests in flight for its
+//! weight, the first drawn on a tie. Parameter: `choices` (2). Cost: O(choices).
+//! Pathology: an endpoint that fails fast looks idle and draws traffic (outlier detection is the
+//! cure); with few endpoints and much state at hand, `least_request` is better.
+//! Source: Mitzenmacher, IEEE TPDS 12(10), 2001; Vvedenskaya, Dobrushin, Karpelevich 1996.
+
+use super::wheel::Wheel;
+use super::{PickContext, Policy, least_request::less_loaded};
+use crate::endpoint::{Endpoint, EndpointIndex};
+
+/// Most endpoints compared in one pick; beyond it `least_request` is the better name.
+pub(super) const CHOICES_MAX: usize = 8;
+
+/// See the module.
+#[derive(Debug)]
+pub struct P2c {
+    wheel: Wheel,
+    choices: usize,
+}
+
+impl P2c {
+    /// A policy that compares `choices` endpoints, from 2 to 8.
+    #[must_use]
+    pub fn new(choices: u32) -> Self {
+        Self {
+            wheel: Wheel::default(),
+            choices: (choices as usize).clamp(2, CHOICES_MAX),
+        }
+    }
+
+    /// A further draw, different from all before: the wheel leaves one out by itself, the rare
+    /// repeats of three and more choices are passed over.
+    fn further(
+        &self,
+        endpoints: &[Endpoint],
+        cx: &mut PickContext<'_>,
+        drawn: &[usize],
+    ) -> Option<usize> {
+        let last = drawn.last().copied();
+        (0..=drawn.len() * 4)
+            .map_while(|_| self.wheel.draw(endpoints, cx, last))
+            .find(|at| !drawn.contains(at))
+    }
+}
+
+impl Policy for P2c {
+    fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
+        let mut best = self.wheel.draw(endpoints, cx, None)?;
+        let mut drawn = [best; CHOICES_MAX];
+        for n in 1..self.choices {
+            let Some(next) = self.further(endpoints, cx, &drawn[..n]) else {
+                break;
+            };
+            drawn[n] = next;
+            if less_loaded(&endpoints[next], &endpoints[best]) {
+                best = next;
+            }
+        }
+        Some(endpoints[best].index)
+    }
+
+    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+        self.wheel.rebuild(endpoints);
+    }
+}

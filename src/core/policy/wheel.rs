@@ -1,0 +1,109 @@
+//! Weighted random draws over a pool: the mechanism under `random` and `p2c`.
+
+use super::PickContext;
+use crate::endpoint::Endpoint;
+use crate::rng::Rng;
+
+/// Draws that may hit an endpoint which is full, cooling or tried before the rest is counted out.
+/// With half of the pool out of service, 1 in 65,536 picks pays for the scan.
+const SPINS: u32 = 16;
+
+/// Slots with their weights, primaries and backups apart.
+#[derive(Debug, Default)]
+pub(super) struct Wheel {
+    primary: Ring,
+    backup: Ring,
+}
+
+/// `slots[i]` owns the part of the ring that ends at `ends[i]`; `ends` is empty when all weights
+/// are equal, so that a draw needs no search.
+#[derive(Debug, Default)]
+struct Ring {
+    slots: Vec<u32>,
+    ends: Vec<u64>,
+}
+
+impl Wheel {
+    pub(super) fn rebuild(&mut self, endpoints: &[Endpoint]) {
+        self.primary.rebuild(endpoints, false);
+        self.backup.rebuild(endpoints, true);
+    }
+
+    /// The position of an eligible endpoint other than `except`, drawn by weight.
+    pub(super) fn draw(
+        &self,
+        endpoints: &[Endpoint],
+        cx: &mut PickContext<'_>,
+        except: Option<usize>,
+    ) -> Option<usize> {
+        let ring = if cx.tier.backup {
+            &self.backup
+        } else {
+            &self.primary
+        };
+        if ring.slots.len() <= usize::from(except.is_some()) {
+            return None;
+        }
+        for _ in 0..SPINS {
+            let at = ring.spin(cx.rng);
+            if Some(at) != except && cx.eligible(&endpoints[at]) {
+                return Some(at);
+            }
+        }
+        count_out(endpoints, cx, except)
+    }
+}
+
+impl Ring {
+    fn rebuild(&mut self, endpoints: &[Endpoint], backup: bool) {
+        let members = || {
+            endpoints
+                .iter()
+                .filter(|e| e.backup == backup && e.is_in_service())
+        };
+        self.slots = members().map(|e| e.index.slot).collect();
+        self.ends.clear();
+        let mut weights = members().map(|e| e.weight);
+        let first = weights.next();
+        if weights.any(|w| Some(w) != first) {
+            self.ends.extend(members().scan(0, |end, e| {
+                *end += u64::from(e.weight);
+                Some(*end)
+            }));
+        }
+    }
+
+    fn spin(&self, rng: &mut Rng) -> usize {
+        let place = match self.ends.last() {
+            None => rng.below(self.slots.len() as u64) as usize,
+            Some(total) => {
+                let point = rng.below(*total);
+                self.ends.partition_point(|end| *end <= point)
+            }
+        };
+        self.slots[place] as usize
+    }
+}
+
+/// An exact draw among the eligible alone.
+fn count_out(
+    endpoints: &[Endpoint],
+    cx: &mut PickContext<'_>,
+    except: Option<usize>,
+) -> Option<usize> {
+    let eligible =
+        |cx: &PickContext<'_>, at: usize| Some(at) != except && cx.eligible(&endpoints[at]);
+    let total = (0..endpoints.len())
+        .filter(|at| eligible(cx, *at))
+        .map(|at| u64::from(endpoints[at].weight))
+        .sum();
+    let mut point = cx.rng.below(total);
+    (0..endpoints.len())
+        .filter(|at| eligible(cx, *at))
+        .find(|at| {
+            let weight = u64::from(endpoints[*at].weight);
+            let hit = point < weight;
+            point = point.saturating_sub(weight);
+            hit
+        })
+}

@@ -1,0 +1,278 @@
+//! A pool: its endpoints and everything that is decided about them.
+//!
+//! Plain data with `&mut self`. The proxy keeps it behind a mutex that is held for a pick or a
+//! completion only, so everything here is exact across workers; engine `model` owns it.
+
+use crate::budget::Budget;
+use crate::endpoint::{Endpoint, EndpointIndex, Spec, State as Admin, Tried};
+use crate::policy::{self, PickContext, Policy, Tier};
+use crate::queue::{Grant, Queue, Token, Waiter};
+use crate::rng::Rng;
+use crate::time::Timestamp;
+
+/// What a configuration says of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The policy.
+    pub policy: policy::Kind,
+    /// The endpoints, in the order of the file.
+    pub endpoints: Vec<Spec>,
+    /// Retry budget in retries per million requests.
+    pub retry_budget_ppm: u64,
+    /// Most requests that wait for an endpoint.
+    pub queue_limit: usize,
+}
+
+/// A pool's state. It outlives configurations: see [`State::update`].
+#[derive(Debug)]
+pub struct State {
+    id: u16,
+    settings: Settings,
+    endpoints: Vec<Endpoint>,
+    /// The name of each slot's owner; `None` for a slot that nobody has.
+    names: Vec<Option<String>>,
+    policy: Box<dyn Policy>,
+    budget: Budget,
+    queue: Queue,
+    /// Whether any endpoint is a backup or has failed dials: the common pool asks one tier.
+    tiers: bool,
+}
+
+/// What a pool says to a request that wants an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Go to this endpoint; the request counts as in flight there.
+    Picked(EndpointIndex),
+    /// All are full: wait for a [`Grant`].
+    Queued,
+    /// All are full, and so is the queue.
+    QueueFull,
+    /// No endpoint may take this request.
+    NoEndpoint,
+}
+
+/// How a try ended, as far as its endpoint is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A complete response.
+    Success,
+    /// The connection could not be opened.
+    DialFailed,
+    /// Any other fault of the endpoint.
+    Failed,
+    /// No fault of the endpoint: the client left.
+    Cancelled,
+}
+
+impl State {
+    /// Pool number `id` (its place in the configuration) with `settings`.
+    #[must_use]
+    pub fn new(id: u16, settings: Settings) -> Self {
+        let mut state = Self {
+            id,
+            policy: settings.policy.build(),
+            budget: Budget::new(settings.retry_budget_ppm),
+            endpoints: Vec::new(),
+            names: Vec::new(),
+            queue: Queue::default(),
+            tiers: false,
+            settings: Settings {
+                endpoints: Vec::new(),
+                ..settings.clone()
+            },
+        };
+        state.update(settings);
+        state
+    }
+
+    /// The pool's number.
+    #[must_use]
+    pub const fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// The endpoints by slot, gone ones included.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The name of the endpoint in `slot`.
+    #[must_use]
+    pub fn name(&self, slot: u32) -> Option<&str> {
+        self.names.get(slot as usize)?.as_deref()
+    }
+
+    /// Requests that wait for an endpoint.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Applies a configuration as a difference: what is named the same keeps its slot, its load and
+    /// what was learned of it; what is gone finishes what it has.
+    pub fn update(&mut self, settings: Settings) {
+        if settings.policy != self.settings.policy {
+            self.policy = settings.policy.build();
+        }
+        self.budget.set_share(settings.retry_budget_ppm);
+        self.queue.set_limit(settings.queue_limit);
+        for slot in 0..self.names.len() {
+            let kept = |name: &String| settings.endpoints.iter().any(|s| s.name == *name);
+            if self.names[slot].as_ref().is_some_and(|name| !kept(name)) {
+                self.names[slot] = None;
+                self.endpoints[slot].state = Admin::Down;
+                self.endpoints[slot].index.generation += 1;
+                self.endpoints[slot].in_flight = 0;
+            }
+        }
+        for spec in &settings.endpoints {
+            self.place(spec);
+        }
+        self.tiers = self.endpoints.iter().any(|e| e.backup);
+        self.policy.rebuild(&self.endpoints);
+        self.settings = settings;
+    }
+
+    fn place(&mut self, spec: &Spec) {
+        let owner = |name: Option<&str>| self.names.iter().position(|n| n.as_deref() == name);
+        if let Some(slot) = owner(Some(&spec.name)) {
+            self.endpoints[slot].set(spec);
+        } else if let Some(slot) = owner(None) {
+            self.endpoints[slot] = Endpoint::new(self.endpoints[slot].index, spec);
+            self.names[slot] = Some(spec.name.clone());
+        } else {
+            let slot = u32::try_from(self.endpoints.len()).expect("a configuration is smaller");
+            self.endpoints.push(Endpoint::new(
+                EndpointIndex {
+                    slot,
+                    generation: 0,
+                },
+                spec,
+            ));
+            self.names.push(Some(spec.name.clone()));
+        }
+    }
+
+    /// A request arrives: finds it an endpoint or a place in the queue.
+    pub fn arrive(&mut self, now: Timestamp, token: Token, rng: &mut Rng) -> Admission {
+        self.budget.request(now);
+        self.admit(now, token, Tried::default(), rng)
+    }
+
+    /// A retry that draws on the budget; `None` if the budget is spent.
+    pub fn retry(
+        &mut self,
+        now: Timestamp,
+        token: Token,
+        tried: Tried,
+        rng: &mut Rng,
+    ) -> Option<Admission> {
+        // Nothing is drawn for a retry that has nowhere to go.
+        if !self
+            .endpoints
+            .iter()
+            .any(|e| e.is_in_service() && !tried.contains(e.index))
+        {
+            return Some(Admission::NoEndpoint);
+        }
+        self.budget
+            .take(now)
+            .then(|| self.admit(now, token, tried, rng))
+    }
+
+    /// Finds an endpoint or a place in the queue, and draws on no budget.
+    pub fn admit(
+        &mut self,
+        now: Timestamp,
+        token: Token,
+        tried: Tried,
+        rng: &mut Rng,
+    ) -> Admission {
+        if let Some(index) = self.pick(now, &tried, rng) {
+            return Admission::Picked(index);
+        }
+        if !self
+            .endpoints
+            .iter()
+            .any(|e| e.is_in_service() && !tried.contains(e.index))
+        {
+            return Admission::NoEndpoint;
+        }
+        let waiter = Waiter {
+            token,
+            tried,
+            rng: *rng,
+        };
+        if self.queue.join(waiter) {
+            Admission::Queued
+        } else {
+            Admission::QueueFull
+        }
+    }
+
+    fn pick(&mut self, now: Timestamp, tried: &Tried, rng: &mut Rng) -> Option<EndpointIndex> {
+        let tiers = if self.tiers {
+            &Tier::ORDER[..]
+        } else {
+            &Tier::ORDER[..1]
+        };
+        let index = tiers.iter().find_map(|tier| {
+            let mut cx = PickContext {
+                now,
+                rng,
+                tried,
+                tier: *tier,
+            };
+            self.policy.pick(&self.endpoints, &mut cx)
+        })?;
+        self.endpoints[index.slot as usize].in_flight += 1;
+        Some(index)
+    }
+
+    /// A granted request has taken its grant up.
+    pub fn taken(&mut self, token: Token) {
+        self.queue.taken(token);
+    }
+
+    /// A waiting request leaves; if it had been granted already, the grant goes to the next.
+    pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
+        let booked = self.queue.leave(token)?;
+        self.complete(now, booked, Verdict::Cancelled)
+    }
+
+    /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint that
+    /// is gone is passed over in silence.
+    pub fn complete(
+        &mut self,
+        now: Timestamp,
+        index: EndpointIndex,
+        verdict: Verdict,
+    ) -> Option<Grant> {
+        let endpoint = self.endpoints.get_mut(index.slot as usize)?;
+        if endpoint.index != index {
+            return None;
+        }
+        debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
+        endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        match verdict {
+            Verdict::Success => endpoint.dial_succeeded(),
+            Verdict::DialFailed => {
+                endpoint.dial_failed(now);
+                self.tiers = true;
+            }
+            Verdict::Failed | Verdict::Cancelled => {}
+        }
+        self.grant(now)
+    }
+
+    fn grant(&mut self, now: Timestamp) -> Option<Grant> {
+        if self.queue.len() == 0 {
+            return None;
+        }
+        let mut queue = std::mem::take(&mut self.queue);
+        let grant = queue.grant(|w| self.pick(now, &w.tried, &mut w.rng));
+        self.queue = queue;
+        grant
+    }
+}

@@ -1,0 +1,167 @@
+//! What no single key can tell: blocks that contradict each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Admin, Endpoint, Host, Listener, Match, Route};
+use crate::document::{Address, Names, Span, Table};
+
+/// At least one listener, no address twice, the administration's included.
+pub(super) fn listeners(
+    t: &mut Table<'_>,
+    listeners: &[Option<Listener>],
+    admin: Option<&Option<Admin>>,
+) {
+    let spans = t.element_spans("listener");
+    if spans.is_empty() {
+        let problem = t.problem(t.span("listener"), "nothing listens: `listener` is missing");
+        t.report(problem.label("expected [[listener]] with `address = \":8080\"`"));
+    }
+    let taken = |address: &Address| match address {
+        Address::Ip(address) => address.port() != 0,
+        Address::Name(_, port) => *port != 0,
+        Address::Unix(_) => true,
+    };
+    let mut seen: BTreeMap<&Address, Span> = BTreeMap::new();
+    let admin = admin
+        .and_then(Option::as_ref)
+        .map(|admin| (&admin.address, t.span("admin")));
+    let all = listeners.iter().zip(spans);
+    let all = all.filter_map(|(listener, span)| Some((&listener.as_ref()?.address, span)));
+    for (address, span) in all.chain(admin).filter(|(address, _)| taken(address)) {
+        match seen.get(address) {
+            Some(first) => {
+                let problem = t.problem(span, format!("two listeners on {address}"));
+                t.report(
+                    problem
+                        .label("the second one")
+                        .related(*first, "the first one"),
+                );
+            }
+            None => _ = seen.insert(address, span),
+        }
+    }
+}
+
+/// No two routes for the same requests, no pool without a route, no pools without routes.
+pub(super) fn routes(t: &mut Table<'_>, routes: &[Option<Route>], pools: &Names) {
+    let spans = t.element_spans("route");
+    if spans.is_empty() {
+        match (pools.iter().next(), pools.iter().nth(1)) {
+            (Some(_), None) => {}
+            (None, _) if t.has("pool") => {}
+            (None, _) => {
+                let problem = t.problem(t.own_span(), "there is no pool to send requests to");
+                t.report(problem.label("expected [[pool]] with `name` and `endpoints`"));
+            }
+            (Some(_), Some((_, span))) => {
+                let problem = t.problem(span, "several pools, and no route that says which");
+                t.report(problem.label("expected [[route]] for each pool"));
+            }
+        }
+        return;
+    }
+    let mut seen: BTreeMap<(Option<&Host>, &Match), Span> = BTreeMap::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    for (route, span) in routes.iter().zip(spans) {
+        let Some(route) = route else { continue };
+        if let Action::Pool(pool) = &route.action {
+            used.insert(pool);
+        }
+        let hosts = route
+            .hosts
+            .iter()
+            .map(Some)
+            .chain(route.hosts.is_empty().then_some(None));
+        for host in hosts {
+            match seen.get(&(host, &route.path)) {
+                Some(first) => {
+                    let problem = t.problem(span, equal_routes(host, &route.path));
+                    t.report(
+                        problem
+                            .label("the second one")
+                            .related(*first, "the first one"),
+                    );
+                }
+                None => _ = seen.insert((host, &route.path), span),
+            }
+        }
+    }
+    // A route that could not be read may be the one that uses it.
+    if routes.iter().any(Option::is_none) {
+        return;
+    }
+    for (pool, span) in pools.iter().filter(|(pool, _)| !used.contains(pool)) {
+        let problem = t
+            .problem(span, format!("no route goes to pool `{pool}`"))
+            .warning();
+        t.report(problem.label("never used"));
+    }
+}
+
+fn equal_routes(host: Option<&Host>, path: &Match) -> String {
+    let host = host.map_or("any host".into(), |host| format!("host `{host}`"));
+    match path {
+        Match::Exact(path) => format!("two routes for {host} and exactly the path `{path}`"),
+        Match::Prefix(path) => format!("two routes for {host} and paths from `{path}`"),
+    }
+}
+
+/// At least one endpoint that can be picked, and no address twice.
+pub(super) fn endpoints(t: &mut Table<'_>, endpoints: &[Option<Endpoint>], pool: &str) {
+    let spans = t.element_spans("endpoints");
+    if spans.is_empty() {
+        if !t.describing() {
+            let problem = t.problem(
+                t.span("endpoints"),
+                format!("pool `{pool}` has no endpoints"),
+            );
+            let label = "expected endpoints = [{ address = \"127.0.0.1:3001\" }]";
+            t.report(problem.label(label));
+        }
+        return;
+    }
+    let Some(endpoints) = endpoints
+        .iter()
+        .map(Option::as_ref)
+        .collect::<Option<Vec<_>>>()
+    else {
+        return;
+    };
+    let has_primary = endpoints.iter().any(|endpoint| !endpoint.backup);
+    let mut primary = endpoints
+        .iter()
+        .filter(|endpoint| endpoint.backup != has_primary);
+    if primary.all(|endpoint| endpoint.weight == 0) {
+        let problem = t.problem(
+            t.span("endpoints"),
+            format!("all weights of pool `{pool}` are 0"),
+        );
+        let which = if has_primary {
+            " that is not a backup"
+        } else {
+            ""
+        };
+        t.report(problem.label(format!("expected a weight above 0 for an endpoint{which}")));
+    }
+    if endpoints.iter().all(|endpoint| endpoint.down) {
+        let message = format!("every endpoint of pool `{pool}` is down");
+        let problem = t.problem(t.span("endpoints"), message).warning();
+        t.report(problem.label("all requests will get 503"));
+    }
+    let mut seen: BTreeMap<&Address, (&str, Span)> = BTreeMap::new();
+    for (endpoint, span) in endpoints.iter().zip(spans) {
+        match seen.get(&endpoint.address) {
+            // Equal names are an error already.
+            Some((name, _)) if *name == endpoint.name => {}
+            Some((_, first)) => {
+                let message = format!("two endpoints have the address {}", endpoint.address);
+                let problem = t
+                    .problem(span, message)
+                    .warning()
+                    .label("counted on its own");
+                t.report(problem.related(*first, "the first one"));
+            }
+            None => _ = seen.insert(&endpoint.address, (&endpoint.name, span)),
+        }
+    }
+}

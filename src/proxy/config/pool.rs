@@ -1,0 +1,292 @@
+//! `[[pool]]`: a named group of endpoints, the policy that picks among them, its limits.
+
+use std::time::Duration;
+
+use super::{Named, check, named_address};
+use crate::document::{
+    Address, Boolean, Choice, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
+};
+
+/// A named group of endpoints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// What routes call it.
+    pub name: String,
+    /// Who is picked.
+    pub policy: Policy,
+    /// Who can be picked; at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// What happens after a failed try.
+    pub retry: Retry,
+    /// How long an endpoint may take.
+    pub timeouts: Timeouts,
+    /// Connections kept for later.
+    pub idle: Idle,
+    /// Requests that wait for an endpoint.
+    pub queue: Queue,
+}
+
+/// How one endpoint is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// In turn, smoothly by weight.
+    RoundRobin,
+    /// By chance, by weight.
+    Random,
+    /// The fewest requests in flight for its weight.
+    LeastRequest,
+    /// The better of a few drawn at random.
+    P2c {
+        /// How many are drawn.
+        choices: u32,
+    },
+}
+
+/// One address that can be picked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// What metrics, logs and scenarios call it.
+    pub name: String,
+    /// Where it is.
+    pub address: Address,
+    /// Its share against the others'; 0 takes nothing.
+    pub weight: u32,
+    /// Most requests in flight, if there is a limit.
+    pub max_connections: Option<u32>,
+    /// Whether it is used only when all others are down.
+    pub backup: bool,
+    /// Whether it is out of service.
+    pub down: bool,
+}
+
+/// What happens after a failed try.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retry {
+    /// All tries of a request, the first included.
+    pub attempts: u32,
+    /// Retries against requests.
+    pub budget: Percent,
+    /// Bytes of a body kept so that it can be sent again.
+    pub buffer_bytes: u64,
+}
+
+/// How long an endpoint may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub dial: Duration,
+    /// Until the response's head.
+    pub header: Duration,
+    /// Between two pieces of a body.
+    pub idle: Duration,
+}
+
+/// Connections kept for later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Idle {
+    /// How many each worker keeps to one endpoint.
+    pub per_worker: u32,
+    /// How long one is kept.
+    pub timeout: Duration,
+}
+
+/// Requests that wait for an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// How many may wait.
+    pub limit: u32,
+    /// How long one waits.
+    pub timeout: Duration,
+}
+
+pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
+    let name = t.required("name", Name, "what routes, metrics and scenarios call it");
+    names.declare(t, "name", name.as_deref());
+    let doc = "who is picked; p2c avoids a slow endpoint without comparing all of them";
+    let policy = t.shorthand("policy", "name", doc, policy);
+    let mut endpoint_names = Names::new("endpoint");
+    let endpoints = t.tables("endpoints", "the addresses that can be picked", |t| {
+        endpoint(t, &mut endpoint_names)
+    });
+    let retry = t.table("retry", "what happens after a failed try", retry);
+    let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
+    let idle = t.table("idle", "connections kept for later requests", idle);
+    let queue = t.table(
+        "queue",
+        "requests that wait while every endpoint is full",
+        queue,
+    );
+    check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
+    let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
+    Some(Pool {
+        name: name?,
+        policy,
+        endpoints,
+        retry,
+        timeouts,
+        idle,
+        queue,
+    })
+}
+
+fn policy(t: &mut Table<'_>) -> Policy {
+    const CHOICES: u32 = 2;
+    const POLICY: Choice<Policy> = Choice {
+        what: "policy",
+        of: &[
+            ("round_robin", Policy::RoundRobin),
+            ("random", Policy::Random),
+            ("least_request", Policy::LeastRequest),
+            ("p2c", Policy::P2c { choices: CHOICES }),
+        ],
+    };
+    let doc = "round_robin (in turn), random, least_request (fewest in flight of all) or p2c \
+               (fewest in flight of a few drawn at random)";
+    let policy = t.default("name", POLICY, Policy::P2c { choices: CHOICES }, doc);
+    let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
+    let choices = t.default("choices", Integer(2..=64_u32), CHOICES, doc);
+    match policy {
+        Policy::P2c { .. } => Policy::P2c { choices },
+        other => {
+            if t.has("choices") && !t.describing() {
+                let problem = t.problem(t.span("choices"), "only p2c has `choices`");
+                t.report(problem.label("leave it out, or use p2c"));
+            }
+            other
+        }
+    }
+}
+
+fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
+    let docs = [
+        "what metrics, logs and scenarios call it; absent: the address as written",
+        "where it is: host and port, or unix:/path",
+    ];
+    let named = named_address(t, Socket::Connect, docs);
+    names.declare(t, "name", named.as_ref().map(|named| named.name.as_str()));
+    let doc = "its share against the others' weights; 0 takes nothing, 1 treats all alike";
+    let weight = t.default("weight", Integer(0..=65_535_u32), 1, doc);
+    let max_connections = t.optional(
+        "max_connections",
+        Integer(1..=10_000_000_u32),
+        "most requests in flight, exactly, over all workers; absent: no limit",
+    );
+    let backup = t.default(
+        "backup",
+        Boolean,
+        false,
+        "used only when all others are down",
+    );
+    let down = t.default(
+        "down",
+        Boolean,
+        false,
+        "out of service until the file says otherwise",
+    );
+    let Named { name, address } = named?;
+    Some(Endpoint {
+        name,
+        address,
+        weight,
+        max_connections,
+        backup,
+        down,
+    })
+}
+
+fn retry(t: &mut Table<'_>) -> Retry {
+    Retry {
+        attempts: t.default(
+            "attempts",
+            Integer(1..=8_u32),
+            2,
+            "all tries of a request, the first included; a second one hides a crash, more feed an \
+             overload",
+        ),
+        budget: t.default(
+            "budget",
+            Share,
+            Percent::new(20),
+            "retries against requests over 10s, with at least 10/s; 20% bounds what a failing pool \
+             gets on top",
+        ),
+        buffer_bytes: t.default(
+            "buffer",
+            Size,
+            64 << 10,
+            "bytes of a request's body kept so that it can be sent again; a longer body is not \
+             retried",
+        ),
+    }
+}
+
+fn timeouts(t: &mut Table<'_>) -> Timeouts {
+    let mut time =
+        |name, seconds, doc| t.default(name, Time::POSITIVE, Duration::from_secs(seconds), doc);
+    Timeouts {
+        dial: time(
+            "dial",
+            1,
+            "to open a connection; after 1s the kernel only repeats a lost packet, and another \
+             endpoint answers sooner",
+        ),
+        header: time(
+            "header",
+            60,
+            "from the end of the request to the response's head; 60s is what browsers wait out",
+        ),
+        idle: time(
+            "idle",
+            60,
+            "between two pieces of a response's body; 60s tells slow from dead",
+        ),
+    }
+}
+
+/// Node.js announces that it closes an idle connection after this.
+const NODE_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+fn idle(t: &mut Table<'_>) -> Idle {
+    let per_worker = t.default(
+        "per_worker",
+        Integer(0..=100_000_u32),
+        32,
+        "connections that each worker keeps to one endpoint; 32 hold 32 requests at once without \
+         a dial",
+    );
+    let timeout = t.default(
+        "timeout",
+        Time::ANY,
+        Duration::from_secs(4),
+        "how long an unused connection is kept; 4s is before Node.js closes it at 5s, so no \
+         request meets a closing connection",
+    );
+    if timeout >= NODE_KEEP_ALIVE {
+        let message = "Node.js closes idle connections after 5s: requests will meet closed ones";
+        let problem = t.problem(t.span("timeout"), message).warning();
+        let help = "with `server.keepAliveTimeout` raised in the application, this is right";
+        t.report(problem.label("expected less than \"5s\"").help(help));
+    }
+    Idle {
+        per_worker,
+        timeout,
+    }
+}
+
+fn queue(t: &mut Table<'_>) -> Queue {
+    Queue {
+        limit: t.default(
+            "limit",
+            Integer(0..=1_000_000_u32),
+            256,
+            "requests that may wait, further ones get 503; 0 is no queue; 256 is a second's work \
+             of one process",
+        ),
+        timeout: t.default(
+            "timeout",
+            Time::POSITIVE,
+            Duration::from_secs(1),
+            "how long one waits before it gets 503; after 1s people press reload",
+        ),
+    }
+}

@@ -1,0 +1,117 @@
+//! The blocks that exist once: `[server]`, `[admin]`, `[log]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::document::{Address, Choice, FilePath, Integer, Size, Socket, Table, Time};
+
+/// The process as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Threads that serve; none is one per core.
+    pub workers: Option<u32>,
+    /// How long SIGTERM lets requests finish.
+    pub drain: Duration,
+    /// All buffers together may hold so many bytes.
+    pub memory_bytes: u64,
+}
+
+/// The administration's listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admin {
+    /// Where it listens.
+    pub address: Address,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Log {
+    /// A line per request, if wanted.
+    pub access: Option<Access>,
+}
+
+/// The access log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Access {
+    /// Where the lines go.
+    pub path: Sink,
+    /// What a line looks like.
+    pub format: Format,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard output.
+    Stdout,
+    /// The end of a file.
+    File(PathBuf),
+}
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON object.
+    Json,
+}
+
+/// Most worker threads; more than any machine has cores.
+const MOST_WORKERS: u32 = 1024;
+
+pub(super) fn server(t: &mut Table<'_>) -> Server {
+    let workers = t.optional(
+        "workers",
+        Integer(1..=MOST_WORKERS),
+        "threads that serve requests; absent: one per core, as a worker is never blocked",
+    );
+    let drain = t.default(
+        "drain",
+        Time::ANY,
+        Duration::from_secs(30),
+        "how long SIGTERM lets running requests finish; 30s is what orchestrators wait before \
+         they kill",
+    );
+    let memory_bytes = t.default(
+        "memory",
+        Size,
+        256 << 20,
+        "bytes that all buffers together may take; 256MiB holds 2,000 requests at 64KiB in both \
+         directions",
+    );
+    Server {
+        workers,
+        drain,
+        memory_bytes,
+    }
+}
+
+pub(super) fn admin(t: &mut Table<'_>) -> Option<Admin> {
+    let doc = "address of /metrics and /ready; keep it off the public network: it has no password";
+    let address = t.required("address", Socket::Listen, doc);
+    Some(Admin { address: address? })
+}
+
+pub(super) fn log(t: &mut Table<'_>) -> Log {
+    const FORMAT: Choice<Format> = Choice {
+        what: "format",
+        of: &[("json", Format::Json)],
+    };
+    let doc = "a line per request; absent: none, as a log costs more than the request it describes";
+    let access = t.optional_table("access", doc, |t| {
+        let path = t.optional(
+            "path",
+            FilePath,
+            "file to append to; \"-\" (the default) is stdout",
+        );
+        let path = match path {
+            Some(path) if t.text("path") != Some("-") => Sink::File(path),
+            _ => Sink::Stdout,
+        };
+        let doc = "what a line looks like; json is one object per line";
+        Access {
+            path,
+            format: t.default("format", FORMAT, Format::Json, doc),
+        }
+    });
+    Log { access }
+}

@@ -1,0 +1,364 @@
+//! A client's connection: heads in, one after another, each handed to an exchange.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use tokio::io::AsyncWrite;
+
+use crate::alarm::Alarm;
+use crate::buffer::Buffer;
+use crate::config::{self, ListenerTimeouts};
+use crate::exchange;
+use crate::generation::{Generation, Target};
+use crate::h1::{self, Local, Method, RequestHead, Status, encode::Forwarded};
+use crate::worker::{Open, Worker};
+use crate::world::{Peer, Stream as _, World};
+
+/// Bytes of a body that nobody wants are read up to here, so that the client can send its next
+/// request or read our answer; beyond it the connection is closed.
+pub(crate) const DRAIN: u64 = 64 << 10;
+/// How long a closing connection is read from, so that a reset does not overtake our last bytes.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What a listener says of its connections.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) timeouts: ListenerTimeouts,
+    pub(crate) limits: h1::Limits,
+    pub(crate) trusted: Vec<crate::document::Network>,
+}
+
+impl Terms {
+    pub(crate) fn new(config: &config::Listener) -> Self {
+        Self {
+            timeouts: config.timeouts.clone(),
+            limits: h1::Limits {
+                header_bytes: usize::try_from(config.limits.header_bytes).unwrap_or(usize::MAX),
+                headers: config.limits.headers as usize,
+                uri_bytes: usize::try_from(config.limits.uri_bytes).unwrap_or(usize::MAX),
+            },
+            trusted: config.trusted_proxies.clone(),
+        }
+    }
+}
+
+/// What becomes of the connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next request may come.
+    Keep,
+    /// Close once the client has had time to read.
+    Close,
+    /// Close with a reset: what was sent must not look complete.
+    Abort,
+}
+
+/// A client's connection.
+pub(crate) struct Connection<W: World> {
+    pub(crate) worker: Rc<Worker<W>>,
+    pub(crate) stream: W::Stream,
+    /// Received and not consumed: the head being served, its body, requests behind it.
+    pub(crate) buffer: Buffer,
+    pub(crate) alarm: Alarm<W>,
+    pub(crate) terms: Rc<Terms>,
+    pub(crate) forwarded: Forwarded,
+    _open: Open<W>,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<W: World>(
+    open: Open<W>,
+    stream: W::Stream,
+    peer: Peer,
+    terms: Rc<Terms>,
+) {
+    let worker = Rc::clone(&open.0);
+    let ip: Option<IpAddr> = match peer {
+        Peer::Ip(address) => Some(address.ip()),
+        Peer::Unix => None,
+    };
+    let trusted = ip.is_some_and(|ip| terms.trusted.iter().any(|network| network.contains(ip)));
+    let mut connection = Connection {
+        _open: open,
+        alarm: Alarm::new(&worker.world),
+        stream,
+        buffer: Buffer::default(),
+        terms,
+        forwarded: Forwarded {
+            peer: ip,
+            trusted,
+            proto: "http",
+        },
+        worker,
+    };
+    let mut head = RequestHead::default();
+    let mut after = After::Keep;
+    while after == After::Keep {
+        after = match connection.next(&mut head).await {
+            Next::Request(length) => connection.answer(&head, length).await,
+            Next::Reject(status, why) => {
+                let id = connection.worker.proxy.number();
+                connection.reject(id, status, why, &[], false).await;
+                After::Close
+            }
+            Next::End => return,
+        };
+    }
+    match after {
+        After::Abort => connection.stream.abort(),
+        After::Keep | After::Close => connection.linger().await,
+    }
+}
+
+/// What comes next on a connection.
+enum Next {
+    /// A head of so many bytes, at the front of the buffer.
+    Request(usize),
+    /// Something that is answered with this status, because of that.
+    Reject(u16, String),
+    /// Nothing.
+    End,
+}
+
+impl<W: World> Connection<W> {
+    /// Waits for the next head.
+    async fn next(&mut self, head: &mut RequestHead) -> Next {
+        if self.buffer.is_empty() {
+            self.buffer.release(&self.worker.spare);
+            if !self.readable().await {
+                return Next::End;
+            }
+        }
+        let deadline = self.worker.world.now() + self.terms.timeouts.header;
+        loop {
+            if !self.buffer.is_empty() {
+                match h1::parse_request(self.buffer.filled(), &self.terms.limits, head) {
+                    Ok(Status::Complete(length)) => return Next::Request(length),
+                    Ok(Status::Partial) => {}
+                    Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
+                }
+            }
+            let filled = poll_fn(|cx| {
+                let Self {
+                    stream,
+                    buffer,
+                    alarm,
+                    worker,
+                    ..
+                } = self;
+                if let Poll::Ready(result) = buffer.poll_fill(cx, stream, &worker.spare) {
+                    return Poll::Ready(Some(result));
+                }
+                alarm.poll(cx, deadline).map(|()| None)
+            });
+            match filled.await {
+                Some(Ok(0) | Err(_)) => return Next::End,
+                Some(Ok(_)) => {}
+                None => {
+                    return Next::Reject(408, "the request's head did not come in time".into());
+                }
+            }
+        }
+    }
+
+    /// Waits, without a buffer, until there is something to read. False if the connection is to
+    /// end: idle for too long, closed by the client, or drained.
+    async fn readable(&mut self) -> bool {
+        let deadline = self.worker.world.now() + self.terms.timeouts.idle;
+        let worker = Rc::clone(&self.worker);
+        let mut drained = pin!(worker.drained());
+        poll_fn(|cx| {
+            if let Poll::Ready(result) = self.stream.poll_readable(cx) {
+                return Poll::Ready(result.is_ok());
+            }
+            if drained.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            self.alarm.poll(cx, deadline).map(|()| false)
+        })
+        .await
+    }
+
+    /// Answers the request whose head is at the front of the buffer.
+    async fn answer(&mut self, head: &RequestHead, length: usize) -> After {
+        let id = self.worker.proxy.number();
+        let generation = self.worker.generation();
+        let buf = self.buffer.filled();
+        if head.method == Method::Connect {
+            let extra = [(
+                "Allow",
+                &b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"[..],
+            )];
+            self.reject(id, 405, "CONNECT is not offered".into(), &extra, false)
+                .await;
+            return After::Close;
+        }
+        let target = generation
+            .router
+            .find(head.authority.of(buf), head.target.path(buf));
+        match target.cloned() {
+            Some(target) => self.follow(head, length, id, generation, &target).await,
+            None => {
+                let why = "no route is for this host and path".to_owned();
+                self.turn_away(head, length, id, (404, why), &[]).await
+            }
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        head: &RequestHead,
+        length: usize,
+        id: u64,
+        generation: Arc<Generation>,
+        target: &Arc<Target>,
+    ) -> After {
+        match &**target {
+            Target::Pool(pool) => {
+                Box::pin(exchange::run(self, head, length, id, generation, pool)).await
+            }
+            Target::Redirect { status, to } => {
+                let extra = [("Location", to.as_bytes())];
+                let why = format!("the page is at {to}");
+                self.turn_away(head, length, id, (*status, why), &extra)
+                    .await
+            }
+        }
+    }
+
+    /// Answers in no pool's name. The connection goes on if the request has no body.
+    async fn turn_away(
+        &mut self,
+        head: &RequestHead,
+        length: usize,
+        id: u64,
+        (status, why): (u16, String),
+        extra: &[h1::encode::Extra<'_>],
+    ) -> After {
+        let keep = head.keep_alive && head.framing.is_empty() && !self.worker.is_draining();
+        let head_only = head.method == Method::Head;
+        self.buffer.consume(length);
+        let sent = self
+            .local(id, status, &why, extra, (!keep, head_only))
+            .await;
+        self.worker.record(id, trace::Kind::Rejected { status });
+        if keep && sent {
+            After::Keep
+        } else {
+            After::Close
+        }
+    }
+
+    /// Answers something that cannot be served; the connection is to close.
+    async fn reject(
+        &mut self,
+        id: u64,
+        status: u16,
+        why: String,
+        extra: &[h1::encode::Extra<'_>],
+        head_only: bool,
+    ) {
+        self.worker.record(id, trace::Kind::Rejected { status });
+        self.local(id, status, &why, extra, (true, head_only)).await;
+    }
+
+    /// Writes an answer of our own. False if the client did not take it.
+    pub(crate) async fn local(
+        &mut self,
+        id: u64,
+        status: u16,
+        text: &str,
+        extra: &[h1::encode::Extra<'_>],
+        (close, head_only): (bool, bool),
+    ) -> bool {
+        let request_id = self.worker.request_id(id);
+        let local = Local {
+            status,
+            text,
+            request_id: &request_id,
+            close,
+            head_only,
+            extra,
+        };
+        let mut out = Vec::with_capacity(512);
+        local.encode(&mut out);
+        let deadline = self.worker.world.now() + self.terms.timeouts.write;
+        let mut written = 0;
+        poll_fn(|cx| {
+            while written < out.len() {
+                match Pin::new(&mut self.stream).poll_write(cx, &out[written..]) {
+                    Poll::Ready(Ok(n)) if n > 0 => written += n,
+                    Poll::Ready(_) => return Poll::Ready(false),
+                    Poll::Pending => return self.alarm.poll(cx, deadline).map(|()| false),
+                }
+            }
+            Poll::Ready(true)
+        })
+        .await
+    }
+
+    /// Whether the client has left. What it sends meanwhile is the beginning of its next request,
+    /// and is kept; while there is some, nothing is read, so that it cannot pile up.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.buffer.is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.stream.poll_readable(cx)) {
+            Ok(()) => {
+                match ready!(
+                    self.buffer
+                        .poll_fill(cx, &mut self.stream, &self.worker.spare)
+                ) {
+                    Ok(0) | Err(_) => Poll::Ready(()),
+                    Ok(_) => Poll::Pending,
+                }
+            }
+            Err(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Says that nothing more will come, and reads on for a moment: closing with unread bytes would
+    /// reset the connection and could take our last answer with it.
+    async fn linger(mut self) {
+        let deadline = self.worker.world.now() + LINGER;
+        let mut read = 0;
+        let shutdown = poll_fn(|cx| {
+            match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Ready(result) => return Poll::Ready(result.is_ok()),
+                Poll::Pending => {}
+            }
+            self.alarm.poll(cx, deadline).map(|()| false)
+        });
+        if !shutdown.await {
+            return;
+        }
+        poll_fn(|cx| {
+            while read < DRAIN {
+                let pending = self.buffer.filled().len();
+                self.buffer.consume(pending);
+                match self
+                    .buffer
+                    .poll_fill(cx, &mut self.stream, &self.worker.spare)
+                {
+                    Poll::Ready(Ok(n)) if n > 0 => read += n as u64,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return self.alarm.poll(cx, deadline),
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// A deadline of the listener's, counted from now.
+    pub(crate) fn within(&self, timeout: Duration) -> Timestamp {
+        self.worker.world.now() + timeout
+    }
+}

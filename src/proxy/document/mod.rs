@@ -1,0 +1,37 @@
+//! Reading the files that people write: configurations and scenarios, TOML and JSON alike.
+//!
+//! A wrong file must cost its author one look, so everything here serves the error: a value keeps
+//! its place in the file ([`Span`]), a [`Table`] declares each key once (name, type, default, one
+//! line of help) and goes on after a mistake, and a [`Diagnostic`] shows the line, what was
+//! expected and the nearest known key. The same declarations [`describe`] themselves, which is
+//! where the JSON Schema and `explain` come from: help that cannot be out of date.
+
+mod address;
+mod diagnostic;
+mod json;
+mod key;
+mod kind;
+mod name;
+mod nearest;
+mod quantity;
+mod source;
+mod table;
+mod toml;
+mod tree;
+
+#[cfg(test)]
+mod test;
+
+pub(crate) use address::is_host;
+pub use address::{Address, Cidr, Network, Socket};
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use key::{Key, Shape, explain, schema};
+pub use kind::{
+    Boolean, Choice, FilePath, Float, Integer, Kind, List, Name, OneOrMany, Sink, Text,
+};
+pub use name::Names;
+pub use nearest::{known, nearest};
+pub use quantity::{Percent, Rate, Share, Size, Time};
+pub use source::{Position, Source, Span};
+pub use table::{Table, decode, decode_root, describe};
+pub use tree::{Entry, Node, Value, is_scenario, open, parse};

@@ -1,0 +1,281 @@
+//! The text of `/metrics`: names are put to what was counted, in the Prometheus text format.
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeCounterValue, MetricEncoder, NoLabelSet, text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use crate::generation::Proxy;
+use crate::log::Log;
+use crate::metric::{self, BUCKETS_MS, Counts};
+
+/// Everything that `/metrics` and `/ready` tell of.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The proxy.
+    pub proxy: Arc<Proxy>,
+    /// Each worker's counters.
+    pub counters: Vec<Arc<metric::Worker>>,
+    /// The access log, if there is one.
+    pub log: Option<Log>,
+}
+
+impl Observed {
+    /// The page of `/metrics`.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Scrape::new(self)));
+        let mut page = String::new();
+        // Writing into memory cannot fail; a page cut short is told by its missing end mark.
+        let _ = text::encode(&mut page, &registry);
+        page
+    }
+
+    /// Why no request could be served now; nothing if some could.
+    #[must_use]
+    pub fn unready(&self) -> Option<String> {
+        let pools = self.proxy.pools();
+        let out_of_service = pools
+            .iter()
+            .filter(|pool| pool.with(|state| !state.endpoints().iter().any(|e| e.is_in_service())));
+        let mut why = String::new();
+        for pool in out_of_service {
+            let _ = writeln!(why, "pool {}: no endpoint is in service", pool.name());
+        }
+        (!why.is_empty()).then_some(why)
+    }
+}
+
+/// One moment's counts with the names that belong to them.
+#[derive(Debug)]
+struct Scrape {
+    counts: Counts,
+    pools: Vec<PoolNow>,
+    generation: u64,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct PoolNow {
+    name: String,
+    id: u16,
+    queued: usize,
+    /// Slot, name, in flight.
+    endpoints: Vec<(usize, String, u32)>,
+}
+
+impl Scrape {
+    fn new(observed: &Observed) -> Self {
+        let mut counts = Counts::default();
+        for worker in &observed.counters {
+            counts.add(&worker.snapshot());
+        }
+        let pools = observed.proxy.pools().into_iter().map(|pool| {
+            pool.with(|state| PoolNow {
+                name: pool.name().to_owned(),
+                id: pool.id(),
+                queued: state.queued(),
+                endpoints: state
+                    .endpoints()
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(slot, e)| {
+                        Some((slot, state.name(e.index.slot)?.to_owned(), e.in_flight))
+                    })
+                    .collect(),
+            })
+        });
+        Self {
+            counts,
+            pools: pools.collect(),
+            generation: observed.proxy.generation().number,
+            dropped: observed.log.as_ref().map_or(0, Log::dropped),
+        }
+    }
+
+    fn pools(&self) -> impl Iterator<Item = (&PoolNow, &metric::Pool)> {
+        self.pools
+            .iter()
+            .filter_map(|now| Some((now, self.counts.pools.get(usize::from(now.id))?)))
+    }
+
+    fn by_pool(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        value: impl Fn(&metric::Pool) -> u64,
+    ) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (now, counts) in self.pools() {
+            count(&mut family, &[("pool", &now.name)], value(counts))?;
+        }
+        Ok(())
+    }
+
+    fn by_endpoint(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        value: impl Fn(&metric::Endpoint) -> u64,
+    ) -> fmt::Result {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (now, counts) in self.pools() {
+            for (slot, endpoint, _) in &now.endpoints {
+                let Some(counted) = counts.endpoints.get(*slot) else {
+                    continue;
+                };
+                let labels = [("pool", &*now.name), ("endpoint", endpoint)];
+                count(&mut family, &labels, value(counted))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests finished, by the status that the client saw; 0 for a client that left";
+        let mut family =
+            encoder.encode_descriptor("evenkeel_requests", help, None, MetricType::Counter)?;
+        for (now, counts) in self.pools() {
+            for (status, n) in &counts.finished {
+                let labels = [("pool", &*now.name), ("status", &*status.to_string())];
+                count(&mut family, &labels, *n)?;
+            }
+        }
+        let help = "Time from a request's arrival to its end";
+        let name = "evenkeel_request_duration_seconds";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        for (now, counts) in self.pools() {
+            let bounds = BUCKETS_MS
+                .iter()
+                .map(|ms| *ms as f64 / 1e3)
+                .chain([f64::MAX]);
+            let buckets: Vec<_> = bounds.zip(counts.latency).collect();
+            let total = counts.latency.iter().sum();
+            let sum = counts.latency_sum_ns as f64 / 1e9;
+            family
+                .encode_family(&[("pool", &*now.name)])?
+                .encode_histogram::<NoLabelSet>(sum, total, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests dispatched to an endpoint and not completed";
+        let name = "evenkeel_requests_in_flight";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for now in &self.pools {
+            for (_, endpoint, in_flight) in &now.endpoints {
+                family
+                    .encode_family(&[("pool", &*now.name), ("endpoint", endpoint)])?
+                    .encode_gauge(&i64::from(*in_flight))?;
+            }
+        }
+        let help = "Requests that wait for an endpoint";
+        let name = "evenkeel_queue_depth";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for now in &self.pools {
+            let depth = i64::try_from(now.queued).unwrap_or(i64::MAX);
+            family
+                .encode_family(&[("pool", &*now.name)])?
+                .encode_gauge(&depth)?;
+        }
+        let single = [
+            (
+                "evenkeel_connections_open",
+                "Connections of clients",
+                self.counts.downstream.open,
+            ),
+            (
+                "evenkeel_generation",
+                "Configurations put in force so far",
+                self.generation,
+            ),
+        ];
+        for (name, help, value) in single {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Gauge)?
+                .encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+
+    fn downstream(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests answered before any pool was asked";
+        let name = "evenkeel_requests_rejected";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (status, n) in &self.counts.downstream.rejected {
+            count(&mut family, &[("status", &*status.to_string())], *n)?;
+        }
+        let single = [
+            (
+                "evenkeel_connections",
+                "Connections of clients accepted",
+                self.counts.downstream.accepted,
+            ),
+            (
+                "evenkeel_log_lines_dropped",
+                "Access log lines lost to a slow disk",
+                self.dropped,
+            ),
+        ];
+        for (name, help, value) in single {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            family.encode_counter::<NoLabelSet, u64, f64>(&value, None)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let e = &mut encoder;
+        self.requests(e)?;
+        self.by_pool(e, ("evenkeel_queued", "Requests that had to wait"), |p| {
+            p.queued
+        })?;
+        self.by_pool(
+            e,
+            ("evenkeel_retries", "Retries that drew on the budget"),
+            |p| p.retried,
+        )?;
+        self.by_pool(
+            e,
+            ("evenkeel_responses_cut", "Responses cut in the body"),
+            |p| p.cut,
+        )?;
+        self.by_endpoint(e, ("evenkeel_picks", "Times an endpoint was picked"), |c| {
+            c.picked
+        })?;
+        let help = "Complete responses of an endpoint";
+        self.by_endpoint(e, ("evenkeel_completions", help), |c| c.completed)?;
+        let help = "Tries that failed at an endpoint";
+        self.by_endpoint(e, ("evenkeel_failures", help), |c| c.failed)?;
+        let help = "Connections that could not be opened";
+        self.by_endpoint(e, ("evenkeel_dial_failures", help), |c| c.dial_failed)?;
+        let help = "Connections opened to an endpoint";
+        self.by_endpoint(e, ("evenkeel_dials", help), |c| c.connected)?;
+        let help = "Idle connections used again";
+        self.by_endpoint(e, ("evenkeel_reuses", help), |c| c.reused)?;
+        let help = "Idle connections found closed and replaced";
+        self.by_endpoint(e, ("evenkeel_stale_connections", help), |c| c.stale)?;
+        self.gauges(e)?;
+        self.downstream(e)
+    }
+}
+
+fn count(
+    family: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str)],
+    value: impl EncodeCounterValue,
+) -> fmt::Result {
+    family
+        .encode_family(&labels)?
+        .encode_counter::<NoLabelSet, _, f64>(&value, None)
+}

@@ -1,0 +1,209 @@
+//! A configuration, ready to serve; and the proxy that outlives it.
+//!
+//! A request holds the generation that routed it. Pools, their load and what was learned of their
+//! endpoints live beside the generations, by name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use evenkeel_core::queue::Grant;
+use evenkeel_core::request::Plan;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::config::{self, Action, Config};
+use crate::pool::Pool;
+use crate::route::Router;
+
+/// Silence after which a tunnel is closed, in both directions together.
+const TUNNEL: Duration = Duration::from_secs(3600);
+
+/// Where a route leads.
+#[derive(Debug)]
+pub enum Target {
+    /// To a pool.
+    Pool(PoolTarget),
+    /// Elsewhere.
+    Redirect {
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+        /// The `Location`.
+        to: String,
+    },
+}
+
+/// A pool, with what the route and the pool say of the request.
+#[derive(Debug)]
+pub struct PoolTarget {
+    /// The pool.
+    pub pool: Arc<Pool>,
+    /// Times and attempts.
+    pub plan: Plan,
+    /// How many idle connections a worker keeps to an endpoint, and for how long.
+    pub idle: (usize, Duration),
+    /// Bytes of a request's body that are kept for another try.
+    pub replay_limit: usize,
+    /// Most bytes of a request's body.
+    pub body_limit: u64,
+}
+
+/// A configuration, ready to serve.
+#[derive(Debug)]
+pub struct Generation {
+    /// Counts from 1.
+    pub number: u64,
+    /// The routes.
+    pub router: Router<Target>,
+    /// What it was made of.
+    pub config: Config,
+}
+
+/// What a worker finds in its mailbox.
+#[derive(Debug)]
+pub enum Mail {
+    /// A waiting request of this worker may go ahead.
+    Grant(Grant),
+    /// From now on, requests are routed by this.
+    Generation(Arc<Generation>),
+    /// Take nothing new, finish what is there.
+    Drain,
+}
+
+/// What all workers of a proxy share.
+#[derive(Debug)]
+pub struct Proxy {
+    shared: Mutex<Shared>,
+    requests: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pools: BTreeMap<String, Arc<Pool>>,
+    generation: Arc<Generation>,
+    /// By number of the worker.
+    mailboxes: Vec<UnboundedSender<Mail>>,
+}
+
+impl Proxy {
+    /// A proxy that serves `config`.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let mut pools = BTreeMap::new();
+        let generation = Arc::new(build(1, config, &mut pools));
+        let shared = Shared {
+            pools,
+            generation,
+            mailboxes: Vec::new(),
+        };
+        Self {
+            shared: Mutex::new(shared),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.lock().generation)
+    }
+
+    /// Puts another configuration in force.
+    pub fn reload(&self, config: Config) {
+        let mut shared = self.lock();
+        let number = shared.generation.number + 1;
+        shared.generation = Arc::new(build(number, config, &mut shared.pools));
+        for mailbox in &shared.mailboxes {
+            // A worker that has ended needs no news.
+            let _ = mailbox.send(Mail::Generation(Arc::clone(&shared.generation)));
+        }
+    }
+
+    /// Asks all workers to finish.
+    pub fn drain(&self) {
+        for mailbox in &self.lock().mailboxes {
+            let _ = mailbox.send(Mail::Drain);
+        }
+    }
+
+    /// The pools, by name.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Arc<Pool>> {
+        self.lock().pools.values().cloned().collect()
+    }
+
+    /// Registers a worker's mailbox; returns the worker's number.
+    pub(crate) fn join(&self, mailbox: UnboundedSender<Mail>) -> usize {
+        let mut shared = self.lock();
+        shared.mailboxes.push(mailbox);
+        shared.mailboxes.len() - 1
+    }
+
+    /// Hands a grant to the worker whose request waits for it.
+    pub(crate) fn send(&self, worker: usize, grant: Grant) {
+        if let Some(mailbox) = self.lock().mailboxes.get(worker) {
+            let _ = mailbox.send(Mail::Grant(grant));
+        }
+    }
+
+    /// The number of the next request, in order of arrival over all workers.
+    pub(crate) fn number(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing in it is half-changed when a panic passes.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn build(number: u64, config: Config, pools: &mut BTreeMap<String, Arc<Pool>>) -> Generation {
+    for (place, pool) in config.pools.iter().enumerate() {
+        match pools.get(&pool.name) {
+            Some(known) => known.update(pool),
+            None => {
+                let id = u16::try_from(pools.len().max(place)).unwrap_or(u16::MAX - 1);
+                pools.insert(pool.name.clone(), Arc::new(Pool::new(id, pool)));
+            }
+        }
+    }
+    let target = |route: &config::Route| match &route.action {
+        Action::Redirect { status, to } => Some(Target::Redirect {
+            status: *status,
+            to: to.clone(),
+        }),
+        Action::Pool(name) => {
+            let pool = config.pools.iter().find(|pool| pool.name == *name)?;
+            Some(Target::Pool(pool_target(
+                pool,
+                Arc::clone(pools.get(name)?),
+                route,
+            )))
+        }
+    };
+    let routes = config.routes.iter();
+    let router = Router::new(routes.filter_map(|r| Some((&r.hosts[..], &r.path, target(r)?))));
+    Generation {
+        number,
+        router,
+        config,
+    }
+}
+
+fn pool_target(config: &config::Pool, pool: Arc<Pool>, route: &config::Route) -> PoolTarget {
+    PoolTarget {
+        pool,
+        plan: Plan {
+            attempts: u8::try_from(config.retry.attempts).unwrap_or(u8::MAX),
+            queue: config.queue.timeout,
+            dial: config.timeouts.dial,
+            head: route.timeouts.header.unwrap_or(config.timeouts.header),
+            idle: route.timeouts.idle.unwrap_or(config.timeouts.idle),
+            tunnel: TUNNEL,
+            total: route.timeouts.total,
+        },
+        idle: (config.idle.per_worker as usize, config.idle.timeout),
+        replay_limit: usize::try_from(config.retry.buffer_bytes).unwrap_or(usize::MAX),
+        body_limit: route.body_limit_bytes.unwrap_or(u64::MAX),
+    }
+}

@@ -1,0 +1,89 @@
+//! Idle connections to endpoints: kept alive by one worker, used again last in, first out.
+//!
+//! Young connections are the ones a server has not closed yet. A Node.js server closes after 5 s
+//! of silence, so ours are given up before that; who is found closed at the hand-over is passed over.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::time::Timestamp;
+
+use crate::world::Stream;
+
+/// Idle connections of one worker, by pool and endpoint.
+#[derive(Debug)]
+pub(crate) struct Idle<S> {
+    endpoints: BTreeMap<(u16, EndpointIndex), VecDeque<Entry<S>>>,
+}
+
+#[derive(Debug)]
+struct Entry<S> {
+    stream: S,
+    until: Timestamp,
+}
+
+impl<S> Default for Idle<S> {
+    fn default() -> Self {
+        Self {
+            endpoints: BTreeMap::new(),
+        }
+    }
+}
+
+impl<S: Stream> Idle<S> {
+    /// The youngest connection that is still open.
+    pub(crate) fn take(&mut self, pool: u16, endpoint: EndpointIndex, now: Timestamp) -> Option<S> {
+        let list = self.endpoints.get_mut(&(pool, endpoint))?;
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Some(mut entry) = list.pop_back() {
+            // Bytes or an end that nobody asked for: closed by the server, or out of step.
+            if now < entry.until && entry.stream.poll_readable(&mut cx).is_pending() {
+                return Some(entry.stream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for `timeout`, and at most `limit` of them; the oldest makes room.
+    pub(crate) fn put(
+        &mut self,
+        pool: u16,
+        endpoint: EndpointIndex,
+        stream: S,
+        now: Timestamp,
+        (limit, timeout): (usize, Duration),
+    ) {
+        if limit == 0 {
+            return;
+        }
+        let list = self.endpoints.entry((pool, endpoint)).or_default();
+        if list.len() >= limit {
+            list.pop_front();
+        }
+        list.push_back(Entry {
+            stream,
+            until: now + timeout,
+        });
+    }
+
+    /// Closes what has been idle for too long and says when to look again.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.endpoints.retain(|_, list| {
+            while list.front().is_some_and(|entry| entry.until <= now) {
+                list.pop_front();
+            }
+            !list.is_empty()
+        });
+        self.endpoints
+            .values()
+            .filter_map(|list| Some(list.front()?.until))
+            .min()
+    }
+
+    /// Closes all.
+    pub(crate) fn clear(&mut self) {
+        self.endpoints.clear();
+    }
+}

@@ -1,0 +1,108 @@
+//! The core's request with what it needs at hand: its pool, its randomness, its worker.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use evenkeel_core::queue::Grant;
+use evenkeel_core::request::{Actions, Event, PoolAccess, Request};
+use evenkeel_core::rng::Rng;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::{pool, trace};
+
+use crate::generation::{Generation, PoolTarget};
+use crate::log::Entry;
+use crate::pool::Pool;
+use crate::worker::Worker;
+use crate::world::World;
+
+/// A request that is being served. Dropping it unfinished is the client's leaving, so no way out
+/// of the data path can forget to release its endpoint.
+pub(crate) struct Life<W: World> {
+    pub(crate) request: Request,
+    pub(crate) id: u64,
+    pub(crate) entry: Option<Box<Entry>>,
+    pool: Arc<Pool>,
+    /// Keeps the routes and addresses that this request was routed by.
+    _generation: Arc<Generation>,
+    rng: Rng,
+    worker: Rc<Worker<W>>,
+}
+
+impl<W: World> Life<W> {
+    pub(crate) fn new(
+        worker: &Rc<Worker<W>>,
+        id: u64,
+        generation: Arc<Generation>,
+        target: &PoolTarget,
+        entry: Option<Box<Entry>>,
+    ) -> Self {
+        let pool = Arc::clone(&target.pool);
+        Self {
+            request: Request::new(id, worker.token(id), pool.id(), target.plan),
+            id,
+            entry,
+            rng: worker.picks.at(id),
+            pool,
+            _generation: generation,
+            worker: Rc::clone(worker),
+        }
+    }
+
+    /// Reports to the core.
+    pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Actions {
+        let Self {
+            request,
+            rng,
+            pool,
+            worker,
+            entry,
+            ..
+        } = self;
+        let mut access = Access {
+            pool,
+            worker,
+            entry,
+        };
+        request.on(event, now, &mut access, rng)
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl<W: World> Drop for Life<W> {
+    fn drop(&mut self) {
+        if !self.request.is_finished() {
+            self.on(Event::ClientLeft, self.worker.world.now());
+        }
+        if let (Some(log), Some(entry)) = (&self.worker.log, &self.entry) {
+            let unix = self.worker.world.unix_now();
+            let name = |slot| self.pool.with(|state| state.name(slot).map(str::to_owned));
+            entry.write(log, &self.worker.request_id(self.id), unix, name);
+        }
+    }
+}
+
+struct Access<'a, W: World> {
+    pool: &'a Pool,
+    worker: &'a Worker<W>,
+    entry: &'a mut Option<Box<Entry>>,
+}
+
+impl<W: World> PoolAccess for Access<'_, W> {
+    fn with<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
+        self.pool.with(f)
+    }
+
+    fn grant(&mut self, grant: Grant) {
+        self.worker.grant(grant);
+    }
+
+    fn record(&mut self, event: trace::Event) {
+        if let Some(entry) = self.entry {
+            entry.note(&event);
+        }
+        self.worker.world.record(&event);
+    }
+}

@@ -1,0 +1,251 @@
+//! The access log: one JSON object a line for each request, with every try.
+//!
+//! Lines are made on the worker and written by a thread of their own, so that a slow disk delays no
+//! request. If it cannot keep up, lines are dropped and counted, never requests.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use evenkeel_core::request::Outcome;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::{Event, Kind};
+
+/// Lines that may wait for the disk.
+const WAITING: usize = 4096;
+
+/// A handle to the log; one for each worker.
+#[derive(Clone, Debug)]
+pub struct Log {
+    lines: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// A log and the end that [`Lines::write_to`] drains.
+    #[must_use]
+    pub fn new() -> (Self, Lines) {
+        let (sender, lines) = sync_channel(WAITING);
+        (
+            Self {
+                lines: sender,
+                dropped: Arc::default(),
+            },
+            Lines(lines),
+        )
+    }
+
+    /// Lines lost because the disk was too slow.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn write(&self, line: String) {
+        if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The lines to be written.
+#[derive(Debug)]
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    /// Writes lines until all logs are dropped. An error of the sink (a full disk) is told once by
+    /// `complain`, and the lines of that moment are lost.
+    pub fn write_to(self, mut sink: impl io::Write, mut complain: impl FnMut(&io::Error)) {
+        let mut well = true;
+        while let Ok(line) = self.0.recv() {
+            let mut batch = line;
+            while let Ok(line) = self.0.try_recv() {
+                batch.push_str(&line);
+                if batch.len() > 64 << 10 {
+                    break;
+                }
+            }
+            let result = sink.write_all(batch.as_bytes()).and_then(|()| sink.flush());
+            if let Err(error) = &result
+                && well
+            {
+                complain(error);
+            }
+            well = result.is_ok();
+        }
+    }
+}
+
+/// What is noted of one request while it lives.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) client: String,
+    pub(crate) method: String,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) pool: String,
+    pub(crate) bytes: u64,
+    began: Timestamp,
+    tries: Vec<Try>,
+    finished: Option<(Outcome, Duration)>,
+}
+
+#[derive(Debug, Default)]
+struct Try {
+    slot: u32,
+    picked: Timestamp,
+    connected: Option<(bool, Duration)>,
+    head: Option<Duration>,
+    ended: Option<(&'static str, Duration)>,
+}
+
+impl Entry {
+    /// An entry for a request that arrived at `began`.
+    pub(crate) fn new(began: Timestamp) -> Self {
+        Self {
+            client: String::new(),
+            method: String::new(),
+            host: String::new(),
+            path: String::new(),
+            pool: String::new(),
+            bytes: 0,
+            began,
+            tries: Vec::new(),
+            finished: None,
+        }
+    }
+
+    /// Takes note of a decision about the request.
+    pub(crate) fn note(&mut self, event: &Event) {
+        let at = event.at;
+        match event.kind {
+            Kind::Picked { .. } => {
+                let slot = event.endpoint.map_or(0, |e| e.slot);
+                self.tries.push(Try {
+                    slot,
+                    picked: at,
+                    ..Try::default()
+                });
+            }
+            Kind::Connected { reused } => {
+                self.last(|t| t.connected = Some((reused, at.since(t.picked))));
+            }
+            Kind::DialFailed => self.last(|t| t.ended = Some(("dial_failed", at.since(t.picked)))),
+            Kind::Head { .. } => self.last(|t| t.head = Some(at.since(t.picked))),
+            Kind::Failed { .. } => self.last(|t| {
+                t.ended.get_or_insert(("failed", at.since(t.picked)));
+            }),
+            Kind::Completed => self.last(|t| t.ended = Some(("ok", at.since(t.picked)))),
+            Kind::Finished { outcome, .. } => {
+                self.finished = Some((outcome, at.since(self.began)));
+            }
+            _ => {}
+        }
+    }
+
+    fn last(&mut self, change: impl FnOnce(&mut Try)) {
+        if let Some(last) = self.tries.last_mut() {
+            change(last);
+        }
+    }
+
+    /// Writes the line. `name` puts a name to a slot; `unix` is the date.
+    pub(crate) fn write(
+        &self,
+        log: &Log,
+        id: &str,
+        unix: Duration,
+        name: impl Fn(u32) -> Option<String>,
+    ) {
+        let Some((outcome, total)) = self.finished else {
+            return;
+        };
+        let mut line = String::with_capacity(384);
+        let _ = write!(
+            line,
+            "{{\"time\":{}.{:06}",
+            unix.as_secs(),
+            unix.subsec_micros()
+        );
+        for (key, value) in [
+            ("id", id),
+            ("client", &self.client),
+            ("method", &self.method),
+            ("host", &self.host),
+            ("path", &self.path),
+            ("pool", &self.pool),
+            ("outcome", outcome_name(outcome)),
+        ] {
+            let _ = write!(line, ",\"{key}\":");
+            quote(value, &mut line);
+        }
+        let status = status(outcome);
+        let _ = write!(line, ",\"status\":{status},\"bytes\":{}", self.bytes);
+        let _ = write!(line, ",\"total_ms\":{:.3},\"tries\":[", ms(total));
+        for (n, tried) in self.tries.iter().enumerate() {
+            line.push_str(if n == 0 {
+                "{\"endpoint\":"
+            } else {
+                ",{\"endpoint\":"
+            });
+            quote(name(tried.slot).as_deref().unwrap_or("?"), &mut line);
+            if let Some((reused, dial)) = tried.connected {
+                let _ = write!(line, ",\"reused\":{reused},\"dial_ms\":{:.3}", ms(dial));
+            }
+            if let Some(head) = tried.head {
+                let _ = write!(line, ",\"head_ms\":{:.3}", ms(head));
+            }
+            if let Some((ended, total)) = tried.ended {
+                let _ = write!(
+                    line,
+                    ",\"total_ms\":{:.3},\"outcome\":\"{ended}\"",
+                    ms(total)
+                );
+            }
+            line.push('}');
+        }
+        line.push_str("]}\n");
+        log.write(line);
+    }
+}
+
+/// The status that the client saw; 0 if it left before one.
+fn status(outcome: Outcome) -> u16 {
+    match outcome {
+        Outcome::Complete { status } | Outcome::Cut { status } => status,
+        Outcome::Local(local) => local.status(),
+        Outcome::Cancelled => 0,
+    }
+}
+
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Complete { .. } => "complete",
+        Outcome::Local(_) => "local",
+        Outcome::Cut { .. } => "cut",
+        Outcome::Cancelled => "cancelled",
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// A JSON string. What is not ASCII is written as it came, what controls is escaped.
+fn quote(text: &str, line: &mut String) {
+    line.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => line.push_str("\\\""),
+            '\\' => line.push_str("\\\\"),
+            c if c.is_control() => {
+                let _ = write!(line, "\\u{:04x}", c as u32);
+            }
+            c => line.push(c),
+        }
+    }
+    line.push('"');
+}

@@ -1,0 +1,232 @@
+//! Counters of the live proxy, fed by the event stream, read by `/metrics`.
+//!
+//! Each worker counts into its own table, so nothing is contended but for a scrape. An endpoint is
+//! counted under its pool and slot; names are put to them when they are read.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::request::Outcome;
+use evenkeel_core::trace::{Event, Kind, NO_POOL};
+
+/// Upper bounds of the latency histogram's buckets, in milliseconds.
+pub const BUCKETS_MS: [u64; 14] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000,
+];
+
+/// One worker's counters.
+#[derive(Debug, Default)]
+pub struct Worker(Mutex<Counts>);
+
+/// What has been counted so far.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// By pool number.
+    pub pools: Vec<Pool>,
+    /// What concerns no pool.
+    pub downstream: Downstream,
+}
+
+/// What is counted of connections of clients.
+#[derive(Clone, Debug, Default)]
+pub struct Downstream {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// Requests answered before any pool was asked, by status: 400, 404, 405, 408, 413, 414, 431...
+    pub rejected: Vec<(u16, u64)>,
+}
+
+/// What is counted of a pool.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    /// Requests routed to it.
+    pub arrived: u64,
+    /// Requests that had to wait for an endpoint.
+    pub queued: u64,
+    /// Retries that drew on the budget.
+    pub retried: u64,
+    /// Finished, by status code as the client saw it; 0 for a client that left.
+    pub finished: Vec<(u16, u64)>,
+    /// Responses cut inside the body.
+    pub cut: u64,
+    /// Latency from arrival to the end: a count for each bucket and one for beyond.
+    pub latency: [u64; BUCKETS_MS.len() + 1],
+    /// Sum of the latencies in nanoseconds.
+    pub latency_sum_ns: u64,
+    /// By slot.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What is counted of an endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// Times it was picked.
+    pub picked: u64,
+    /// Complete responses.
+    pub completed: u64,
+    /// Tries that failed there.
+    pub failed: u64,
+    /// Dials that failed.
+    pub dial_failed: u64,
+    /// New connections to it.
+    pub connected: u64,
+    /// Idle connections used again.
+    pub reused: u64,
+    /// Idle connections found closed and replaced.
+    pub stale: u64,
+}
+
+impl Worker {
+    /// Counts a decision.
+    pub fn count(&self, event: &Event) {
+        self.lock().count(event);
+    }
+
+    /// A copy of everything counted so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        // Counters stay usable after a panic elsewhere: each change is one addition.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Downstream {
+    fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Opened => {
+                self.accepted += 1;
+                self.open += 1;
+            }
+            Kind::Closed => self.open -= 1,
+            Kind::Rejected { status } => bump(&mut self.rejected, status),
+            _ => {}
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, event: &Event) {
+        if event.pool == NO_POOL {
+            return self.downstream.count(event.kind);
+        }
+        let pool = at(&mut self.pools, usize::from(event.pool));
+        match event.kind {
+            Kind::Arrived { .. } => pool.arrived += 1,
+            Kind::Queued => pool.queued += 1,
+            Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
+            Kind::Finished { outcome, arrived } => {
+                pool.finish(outcome, event.at.since(arrived).as_nanos());
+            }
+            Kind::Connected { .. }
+            | Kind::DialFailed
+            | Kind::Stale
+            | Kind::Head { .. }
+            | Kind::Failed { .. }
+            | Kind::Completed
+            | Kind::Opened
+            | Kind::Closed
+            | Kind::Rejected { .. } => {}
+        }
+        if let Some(index) = event.endpoint {
+            at(&mut pool.endpoints, index.slot as usize).count(event.kind);
+        }
+    }
+
+    /// Adds another worker's counts.
+    pub fn add(&mut self, other: &Self) {
+        let (d, o) = (&mut self.downstream, &other.downstream);
+        d.accepted += o.accepted;
+        d.open += o.open;
+        merge(&mut d.rejected, &o.rejected);
+        for (id, pool) in other.pools.iter().enumerate() {
+            at(&mut self.pools, id).add(pool);
+        }
+    }
+}
+
+impl Pool {
+    fn finish(&mut self, outcome: Outcome, took_ns: u128) {
+        let status = match outcome {
+            Outcome::Complete { status } => status,
+            Outcome::Cut { status } => {
+                self.cut += 1;
+                status
+            }
+            Outcome::Local(local) => local.status(),
+            Outcome::Cancelled => 0,
+        };
+        bump(&mut self.finished, status);
+        let bucket = BUCKETS_MS.partition_point(|ms| u128::from(*ms) * 1_000_000 < took_ns);
+        self.latency[bucket] += 1;
+        self.latency_sum_ns += u64::try_from(took_ns).unwrap_or(u64::MAX);
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.arrived += other.arrived;
+        self.queued += other.queued;
+        self.retried += other.retried;
+        self.cut += other.cut;
+        self.latency_sum_ns += other.latency_sum_ns;
+        merge(&mut self.finished, &other.finished);
+        for (sum, n) in self.latency.iter_mut().zip(other.latency) {
+            *sum += n;
+        }
+        for (slot, endpoint) in other.endpoints.iter().enumerate() {
+            at(&mut self.endpoints, slot).add(endpoint);
+        }
+    }
+}
+
+impl Endpoint {
+    fn count(&mut self, kind: Kind) {
+        match kind {
+            Kind::Picked { .. } => self.picked += 1,
+            Kind::Connected { reused: true } => self.reused += 1,
+            Kind::Connected { reused: false } => self.connected += 1,
+            Kind::DialFailed => self.dial_failed += 1,
+            Kind::Stale => self.stale += 1,
+            Kind::Failed { .. } => self.failed += 1,
+            Kind::Completed => self.completed += 1,
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.picked += other.picked;
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.dial_failed += other.dial_failed;
+        self.connected += other.connected;
+        self.reused += other.reused;
+        self.stale += other.stale;
+    }
+}
+
+fn at<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
+    if index >= list.len() {
+        list.resize_with(index + 1, T::default);
+    }
+    &mut list[index]
+}
+
+/// Few different codes occur, so a list in order of first sight beats a table.
+fn bump(list: &mut Vec<(u16, u64)>, code: u16) {
+    match list.iter_mut().find(|(c, _)| *c == code) {
+        Some((_, n)) => *n += 1,
+        None => list.push((code, 1)),
+    }
+}
+
+fn merge(list: &mut Vec<(u16, u64)>, other: &[(u16, u64)]) {
+    for (code, n) in other {
+        match list.iter_mut().find(|(c, _)| c == code) {
+            Some((_, sum)) => *sum += n,
+            None => list.push((*code, *n)),
+        }
+    }
+}

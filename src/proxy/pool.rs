@@ -1,0 +1,123 @@
+//! A pool as all workers share it: the core's state behind a mutex, and where its endpoints are.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use evenkeel_core::endpoint::{self, EndpointIndex};
+use evenkeel_core::{policy, pool};
+
+use crate::config;
+use crate::world::Address;
+
+/// One pool. It outlives the configurations that name it.
+#[derive(Debug)]
+pub struct Pool {
+    id: u16,
+    name: String,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: pool::State,
+    /// By slot; an endpoint keeps its address until its slot is given to another.
+    addresses: Vec<Address>,
+}
+
+impl Pool {
+    /// Pool number `id`, as configured.
+    #[must_use]
+    pub fn new(id: u16, config: &config::Pool) -> Self {
+        let state = pool::State::new(id, settings(config));
+        let pool = Self {
+            id,
+            name: config.name.clone(),
+            shared: Mutex::new(Shared {
+                state,
+                addresses: Vec::new(),
+            }),
+        };
+        pool.place(config);
+        pool
+    }
+
+    /// Its number: counters and idle connections are kept by it.
+    #[must_use]
+    pub const fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Applies a configuration as a difference.
+    pub fn update(&self, config: &config::Pool) {
+        self.with(|state| state.update(settings(config)));
+        self.place(config);
+    }
+
+    /// Runs `f` on the core's state. Never across an await.
+    pub fn with<R>(&self, f: impl FnOnce(&mut pool::State) -> R) -> R {
+        f(&mut self.lock().state)
+    }
+
+    /// Where the endpoint is.
+    #[must_use]
+    pub fn address(&self, endpoint: EndpointIndex) -> Option<Address> {
+        self.lock().addresses.get(endpoint.slot as usize).cloned()
+    }
+
+    fn place(&self, config: &config::Pool) {
+        let mut shared = self.lock();
+        for slot in 0..shared.state.endpoints().len() {
+            let name = shared.state.name(slot as u32);
+            let endpoint = config
+                .endpoints
+                .iter()
+                .find(|e| Some(e.name.as_str()) == name);
+            let address = endpoint.map(|e| e.address.clone());
+            match (shared.addresses.get_mut(slot), address) {
+                (Some(known), Some(address)) => *known = address,
+                (Some(_), None) => {}
+                (None, address) => {
+                    let address = address.expect("a slot is new because its endpoint is");
+                    shared.addresses.push(address);
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // The state is plain counters; after a panic elsewhere, serving on beats stopping.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the core needs to know of a configured pool.
+#[must_use]
+pub fn settings(config: &config::Pool) -> pool::Settings {
+    let endpoint = |e: &config::Endpoint| endpoint::Spec {
+        name: e.name.clone(),
+        weight: e.weight,
+        max_connections: e.max_connections,
+        backup: e.backup,
+        state: if e.down {
+            endpoint::State::Down
+        } else {
+            endpoint::State::Up
+        },
+    };
+    pool::Settings {
+        policy: match config.policy {
+            config::Policy::RoundRobin => policy::Kind::RoundRobin,
+            config::Policy::Random => policy::Kind::Random,
+            config::Policy::LeastRequest => policy::Kind::LeastRequest,
+            config::Policy::P2c { choices } => policy::Kind::P2c { choices },
+        },
+        endpoints: config.endpoints.iter().map(endpoint).collect(),
+        retry_budget_ppm: u64::from(config.retry.budget.ppm()),
+        queue_limit: config.queue.limit as usize,
+    }
+}

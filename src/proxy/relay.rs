@@ -1,0 +1,290 @@
+//! One direction of an exchange: takes a body out of its framing on one connection and frames it
+//! anew on the other.
+//!
+//! Backpressure is here: nothing is read while something waits to be written. Small pieces are
+//! gathered so that a small response leaves in one write; large ones are written from the buffer
+//! they were read into.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::buffer::{Buffer, Spare};
+use crate::h1::{Decoder, Eof, Framing, Limits, Reject, encode};
+
+/// Payloads up to this size are copied behind the head instead of written beside it.
+const GATHER: usize = 8 << 10;
+
+/// Why a body could not be relayed to its end.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The source was lost, or ended inside the body.
+    Source,
+    /// The source's framing is wrong.
+    Malformed(Reject),
+    /// The body is longer than allowed.
+    TooLong,
+    /// The sink was lost.
+    Sink,
+}
+
+/// One body on its way.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    decoder: Decoder,
+    framing: Framing,
+    /// Heads and framed bytes that wait to be written.
+    output: Vec<u8>,
+    written: usize,
+    /// Bytes at the front of the source's buffer that are payload to be written after `output`.
+    direct: usize,
+    /// A chunk has been begun by its size line and is to be ended by CRLF.
+    in_chunk: bool,
+    /// The end of the body is framed.
+    ended: bool,
+    /// Bytes written, to this sink.
+    sent: u64,
+    /// Payload bytes decoded.
+    payload: u64,
+    limit: u64,
+    replay: Replay,
+}
+
+/// What of a request's body is kept for another try.
+#[derive(Debug)]
+enum Replay {
+    /// Up to so many bytes.
+    Kept { bytes: Vec<u8>, limit: usize },
+    /// No longer, or never.
+    Lost,
+}
+
+impl Relay {
+    /// A relay for a body that is framed as `from` at its source and as `to` at its sink.
+    pub(crate) fn new(from: Framing, to: Framing, limits: &Limits, limit: u64) -> Self {
+        Self {
+            decoder: Decoder::new(from, limits),
+            framing: to,
+            output: Vec::new(),
+            written: 0,
+            direct: 0,
+            in_chunk: false,
+            ended: false,
+            sent: 0,
+            payload: 0,
+            limit,
+            replay: Replay::Lost,
+        }
+    }
+
+    /// Keeps up to `limit` bytes of payload for [`Relay::restart`].
+    pub(crate) fn keep(&mut self, limit: usize) {
+        self.replay = Replay::Kept {
+            bytes: Vec::new(),
+            limit,
+        };
+    }
+
+    /// Whether [`Relay::restart`] is possible.
+    pub(crate) const fn is_replayable(&self) -> bool {
+        matches!(self.replay, Replay::Kept { .. })
+    }
+
+    /// Begins again towards a new sink: the bytes for the head come first, then what was kept.
+    pub(crate) fn restart(&mut self, buffer: &mut Buffer) -> &mut Vec<u8> {
+        buffer.consume(std::mem::take(&mut self.direct));
+        self.output.clear();
+        (self.written, self.sent) = (0, 0);
+        (self.in_chunk, self.ended) = (false, false);
+        &mut self.output
+    }
+
+    /// Frames what was kept behind the head that [`Relay::restart`] made room for.
+    pub(crate) fn replay(&mut self) {
+        if let Replay::Kept { bytes, .. } = &self.replay {
+            let framed = Framed {
+                framing: self.framing,
+                in_chunk: &mut self.in_chunk,
+            };
+            framed.gather(bytes, &mut self.output);
+        }
+    }
+
+    /// Where a head goes that precedes the body.
+    pub(crate) fn head(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Whether the source has delivered the whole body.
+    pub(crate) fn is_received(&self) -> bool {
+        self.ended || self.decoder.is_end()
+    }
+
+    /// Whether the whole body has been written.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.ended && self.written == self.output.len() && self.direct == 0
+    }
+
+    /// Whether bytes wait for the sink.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.written < self.output.len() || self.direct > 0
+    }
+
+    /// Bytes written to the present sink.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Bytes of payload so far.
+    pub(crate) const fn payload(&self) -> u64 {
+        self.payload
+    }
+
+    /// Takes at most `more` bytes of payload from now on.
+    pub(crate) const fn bound(&mut self, more: u64) {
+        self.limit = self.payload.saturating_add(more);
+    }
+
+    /// Moves what can be moved. Ready when the whole body has been written.
+    pub(crate) fn poll<R, S>(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut R,
+        buffer: &mut Buffer,
+        sink: &mut S,
+        spare: &Spare,
+    ) -> Poll<Result<(), Broken>>
+    where
+        R: AsyncRead + Unpin,
+        S: AsyncWrite + Unpin,
+    {
+        loop {
+            self.advance(buffer)?;
+            if self.is_blocked() {
+                ready!(self.poll_write(cx, buffer, sink)).map_err(|_| Broken::Sink)?;
+                continue;
+            }
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(buffer.poll_fill(cx, source, spare)) {
+                Ok(0) if self.decoder.eof() == Eof::Complete => self.end(),
+                Ok(0) | Err(_) => return Poll::Ready(Err(Broken::Source)),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Decodes what is in the buffer until enough waits to be written.
+    fn advance(&mut self, buffer: &mut Buffer) -> Result<(), Broken> {
+        while self.direct == 0 && !self.ended && self.output.len() < GATHER * 2 {
+            if self.decoder.is_end() {
+                self.end();
+                break;
+            }
+            if buffer.is_empty() {
+                break;
+            }
+            let step = self
+                .decoder
+                .decode(buffer.filled())
+                .map_err(Broken::Malformed)?;
+            let length = step.payload.len();
+            self.payload += length as u64;
+            if self.payload > self.limit {
+                return Err(Broken::TooLong);
+            }
+            buffer.consume(step.payload.start);
+            self.remember(&buffer.filled()[..length]);
+            let framed = Framed {
+                framing: self.framing,
+                in_chunk: &mut self.in_chunk,
+            };
+            if length > GATHER {
+                framed.begin(length, &mut self.output);
+                self.direct = length;
+            } else {
+                framed.gather(&buffer.filled()[..length], &mut self.output);
+                buffer.consume(step.consumed - step.payload.start);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, payload: &[u8]) {
+        if let Replay::Kept { bytes, limit } = &mut self.replay {
+            if bytes.len() + payload.len() > *limit {
+                self.replay = Replay::Lost;
+            } else {
+                bytes.extend_from_slice(payload);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if self.framing == Framing::Chunked {
+            if std::mem::take(&mut self.in_chunk) {
+                self.output.extend_from_slice(b"\r\n");
+            }
+            encode::last_chunk(self.decoder.trailers(), &mut self.output);
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
+        let waiting = &self.output[self.written..];
+        let payload = &buffer.filled()[..self.direct];
+        let sink = Pin::new(sink);
+        let n = ready!(match (waiting, payload) {
+            (waiting, []) => sink.poll_write(cx, waiting),
+            ([], payload) => sink.poll_write(cx, payload),
+            (waiting, payload) => {
+                sink.poll_write_vectored(cx, &[IoSlice::new(waiting), IoSlice::new(payload)])
+            }
+        })?;
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.sent += n as u64;
+        let head = n.min(self.output.len() - self.written);
+        self.written += head;
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        }
+        buffer.consume(n - head);
+        self.direct -= n - head;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// How payload is written.
+struct Framed<'a> {
+    framing: Framing,
+    in_chunk: &'a mut bool,
+}
+
+impl Framed<'_> {
+    /// What stands before `length` bytes of payload.
+    fn begin(self, length: usize, output: &mut Vec<u8>) {
+        if self.framing == Framing::Chunked && length > 0 {
+            if std::mem::replace(self.in_chunk, true) {
+                output.extend_from_slice(b"\r\n");
+            }
+            encode::chunk_head(length, output);
+        }
+    }
+
+    /// The payload itself, copied.
+    fn gather(self, payload: &[u8], output: &mut Vec<u8>) {
+        self.begin(payload.len(), output);
+        output.extend_from_slice(payload);
+    }
+}

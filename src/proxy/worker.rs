@@ -1,0 +1,221 @@
+//! A worker: one thread's share of the proxy.
+//!
+//! It owns its idle connections, buffers and waiting requests; it shares the pools. Other workers
+//! reach it through its mailbox only.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::queue::{Grant, Token};
+use evenkeel_core::rng;
+use evenkeel_core::trace::{self, NO_POOL};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::buffer::Spare;
+use crate::generation::{Generation, Mail, Proxy};
+use crate::idle::Idle;
+use crate::log::Log;
+use crate::world::World;
+
+/// How often idle connections are looked through, at least; a connection outlives its time by no
+/// more than this.
+const SWEEP: Duration = Duration::from_millis(100);
+
+/// One worker.
+pub(crate) struct Worker<W: World> {
+    pub(crate) world: W,
+    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) spare: Spare,
+    pub(crate) idle: RefCell<Idle<W::Stream>>,
+    pub(crate) picks: rng::Stream,
+    pub(crate) log: Option<Log>,
+    ids: rng::Stream,
+    number: usize,
+    generation: RefCell<Arc<Generation>>,
+    waiting: RefCell<BTreeMap<Token, Waiting>>,
+    draining: Cell<bool>,
+    drain: Notify,
+    connections: Cell<usize>,
+    empty: Notify,
+}
+
+/// A request in a pool's queue.
+#[derive(Debug, Default)]
+struct Waiting {
+    granted: Option<EndpointIndex>,
+    waker: Option<Waker>,
+}
+
+impl<W: World> Worker<W> {
+    /// Joins the proxy and starts what a worker does beside its connections.
+    pub(crate) fn start(world: W, proxy: Arc<Proxy>, log: Option<Log>) -> Rc<Self> {
+        let (sender, mailbox) = unbounded_channel();
+        let number = proxy.join(sender);
+        let worker = Rc::new(Self {
+            number,
+            generation: RefCell::new(proxy.generation()),
+            spare: Spare::default(),
+            idle: RefCell::default(),
+            picks: world.rng("pick"),
+            ids: world.rng("request id"),
+            log,
+            waiting: RefCell::default(),
+            draining: Cell::new(false),
+            drain: Notify::new(),
+            connections: Cell::new(0),
+            empty: Notify::new(),
+            world,
+            proxy,
+        });
+        worker.world.spawn(open_mail(Rc::clone(&worker), mailbox));
+        worker.world.spawn(sweep(Rc::clone(&worker)));
+        worker
+    }
+
+    /// The worker's number, from 0.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The configuration in force.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.generation.borrow())
+    }
+
+    /// What clients and logs call request number `id`: not guessable from another one's.
+    pub(crate) fn request_id(&self, id: u64) -> String {
+        format!("{:016x}", self.ids.at(id).next_u64())
+    }
+
+    /// The token under which request number `id` waits.
+    pub(crate) fn token(&self, id: u64) -> Token {
+        Token((self.number as u64) << 48 | id & 0xffff_ffff_ffff)
+    }
+
+    /// Delivers a grant, here or to another worker.
+    pub(crate) fn grant(&self, grant: Grant) {
+        let worker = (grant.token.0 >> 48) as usize;
+        if worker != self.number {
+            return self.proxy.send(worker, grant);
+        }
+        // Nobody waits under the token any more: it has given the grant back by itself.
+        if let Some(waiting) = self.waiting.borrow_mut().get_mut(&grant.token) {
+            waiting.granted = Some(grant.endpoint);
+            if let Some(waker) = waiting.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Begins to wait under `token`. Before the pool can grant: both happen on this thread.
+    pub(crate) fn wait(&self, token: Token) {
+        self.waiting.borrow_mut().entry(token).or_default();
+    }
+
+    /// The endpoint granted to `token`, once it is.
+    pub(crate) fn poll_granted(&self, cx: &mut Context<'_>, token: Token) -> Poll<EndpointIndex> {
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(entry) = waiting.get_mut(&token) else {
+            return Poll::Pending;
+        };
+        match entry.granted {
+            Some(endpoint) => {
+                waiting.remove(&token);
+                Poll::Ready(endpoint)
+            }
+            None => {
+                entry.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// No longer waits under `token`.
+    pub(crate) fn stop_waiting(&self, token: Token) {
+        self.waiting.borrow_mut().remove(&token);
+    }
+
+    /// Whether the worker takes nothing new.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Ends when the worker is to take nothing new.
+    pub(crate) async fn drained(&self) {
+        let notified = self.drain.notified();
+        if !self.is_draining() {
+            notified.await;
+        }
+    }
+
+    /// Counts a client's connection in, until the guard is dropped.
+    pub(crate) fn open(self: &Rc<Self>) -> Open<W> {
+        self.connections.set(self.connections.get() + 1);
+        self.record(0, trace::Kind::Opened);
+        Open(Rc::clone(self))
+    }
+
+    /// Ends when no client is connected.
+    pub(crate) async fn emptied(&self) {
+        while self.connections.get() > 0 {
+            self.empty.notified().await;
+        }
+    }
+
+    /// Records what concerns no pool.
+    pub(crate) fn record(&self, request: u64, kind: trace::Kind) {
+        let at = self.world.now();
+        self.world.record(&trace::Event {
+            at,
+            request,
+            pool: NO_POOL,
+            attempt: 0,
+            endpoint: None,
+            kind,
+        });
+    }
+}
+
+/// A client's connection, for as long as it is open.
+pub(crate) struct Open<W: World>(pub(crate) Rc<Worker<W>>);
+
+impl<W: World> Drop for Open<W> {
+    fn drop(&mut self) {
+        let left = self.0.connections.get() - 1;
+        self.0.connections.set(left);
+        self.0.record(0, trace::Kind::Closed);
+        if left == 0 {
+            self.0.empty.notify_one();
+        }
+    }
+}
+
+async fn open_mail<W: World>(worker: Rc<Worker<W>>, mut mailbox: UnboundedReceiver<Mail>) {
+    while let Some(mail) = mailbox.recv().await {
+        match mail {
+            Mail::Grant(grant) => worker.grant(grant),
+            Mail::Generation(generation) => *worker.generation.borrow_mut() = generation,
+            Mail::Drain => {
+                worker.draining.set(true);
+                worker.drain.notify_waiters();
+                worker.idle.borrow_mut().clear();
+            }
+        }
+    }
+}
+
+/// Closes connections to endpoints that have been idle for too long.
+async fn sweep<W: World>(worker: Rc<Worker<W>>) {
+    loop {
+        let now = worker.world.now();
+        let next = worker.idle.borrow_mut().expire(now);
+        let next = next.unwrap_or(now).max(now + SWEEP);
+        worker.world.sleep_until(next).await;
+    }
+}

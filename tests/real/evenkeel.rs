@@ -1,0 +1,159 @@
+//! `evenkeel serve` as a process, and the configuration it is given.
+use super::client::Client;
+use super::message::Answer;
+use super::process::Process;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A configuration of one listener, one route and one pool, in the shape that tests need.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Name and address.
+    pub(crate) endpoints: Vec<(String, SocketAddr)>,
+    /// Where the listener binds.
+    pub(crate) address: SocketAddr,
+    /// The prefix of the one route.
+    pub(crate) path: &'static str,
+    /// Further lines of the listener.
+    pub(crate) listener: &'static str,
+}
+
+impl Config {
+    /// The endpoints a, b, c and so on, behind a free port.
+    pub(crate) fn new(origins: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let names = ('a'..='z').map(String::from);
+        Self {
+            endpoints: names.zip(origins).collect(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            path: "/",
+            listener: "",
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            endpoints,
+            address,
+            path,
+            listener,
+        } = self;
+        let endpoints = endpoints
+            .iter()
+            .fold(String::new(), |mut list, (name, address)| {
+                writeln!(list, "  {{ name = \"{name}\", address = \"{address}\" }},")
+                    .expect("memory");
+                list
+            });
+        format!(
+            r#"
+[server]
+workers = 2
+
+[[listener]]
+name = "http"
+address = "{address}"
+{listener}
+
+[[route]]
+path = "{path}"
+pool = "app"
+
+[[pool]]
+name = "app"
+policy = "p2c"
+endpoints = [
+{endpoints}]
+
+[admin]
+address = "127.0.0.1:0"
+"#
+        )
+    }
+}
+
+/// A running proxy.
+#[derive(Debug)]
+pub(crate) struct Evenkeel {
+    pub(crate) http: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) process: Process,
+    /// Holds the configuration file.
+    _folder: TempDir,
+}
+
+impl Evenkeel {
+    /// Starts the proxy and waits until it is ready.
+    pub(crate) fn start(config: &Config) -> Self {
+        let (mut process, folder) = Self::launch(config);
+        let (mut http, mut admin) = (None, None);
+        loop {
+            let line = process.line_with("event");
+            let address = || line["address"].as_str().and_then(|text| text.parse().ok());
+            match (line["event"].as_str(), line["listener"].as_str()) {
+                (Some("listening"), Some("admin")) => admin = address(),
+                (Some("listening"), Some("http")) => http = address(),
+                (Some("ready"), _) => break,
+                _ => {}
+            }
+        }
+        let (http, admin) = (
+            http.expect("it listens"),
+            admin.expect("it has an admin address"),
+        );
+        Self {
+            http,
+            admin,
+            process,
+            _folder: folder,
+        }
+    }
+
+    /// Starts the proxy without waiting: for configurations that fail.
+    pub(crate) fn launch(config: &Config) -> (Process, TempDir) {
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("evenkeel.toml");
+        std::fs::write(&file, config.text()).expect("a temporary file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command.arg("serve").arg("-c").arg(&file);
+        (Process::start("evenkeel", &mut command), folder)
+    }
+
+    /// A new connection to the listener.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.http).expect("the proxy accepts")
+    }
+
+    /// `GET path` at the admin address.
+    pub(crate) fn admin(&self, path: &str) -> Answer {
+        let mut client = Client::connect(self.admin).expect("the admin address accepts");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+        client
+            .exchange("GET", request.as_bytes())
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The sum of all series of a counter in `/metrics` (Prometheus text format).
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let answer = self.admin("/metrics");
+        assert_eq!(answer.head.status, 200);
+        let text = String::from_utf8(answer.body).expect("metrics are text");
+        let series = text.lines().filter(|line| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        let values: Vec<u64> = series
+            .map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()))
+            .map(|value| value.expect("a counter is a whole number"))
+            .collect();
+        assert!(!values.is_empty(), "no {name} in\n{text}");
+        values.iter().sum()
+    }
+
+    /// SIGTERM; the proxy must end by itself, with exit code 0.
+    pub(crate) fn stop(mut self) {
+        self.process.terminate();
+        assert_eq!(self.process.exit().code(), Some(0));
+    }
+}
