@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::{rng, time::Timestamp, trace};
@@ -56,7 +55,7 @@ impl fmt::Debug for Network {
 impl Network {
     /// `name` has these addresses from now on, and the answer may be kept for `ttl`.
     pub fn set_name(&self, name: &str, addresses: Vec<IpAddr>, ttl: Option<Duration>) {
-        let name = Arc::from(name);
+        let name = name.to_owned();
         let mut table = self.table.borrow_mut();
         table.names.insert(name, Name { addresses, ttl });
     }

@@ -183,6 +183,10 @@ impl world::Stream for Stream {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_data(cx).map_ok(|_| ())
     }
+
+    fn abort(self) {
+        self.circuit.abort(self.side, self.world.network.now());
+    }
 }
 
 impl Drop for Stream {

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_proxy::world::Address;
@@ -40,7 +39,7 @@ pub(super) struct Table {
     pub(super) places: BTreeMap<Address, Place>,
     /// Who listens at a port whatever the address.
     pub(super) wildcards: BTreeMap<u16, Address>,
-    pub(super) names: BTreeMap<Arc<str>, Name>,
+    pub(super) names: BTreeMap<String, Name>,
     pub(super) named: u32,
     pub(super) port: u16,
     pub(super) links: BTreeMap<String, BTreeMap<String, Rc<Cell<Link>>>>,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use evenkeel_proxy::world::Peer;
 
@@ -80,7 +79,7 @@ fn an_address_belongs_to_one_process_and_a_worker_binds_once() {
 #[test]
 fn every_kind_of_address_can_be_listened_at() {
     let name = Address::Name("api.internal".into(), 80);
-    let unix = Address::Unix(Arc::new(PathBuf::from("/run/api.sock")));
+    let unix = Address::Unix(PathBuf::from("/run/api.sock"));
     let any = Address::Ip(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8080));
     let log = Log::default();
     let seen = log.clone();

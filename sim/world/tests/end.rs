@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use evenkeel_proxy::world::Stream as _;
+
 use super::*;
 
 const LATENCY: u64 = 10;
@@ -107,6 +109,22 @@ fn a_close_with_unread_bytes_resets_after_what_was_sent() {
         (60, "ConnectionReset"),
         (60, "write: ConnectionReset"),
     ]);
+}
+
+/// An aborted answer cannot pass for a complete one.
+#[test]
+fn an_abort_resets_after_what_was_sent() {
+    let log = Log::default();
+    let seen = log.clone();
+    connected(
+        |world, mut stream| async move { drain(&world, &log, &mut stream).await },
+        |world, mut stream| async move {
+            stream.write_all(b"half").await.unwrap();
+            world.sleep_until(ticks(35)).await;
+            stream.abort();
+        },
+    );
+    seen.expect(&[(40, "4 bytes"), (45, "ConnectionReset")]);
 }
 
 /// The peer closes at 40 with nothing unread; bytes sent at 45 reach nobody, and the reset they
