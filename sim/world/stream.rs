@@ -1,7 +1,7 @@
 //! A stream: the bytes of a raw turmoil connection, given out when the logical one says so.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::World;
 use super::circuit::Circuit;
 use super::clock::Alarm;
-use super::connection::{Readable, Side, Writable};
+use super::connection::{Readable, Side, WINDOW_BYTES, Writable};
 
 /// A connected byte stream of the simulated world.
 pub struct Stream {
@@ -163,6 +163,32 @@ impl AsyncWrite for Stream {
             connection.send(this.side, length, now, earliest);
             return Poll::Ready(Ok(length));
         }
+    }
+
+    /// All slices in one segment, as `writev` sends them.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut full = slices.iter().filter(|slice| !slice.is_empty());
+        match (full.next(), full.next()) {
+            (first, None) => self.poll_write(cx, first.map_or(&[], |slice| slice)),
+            _ => {
+                let mut whole = Vec::new();
+                for slice in slices {
+                    whole.extend_from_slice(slice);
+                    if whole.len() >= WINDOW_BYTES {
+                        break;
+                    }
+                }
+                self.poll_write(cx, &whole)
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

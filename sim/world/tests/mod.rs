@@ -16,6 +16,7 @@ mod deal;
 mod end;
 mod fault;
 mod handle;
+mod serve;
 mod transfer;
 mod whole;
 

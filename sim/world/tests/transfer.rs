@@ -1,6 +1,7 @@
 //! Bytes, and when they arrive.
 
 use std::future::{pending, poll_fn};
+use std::io::IoSlice;
 
 use evenkeel_proxy::world::Stream as _;
 
@@ -228,4 +229,29 @@ fn an_idle_stream_says_when_it_has_something() {
         },
     );
     seen.expect(&[(15, "accepted"), (25, "byte"), (45, "end")]);
+}
+
+#[test]
+fn slices_written_at_once_arrive_at_once() {
+    let mut setting = setting();
+    setting.link.jitter = TICK * 50;
+    let log = Log::default();
+    let seen = log.clone();
+    pair(
+        setting,
+        300,
+        |world| async move {
+            let mut stream = world.connect(&address(2, 80)).await.unwrap();
+            let slices = [b"head".as_slice(), b"", b"body"].map(IoSlice::new);
+            assert_eq!(stream.write_vectored(&slices).await.unwrap(), 8);
+        },
+        |world| async move {
+            let listener = world.bind(&address(2, 80), 0).await.unwrap();
+            let (mut stream, _) = world.accept(&listener).await.unwrap();
+            let mut buf = [0; 100];
+            let n = stream.read(&mut buf).await.unwrap();
+            log.note(&world, String::from_utf8_lossy(&buf[..n]));
+        },
+    );
+    assert_eq!(seen.take()[0].1, "headbody");
 }
