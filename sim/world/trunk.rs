@@ -19,8 +19,10 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::network::Network;
 use super::simulation::spawn;
 
-/// Spares of a new trunk; they double, up to [`MOST_SPARES`], in each tick in which it runs dry.
-const SPARES: usize = 16;
+/// Spares that a host keeps at first, over all its trunks, and in each of them at least. A trunk's
+/// double, up to [`MOST_SPARES`], in each tick in which it runs dry.
+const SPARES: usize = 256;
+const LEAST_SPARES: usize = 16;
 const MOST_SPARES: usize = 1024;
 /// Raw connections that a host may have opened: turmoil panics when its ports run out.
 const MOST_OPENED: usize = 40_000;
@@ -128,7 +130,7 @@ impl Trunk {
             spares: RefCell::default(),
             opening: Cell::new(0),
             waiting: Cell::new(0),
-            target: Cell::new(SPARES),
+            target: Cell::new(LEAST_SPARES),
             grown: Cell::new(None),
             ready: Notify::new(),
         }
@@ -211,6 +213,10 @@ pub(super) async fn kernel(network: Rc<Network>, host: Rc<Host>) {
         spawn(&network, accept(host.clone(), port));
     }
     super::clock::warm_up(1).await;
+    let trunks = network.trunks(&host);
+    for trunk in &trunks {
+        trunk.target.set((SPARES / trunks.len()).max(LEAST_SPARES));
+    }
     loop {
         host.grave.take();
         for trunk in network.trunks(&host) {
