@@ -1,3 +1,8 @@
-//! The simulator.
+//! The simulator: worlds, scenarios, origins, workloads, results.
 
+pub mod law;
+pub mod origin;
+pub mod result;
+pub mod scenario;
+pub mod workload;
 pub mod world;

@@ -49,6 +49,11 @@ impl Circuit {
         }
     }
 
+    /// Whether both ends are on one host, where turmoil delivers after all other tasks of a tick.
+    pub(super) fn is_local(&self) -> bool {
+        Rc::ptr_eq(&self.hosts[0], &self.hosts[1])
+    }
+
     /// `side` is gone, as [`Connection::close`] says.
     pub(super) fn close(&self, side: Side, now: Timestamp) {
         self.connection.borrow_mut().close(side, now);

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::world;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turmoil::net::TcpStream;
 
 use super::World;
 use super::circuit::Circuit;
@@ -207,7 +208,15 @@ impl AsyncWrite for Stream {
 
 impl world::Stream for Stream {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_data(cx).map_ok(|_| ())
+        let has_data = ready!(self.poll_data(cx))?;
+        if has_data && self.circuit.is_local() {
+            let mut byte = [0];
+            let peek = |raw: &mut TcpStream| raw.poll_peek(cx, &mut ReadBuf::new(&mut byte));
+            if let Some(peeked) = self.circuit.raw(self.side, peek) {
+                ready!(peeked)?;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn abort(self) {

@@ -278,6 +278,8 @@ pub struct Request {
     attempt: u8,
     idempotent: bool,
     replayable: bool,
+    /// The next try draws on the retry budget; kept while it waits in the queue.
+    budgeted: bool,
     /// The idle connection of this try has been replaced once.
     replaced: bool,
     status: u16,
@@ -303,6 +305,7 @@ impl Request {
             attempt: 0,
             idempotent: false,
             replayable: true,
+            budgeted: false,
             replaced: false,
             status: 0,
             endpoint: None,
@@ -414,8 +417,9 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     fn admitted(&mut self, admission: Admission, budgeted: bool) {
+        self.request.budgeted = budgeted;
         match admission {
-            Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
+            Admission::Picked(endpoint) => self.connect(endpoint),
             Admission::Queued => {
                 self.record(trace::Kind::Queued);
                 self.enter(Phase::Waiting);
@@ -437,14 +441,16 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let token = self.request.token;
         self.pool.with(|pool| pool.taken(token));
-        self.connect(endpoint, false);
+        self.connect(endpoint);
     }
 
-    fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
+    fn connect(&mut self, endpoint: EndpointIndex) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
-        self.record(trace::Kind::Picked { budgeted });
+        self.record(trace::Kind::Picked {
+            budgeted: self.request.budgeted,
+        });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
         self.actions.push(Action::Connect {

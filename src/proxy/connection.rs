@@ -130,20 +130,15 @@ enum Next {
 impl<W: World> Connection<W> {
     /// Waits for the next head.
     async fn next(&mut self, head: &mut RequestHead) -> Next {
-        if self.buffer.is_empty() {
-            self.buffer.release(&self.worker.spare);
-            if !self.readable().await {
-                return Next::End;
-            }
+        if self.buffer.is_empty() && !self.wake().await {
+            return Next::End;
         }
-        let deadline = self.worker.world.now() + self.terms.timeouts.header;
+        let deadline = self.within(self.terms.timeouts.header);
         loop {
-            if !self.buffer.is_empty() {
-                match h1::parse_request(self.buffer.filled(), &self.terms.limits, head) {
-                    Ok(Status::Complete(length)) => return Next::Request(length),
-                    Ok(Status::Partial) => {}
-                    Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
-                }
+            match h1::parse_request(self.buffer.filled(), &self.terms.limits, head) {
+                Ok(Status::Complete(length)) => return Next::Request(length),
+                Ok(Status::Partial) => {}
+                Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
             }
             let filled = poll_fn(|cx| {
                 let Self {
@@ -168,15 +163,16 @@ impl<W: World> Connection<W> {
         }
     }
 
-    /// Waits, without a buffer, until there is something to read. False if the connection is to
-    /// end: idle for too long, closed by the client, or drained.
-    async fn readable(&mut self) -> bool {
-        let deadline = self.worker.world.now() + self.terms.timeouts.idle;
+    /// Waits for the first bytes of a head and holds no buffer meanwhile. False if the connection
+    /// is to end: idle for too long, closed by the client, or drained.
+    async fn wake(&mut self) -> bool {
+        self.buffer.release(&self.worker.spare);
+        let deadline = self.within(self.terms.timeouts.idle);
         let worker = Rc::clone(&self.worker);
         let mut drained = pin!(worker.drained());
         poll_fn(|cx| {
-            if let Poll::Ready(result) = self.stream.poll_readable(cx) {
-                return Poll::Ready(result.is_ok());
+            if let Poll::Ready(filled) = self.poll_first(cx) {
+                return Poll::Ready(filled);
             }
             if drained.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(false);
@@ -184,6 +180,22 @@ impl<W: World> Connection<W> {
             self.alarm.poll(cx, deadline).map(|()| false)
         })
         .await
+    }
+
+    /// Reads into an empty buffer once there is something to read; false at the end.
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if ready!(self.stream.poll_readable(cx)).is_err() {
+            return Poll::Ready(false);
+        }
+        let Self {
+            stream,
+            buffer,
+            worker,
+            ..
+        } = self;
+        let filled = buffer.poll_fill(cx, stream, &worker.spare);
+        buffer.release(&worker.spare);
+        filled.map(|result| result.is_ok_and(|n| n > 0))
     }
 
     /// Answers the request whose head is at the front of the buffer.
@@ -310,17 +322,9 @@ impl<W: World> Connection<W> {
         if !self.buffer.is_empty() {
             return Poll::Pending;
         }
-        match ready!(self.stream.poll_readable(cx)) {
-            Ok(()) => {
-                match ready!(
-                    self.buffer
-                        .poll_fill(cx, &mut self.stream, &self.worker.spare)
-                ) {
-                    Ok(0) | Err(_) => Poll::Ready(()),
-                    Ok(_) => Poll::Pending,
-                }
-            }
-            Err(_) => Poll::Ready(()),
+        match ready!(self.poll_first(cx)) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
         }
     }
 

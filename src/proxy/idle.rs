@@ -4,11 +4,14 @@
 //! of silence, so ours are given up before that; who is found closed at the hand-over is passed over.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::time::Timestamp;
+
+use tokio::io::ReadBuf;
 
 use crate::world::Stream;
 
@@ -36,10 +39,8 @@ impl<S: Stream> Idle<S> {
     /// The youngest connection that is still open.
     pub(crate) fn take(&mut self, pool: u16, endpoint: EndpointIndex, now: Timestamp) -> Option<S> {
         let list = self.endpoints.get_mut(&(pool, endpoint))?;
-        let mut cx = Context::from_waker(Waker::noop());
         while let Some(mut entry) = list.pop_back() {
-            // Bytes or an end that nobody asked for: closed by the server, or out of step.
-            if now < entry.until && entry.stream.poll_readable(&mut cx).is_pending() {
+            if now < entry.until && is_quiet(&mut entry.stream) {
                 return Some(entry.stream);
             }
         }
@@ -86,4 +87,17 @@ impl<S: Stream> Idle<S> {
     pub(crate) fn clear(&mut self) {
         self.endpoints.clear();
     }
+}
+
+/// Whether the stream is open and has nothing to say. Bytes or an end that nobody asked for mean
+/// that the server has closed it, or is out of step.
+fn is_quiet(stream: &mut impl Stream) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    if stream.poll_readable(&mut cx).is_pending() {
+        return true;
+    }
+    let mut byte = [0];
+    Pin::new(stream)
+        .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
+        .is_pending()
 }

@@ -2,8 +2,11 @@
 
 use std::future::{pending, poll_fn};
 use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use evenkeel_proxy::world::Stream as _;
+use tokio::io::{AsyncRead as _, ReadBuf};
 
 use super::*;
 
@@ -254,4 +257,38 @@ fn slices_written_at_once_arrive_at_once() {
         },
     );
     assert_eq!(seen.take()[0].1, "headbody");
+}
+
+/// Two processes of one host can talk as well; each way takes a tick, and a stream is not readable
+/// before a read would return something.
+#[test]
+fn processes_of_one_host_reach_each_other() {
+    let log = Log::default();
+    let seen = log.clone();
+    let mut simulation = simulation(setting());
+    simulation.host(Role::Proxy, "proxy", ip(2), |world| async move {
+        let other = world.process("other", SocketAddr::new(ip(3), 0));
+        world.spawn(echo(other, address(3, 80)));
+        world.sleep_until(ticks(10)).await;
+        let mut stream = world.connect(&address(3, 80)).await.unwrap();
+        let connected = world.now();
+        for _ in 0..2 {
+            stream.write_all(b"x").await.unwrap();
+            poll_fn(|cx| stream.poll_readable(cx)).await.unwrap();
+            let read = poll_fn(|cx| Poll::Ready(stream_has(&mut stream, cx))).await;
+            log.note(&world, read.to_string());
+        }
+        assert!(connected <= ticks(12));
+    });
+    simulation.run_until(ticks(30)).unwrap();
+    let seen = seen.take();
+    assert_eq!(seen.iter().filter(|(_, read)| read == "true").count(), 2);
+    assert!(seen[1].0 - seen[0].0 <= 3, "{seen:?}");
+}
+
+fn stream_has(stream: &mut Stream, cx: &mut Context<'_>) -> bool {
+    let mut byte = [0];
+    Pin::new(stream)
+        .poll_read(cx, &mut ReadBuf::new(&mut byte))
+        .is_ready()
 }

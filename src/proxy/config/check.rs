@@ -5,17 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Admin, Endpoint, Host, Listener, Match, Route};
 use crate::document::{Address, Names, Span, Table};
 
-/// At least one listener, no address twice, the administration's included.
+/// No address twice, the administration's included.
 pub(super) fn listeners(
     t: &mut Table<'_>,
     listeners: &[Option<Listener>],
     admin: Option<&Option<Admin>>,
 ) {
     let spans = t.element_spans("listener");
-    if spans.is_empty() {
-        let problem = t.problem(t.span("listener"), "nothing listens: `listener` is missing");
-        t.report(problem.label("expected [[listener]] with `address = \":8080\"`"));
-    }
     let taken = |address: &Address| match address {
         Address::Ip(address) => address.port() != 0,
         Address::Name(_, port) => *port != 0,
@@ -110,14 +106,6 @@ fn equal_routes(host: Option<&Host>, path: &Match) -> String {
 pub(super) fn endpoints(t: &mut Table<'_>, endpoints: &[Option<Endpoint>], pool: &str) {
     let spans = t.element_spans("endpoints");
     if spans.is_empty() {
-        if !t.describing() {
-            let problem = t.problem(
-                t.span("endpoints"),
-                format!("pool `{pool}` has no endpoints"),
-            );
-            let label = "expected endpoints = [{ address = \"127.0.0.1:3001\" }]";
-            t.report(problem.label(label));
-        }
         return;
     }
     let Some(endpoints) = endpoints

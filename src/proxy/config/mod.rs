@@ -117,7 +117,8 @@ pub fn read(t: &mut Table<'_>) -> Option<Config> {
     );
     let server = t.table("server", "the process as a whole", server::server);
     let mut listener_names = Names::new("listener");
-    let listeners = t.tables("listener", "where clients connect", |t| {
+    let example = "at least one [[listener]] with address = \":8080\"";
+    let listeners = t.required_tables("listener", example, "where clients connect", |t| {
         listener::listener(t, &mut listener_names)
     });
     let mut pool_names = Names::new("pool");

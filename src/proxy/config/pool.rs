@@ -105,7 +105,9 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
     let doc = "who is picked; p2c avoids a slow endpoint without comparing all of them";
     let policy = t.shorthand("policy", "name", doc, policy);
     let mut endpoint_names = Names::new("endpoint");
-    let endpoints = t.tables("endpoints", "the addresses that can be picked", |t| {
+    let example = "at least one, such as [{ address = \"127.0.0.1:3001\" }]";
+    let doc = "the addresses that can be picked";
+    let endpoints = t.required_tables("endpoints", example, doc, |t| {
         endpoint(t, &mut endpoint_names)
     });
     let retry = t.table("retry", "what happens after a failed try", retry);

@@ -13,9 +13,15 @@ mod key;
 mod kind;
 mod name;
 mod nearest;
+mod network;
 mod quantity;
+mod rate;
+mod scalar;
+mod share;
+mod size;
 mod source;
 mod table;
+mod time;
 mod toml;
 mod tree;
 
@@ -23,15 +29,18 @@ mod tree;
 mod test;
 
 pub(crate) use address::is_host;
-pub use address::{Address, Cidr, Network, Socket};
+pub use address::{Address, Socket};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use key::{Key, Shape, explain, schema};
-pub use kind::{
-    Boolean, Choice, FilePath, Float, Integer, Kind, List, Name, OneOrMany, Sink, Text,
-};
+pub use kind::{Kind, List, OneOrMany, Sink};
 pub use name::Names;
 pub use nearest::{known, nearest};
-pub use quantity::{Percent, Rate, Share, Size, Time};
+pub use network::{Cidr, Network};
+pub use rate::Rate;
+pub use scalar::{Boolean, Choice, FilePath, Float, Integer, Name, Text};
+pub use share::{Percent, Share};
+pub use size::Size;
 pub use source::{Position, Source, Span};
 pub use table::{Table, decode, decode_root, describe};
+pub use time::Time;
 pub use tree::{Entry, Node, Value, is_scenario, open, parse};

@@ -31,7 +31,10 @@ impl Names {
         let span = t.span(key);
         if let Some((_, first)) = self.of.iter().find(|(other, _)| other == name) {
             let problem = t
-                .problem(span, format!("two {}s are named `{name}`", self.what))
+                .problem(
+                    span,
+                    format!("the {} name `{name}` is used twice", self.what),
+                )
                 .label("the second one")
                 .related(*first, "the first one");
             t.report(problem);

@@ -51,7 +51,10 @@ pub fn decode<T>(
     let (source, root) = tree::parse(path, bytes);
     let root = match root {
         Ok(root) => root,
-        Err(problems) => return (None, problems),
+        Err(mut problems) => {
+            problems.sort_by_key(|problem| problem.span);
+            return (None, problems);
+        }
     };
     decode_root(source, &root, decode)
 }
@@ -122,12 +125,7 @@ impl<'a> Table<'a> {
         doc: &'static str,
     ) -> Option<K::Value> {
         self.declare(name, || Key::value(name, &kind, None, true, doc));
-        if !self.has(name) {
-            let missing = self.problem(self.span, format!("`{}` is missing", self.path_of(name)));
-            let label = format!("expected `{name}`, {}", kind.expected());
-            self.missing
-                .push(missing.label(label).help(format!("`{name}`: {doc}")));
-        }
+        self.require(name, &kind.expected(), doc);
         self.read(name, &kind, doc)
     }
 
@@ -140,6 +138,22 @@ impl<'a> Table<'a> {
     ) -> T {
         let (span, entries) = self.table_at(name).unwrap_or((self.span, &[]));
         self.inner(name, doc, None, span, entries, decode)
+    }
+
+    /// A table that must be there, with an example of one; none only after an error.
+    pub fn required_table<T>(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        doc: &'static str,
+        decode: impl FnOnce(&mut Table<'_>) -> T,
+    ) -> Option<T> {
+        self.require(name, example, doc);
+        let table = self.optional_table(name, doc, decode);
+        if let Some(key) = self.keys.last_mut() {
+            key.required = true;
+        }
+        table
     }
 
     /// A table that is read only if it is there.
@@ -231,6 +245,27 @@ impl<'a> Table<'a> {
             }
         }
         decoded
+    }
+
+    /// A list of tables with at least one, and an example of one.
+    pub fn required_tables<T>(
+        &mut self,
+        name: &'static str,
+        example: &str,
+        doc: &'static str,
+        decode: impl FnMut(&mut Table<'_>) -> T,
+    ) -> Vec<T> {
+        self.require(name, example, doc);
+        if let Some(value) = self.value(name)
+            && matches!(&value.node, Node::List(values) if values.is_empty())
+        {
+            self.mismatch(name, value, example.to_owned());
+        }
+        let tables = self.tables(name, doc, decode);
+        if let Some(key) = self.keys.last_mut() {
+            key.required = true;
+        }
+        tables
     }
 
     /// Whether the file has the key.
@@ -385,6 +420,16 @@ impl<'a> Table<'a> {
                 doc,
             },
         )
+    }
+
+    /// Notes an absent key as an error, unless a misspelt one turns up for it.
+    fn require(&mut self, name: &'static str, expected: &str, doc: &'static str) {
+        if !self.has(name) {
+            let missing = self.problem(self.span, format!("`{}` is missing", self.path_of(name)));
+            let label = format!("expected `{name}`, {expected}");
+            self.missing
+                .push(missing.label(label).help(format!("`{name}`: {doc}")));
+        }
     }
 
     fn declare(&mut self, name: &'static str, key: impl FnOnce() -> Key) {

@@ -80,8 +80,9 @@ pub trait World: Clone + 'static {
 
 /// A byte stream that can say when it has something to read before a buffer is at hand.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
-    /// Ready when a read would return bytes, the end or an error. An idle connection waits here and
-    /// holds no buffer.
+    /// Ready when a read may return bytes, the end or an error; an idle connection waits here and
+    /// holds no buffer. It is a hint that can be wrong once: a read that then has nothing is
+    /// pending, and this is not ready again before there is something.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Closes with a reset: the other side must not take what it got for all there was.

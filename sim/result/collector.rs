@@ -1,0 +1,283 @@
+//! Collects one cell while it runs: what clients saw, and what the core decided.
+//!
+//! Clients' numbers are of requests *due* in the measured window. Tries, connections and retries
+//! carry no due time: theirs are of what happened in it.
+
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::request::Failure;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::{Event, Kind};
+
+use super::hash::TraceHash;
+use super::invariant::{Checker, Limit};
+use super::latency::Latency;
+use super::run::{Cell, Class, Endpoint, Requests, Tries};
+use crate::origin::Load;
+
+/// How a request ended for its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A complete response with this status.
+    Status(u16),
+    /// A response that ended too early.
+    Cut,
+    /// No connection.
+    Refused,
+    /// A connection lost before the response.
+    Reset,
+    /// The client's patience ended.
+    Timeout,
+    /// The client left on purpose.
+    Cancelled,
+}
+
+impl End {
+    fn name(self) -> String {
+        match self {
+            Self::Status(status) => status.to_string(),
+            Self::Cut => "cut".to_owned(),
+            Self::Refused => "refused".to_owned(),
+            Self::Reset => "reset".to_owned(),
+            Self::Timeout => "timeout".to_owned(),
+            Self::Cancelled => "cancelled".to_owned(),
+        }
+    }
+}
+
+/// A request that ended, as its client saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// When it was due: latency counts from here.
+    pub due: Timestamp,
+    /// When it ended.
+    pub done: Timestamp,
+    /// Its workload, by its place in the scenario.
+    pub workload: u16,
+    /// Its class, by its place in the workload.
+    pub class: u16,
+    /// How it ended.
+    pub end: End,
+}
+
+/// What a collector must know beforehand.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The matrix's keys and their values in this cell.
+    pub settings: Vec<(String, String)>,
+    /// The beginning of the measured window: the end of the warm-up.
+    pub from: Timestamp,
+    /// Its end.
+    pub until: Timestamp,
+    /// The names of each workload's classes; classes of one name are counted together. A workload
+    /// without classes gives its own name as the only one.
+    pub classes: Vec<Vec<String>>,
+    /// The names of each pool's endpoints, by slot.
+    pub endpoints: Vec<Vec<String>>,
+    /// What each pool promises about retries.
+    pub limits: Vec<Limit>,
+}
+
+/// The counts of one class.
+#[derive(Debug, Default)]
+struct Row {
+    sent: u64,
+    /// A handful of different ends: a short list beats a map.
+    ends: Vec<(End, u64)>,
+    latency: Latency,
+}
+
+/// Collects one cell.
+#[derive(Debug)]
+pub struct Collector {
+    setup: Setup,
+    names: Vec<String>,
+    /// The row of each workload's classes.
+    index: Vec<Vec<usize>>,
+    rows: Vec<Row>,
+    failed_latency: Latency,
+    endpoints: Vec<Vec<Endpoint>>,
+    tries: Tries,
+    retried: u64,
+    hash: TraceHash,
+    checker: Checker,
+}
+
+impl Collector {
+    /// A collector that has seen nothing.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        let mut row = |name: &String| {
+            names.iter().position(|n| n == name).unwrap_or_else(|| {
+                names.push(name.clone());
+                names.len() - 1
+            })
+        };
+        let index: Vec<Vec<usize>> = setup
+            .classes
+            .iter()
+            .map(|classes| classes.iter().map(&mut row).collect())
+            .collect();
+        let endpoint = |name: &String| Endpoint {
+            name: name.clone(),
+            ..Endpoint::default()
+        };
+        let pool = |names: &Vec<String>| names.iter().map(endpoint).collect();
+        Self {
+            index,
+            rows: names.iter().map(|_| Row::default()).collect(),
+            names,
+            failed_latency: Latency::default(),
+            endpoints: setup.endpoints.iter().map(pool).collect(),
+            tries: Tries::default(),
+            retried: 0,
+            hash: TraceHash::default(),
+            checker: Checker::new(&setup.limits),
+            setup,
+        }
+    }
+
+    /// A client sent a request.
+    pub fn sent(&mut self, due: Timestamp, workload: u16, class: u16) {
+        if self.measured(due)
+            && let Some(row) = self.row(workload, class)
+        {
+            row.sent += 1;
+        }
+    }
+
+    /// A request ended.
+    pub fn complete(&mut self, completion: &Completion) {
+        let &Completion {
+            due,
+            done,
+            workload,
+            class,
+            end,
+        } = completion;
+        if !self.measured(due) {
+            return;
+        }
+        let latency_ns = done.0.saturating_sub(due.0);
+        let Some(row) = self.row(workload, class) else {
+            return;
+        };
+        match row.ends.iter_mut().find(|(known, _)| *known == end) {
+            Some((_, count)) => *count += 1,
+            None => row.ends.push((end, 1)),
+        }
+        match end {
+            End::Status(..500) | End::Timeout => row.latency.record(latency_ns),
+            End::Cancelled => {}
+            _ => self.failed_latency.record(latency_ns),
+        }
+    }
+
+    /// The core decided something.
+    pub fn record(&mut self, event: &Event) {
+        self.hash.record(event);
+        self.checker.on(event);
+        if !self.measured(event.at) {
+            return;
+        }
+        match event.kind {
+            Kind::Picked { .. } => {
+                self.tries.all += 1;
+                self.tries.first += u64::from(event.attempt == 1);
+                self.retried += u64::from(event.attempt == 2);
+                self.at(event, |endpoint| endpoint.requests += 1);
+            }
+            Kind::Connected { reused: false } => self.at(event, |e| e.connects += 1),
+            Kind::Failed { failure, .. } if failure != Failure::ClientLeft => {
+                self.at(event, |endpoint| endpoint.failed += 1);
+            }
+            Kind::DialFailed => self.at(event, |e| e.dial_failures += 1),
+            _ => {}
+        }
+    }
+
+    /// The result at the end of the run. `loads` are the origins', by pool and slot.
+    #[must_use]
+    pub fn finish(self, now: Timestamp, loads: &[Vec<Load>]) -> Cell {
+        let mut requests = Requests {
+            retried: Some(self.retried),
+            ..Requests::default()
+        };
+        let mut latency = Latency::default();
+        let mut classes = Vec::with_capacity(self.rows.len());
+        for (name, row) in self.names.into_iter().zip(self.rows) {
+            let class = row.close();
+            requests.absorb(&class.requests);
+            latency.absorb(&class.latency_ms);
+            classes.push((name, class));
+        }
+        let mut endpoints = self.endpoints;
+        for (pool, loads) in endpoints.iter_mut().zip(loads) {
+            for (endpoint, load) in pool.iter_mut().zip(loads) {
+                endpoint.load = *load;
+            }
+        }
+        let mut endpoints: Vec<Endpoint> = endpoints.into_iter().flatten().collect();
+        for endpoint in &mut endpoints {
+            endpoint.total = self.tries.all;
+        }
+        Cell {
+            settings: self.setup.settings,
+            trace_hash: self.hash.finish(),
+            requests,
+            latency_ms: latency,
+            failed_latency_ms: self.failed_latency,
+            classes,
+            endpoints,
+            tries: self.tries,
+            invariants: self.checker.into_checks(now),
+            ..Cell::default()
+        }
+    }
+
+    fn measured(&self, at: Timestamp) -> bool {
+        self.setup.from <= at && at < self.setup.until
+    }
+
+    fn row(&mut self, workload: u16, class: u16) -> Option<&mut Row> {
+        let index = self
+            .index
+            .get(usize::from(workload))?
+            .get(usize::from(class))?;
+        self.rows.get_mut(*index)
+    }
+
+    fn at(&mut self, event: &Event, count: impl FnOnce(&mut Endpoint)) {
+        let Some(EndpointIndex { slot, .. }) = event.endpoint else {
+            return;
+        };
+        let pool = self.endpoints.get_mut(usize::from(event.pool));
+        if let Some(endpoint) = pool.and_then(|pool| pool.get_mut(slot as usize)) {
+            count(endpoint);
+        }
+    }
+}
+
+impl Row {
+    fn close(self) -> Class {
+        let mut requests = Requests {
+            sent: self.sent,
+            ..Requests::default()
+        };
+        let mut ended = 0;
+        for (end, count) in self.ends {
+            ended += count;
+            match end {
+                End::Status(..500) => requests.ok += count,
+                End::Cancelled => requests.cancelled += count,
+                _ => requests.failed += count,
+            }
+            requests.by_status.insert(end.name(), count);
+        }
+        requests.in_flight = self.sent.saturating_sub(ended);
+        Class {
+            requests,
+            latency_ms: self.latency,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The trace hash: one number for everything that was decided.
+
+use std::fmt;
+
+use evenkeel_core::trace::Event;
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+/// Records are handed to SHA-256 in blocks of about this size.
+const BLOCK: usize = 4096;
+
+/// A SHA-256 value; written as 64 hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The hash of several hashes, in the order given: a run's from its cells'.
+    #[must_use]
+    pub fn of(parts: impl Iterator<Item = Self>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part.0);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// SHA-256 over the fixed records of a run's events.
+#[derive(Clone, Debug, Default)]
+pub struct TraceHash {
+    hash: Sha256,
+    block: Vec<u8>,
+}
+
+impl TraceHash {
+    /// Takes the next event.
+    pub fn record(&mut self, event: &Event) {
+        let bytes = event.bytes();
+        if self.block.len() + bytes.len() > BLOCK {
+            self.hash.update(&self.block);
+            self.block.clear();
+        }
+        self.block.reserve_exact(BLOCK - self.block.len());
+        self.block.extend_from_slice(&bytes);
+    }
+
+    /// The hash of all events taken.
+    #[must_use]
+    pub fn finish(mut self) -> Digest {
+        self.hash.update(&self.block);
+        Digest(self.hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::result::test::event;
+    use evenkeel_core::trace::Kind;
+
+    fn hash(events: impl Iterator<Item = Event>) -> Digest {
+        let mut hash = TraceHash::default();
+        events.for_each(|event| hash.record(&event));
+        hash.finish()
+    }
+
+    #[test]
+    fn blocks_do_not_show() {
+        let events = || (0..1_000).map(|at| event(at, at, 0, None, Kind::Queued));
+        let mut whole = Sha256::new();
+        events().for_each(|event| whole.update(event.bytes()));
+        assert_eq!(hash(events()), Digest(whole.finalize().into()));
+    }
+
+    /// SHA-256 of nothing and of two hashes, by another implementation.
+    #[test]
+    fn it_is_sha_256() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(hash(std::iter::empty()).to_string(), empty);
+        assert_eq!(Digest::of(std::iter::empty()).to_string(), empty);
+        assert_eq!(
+            Digest::of([Digest::default(); 2].into_iter()).to_string(),
+            TWO_ZERO_HASHES
+        );
+    }
+
+    const TWO_ZERO_HASHES: &str =
+        "f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b";
+
+    #[test]
+    fn every_event_and_their_order_count() {
+        let one = event(1, 1, 0, None, Kind::Queued);
+        let two = event(1, 2, 0, None, Kind::Queued);
+        assert_ne!(hash([one, two].into_iter()), hash([two, one].into_iter()));
+        assert_ne!(hash([one].into_iter()), hash([one, one].into_iter()));
+    }
+}

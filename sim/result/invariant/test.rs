@@ -1,0 +1,264 @@
+//! Lives that are right and lives that break one rule each.
+
+use super::*;
+use crate::result::test::event;
+use evenkeel_core::request::Failure;
+use proptest::prelude::*;
+
+const LIMIT: Limit = Limit {
+    attempts: 3,
+    budget_ppm: 200_000,
+};
+
+const ARRIVED: Kind = Kind::Arrived { idempotent: true };
+const UNSAFE: Kind = Kind::Arrived { idempotent: false };
+const PICKED: Kind = Kind::Picked { budgeted: false };
+const RETRIED: Kind = Kind::Picked { budgeted: true };
+const COMPLETED: Kind = Kind::Completed;
+const HEAD: Kind = Kind::Head { status: 200 };
+const REFUSED: Kind = Kind::Failed {
+    failure: Failure::Dial,
+    sent: false,
+};
+const LOST: Kind = Kind::Failed {
+    failure: Failure::Lost,
+    sent: true,
+};
+
+const fn finished(outcome: Outcome) -> Kind {
+    Kind::Finished {
+        outcome,
+        arrived: Timestamp::ZERO,
+    }
+}
+
+const DONE: Kind = finished(Outcome::Complete { status: 200 });
+const LEFT: Kind = finished(Outcome::Cancelled);
+
+/// Request, try, kind.
+type Fed = (u64, u8, Kind);
+
+/// Feeds (request, try, kind) at one event a millisecond; what was violated and its sentence.
+fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
+    let mut checker = Checker::new(&[LIMIT]);
+    for (at, &(request, attempt, kind)) in (1..).zip(events) {
+        checker.on(&event(at * 1_000_000, request, attempt, Some(0), kind));
+    }
+    let checks = checker.into_checks(Timestamp(1_000_000_000));
+    let broken = checks.into_iter().filter(|check| !check.ok);
+    broken
+        .map(|check| (check.name, check.first.unwrap()))
+        .collect()
+}
+
+#[test]
+fn right_lives_pass() {
+    let table: [(&str, &[Fed]); 6] = [
+        ("nothing", &[]),
+        (
+            "one try",
+            &[
+                (0, 0, ARRIVED),
+                (0, 1, PICKED),
+                (0, 1, HEAD),
+                (0, 1, COMPLETED),
+                (0, 1, DONE),
+            ],
+        ),
+        (
+            "refused, lost, done",
+            &[
+                (0, 0, ARRIVED),
+                (0, 1, PICKED),
+                (0, 1, Kind::DialFailed),
+                (0, 1, REFUSED),
+                (0, 2, PICKED),
+                (0, 2, LOST),
+                (0, 3, RETRIED),
+                (0, 3, COMPLETED),
+                (0, 3, DONE),
+            ],
+        ),
+        (
+            "not idempotent and never sent",
+            &[
+                (0, 0, UNSAFE),
+                (0, 1, PICKED),
+                (0, 1, REFUSED),
+                (0, 2, PICKED),
+                (0, 2, LOST),
+                (0, 2, LEFT),
+            ],
+        ),
+        (
+            "in another order, with a number that never arrives",
+            &[
+                (3, 0, ARRIVED),
+                (0, 0, ARRIVED),
+                (0, 0, LEFT),
+                (3, 0, LEFT),
+                (1, 0, ARRIVED),
+                (1, 0, LEFT),
+            ],
+        ),
+        (
+            "left before it was routed",
+            &[(0, 0, LEFT), (1, 0, ARRIVED), (1, 0, LEFT)],
+        ),
+    ];
+    for (name, events) in table {
+        assert_eq!(check(events), [], "{name}");
+    }
+}
+
+/// What is violated, by which events, and the sentence about it.
+type Case = (&'static str, &'static [Fed], &'static str);
+
+const BROKEN: [Case; 11] = [
+    (
+        "one_outcome",
+        &[(4, 0, ARRIVED)],
+        "request 4 at 1.000000000s: the run ended without its outcome",
+    ),
+    (
+        "one_outcome",
+        &[(1, 0, ARRIVED), (1, 0, LEFT), (1, 0, LEFT)],
+        "request 1 at 0.003000000s: something happened after its outcome",
+    ),
+    (
+        "one_outcome",
+        &[(0, 0, ARRIVED), (0, 0, LEFT), (0, 0, ARRIVED)],
+        "request 0 at 0.003000000s: something happened after its outcome",
+    ),
+    (
+        "in_flight",
+        &[(0, 0, ARRIVED), (0, 1, COMPLETED), (0, 1, DONE)],
+        "request 0 at 0.002000000s: a try ended that was not in flight",
+    ),
+    (
+        "in_flight",
+        &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
+        "request 0 at 0.003000000s: it finished with a try in flight",
+    ),
+    (
+        "tries",
+        &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
+        "request 0 at 1.000000000s: 1 tries, but 0 completed and 0 failed",
+    ),
+    (
+        "arrivals",
+        &[(0, 0, DONE)],
+        "request 0 at 0.001000000s: it has an outcome and never arrived",
+    ),
+    (
+        "arrivals",
+        &[(u64::MAX, 0, ARRIVED)],
+        "request 18446744073709551615 at 0.001000000s: its number is far ahead of the others'",
+    ),
+    (
+        "attempts",
+        &[
+            (0, 0, ARRIVED),
+            (0, 2, PICKED),
+            (0, 2, COMPLETED),
+            (0, 2, DONE),
+        ],
+        "request 0 at 0.002000000s: its tries are not numbered one by one",
+    ),
+    (
+        "attempts",
+        &[
+            (0, 0, ARRIVED),
+            (0, 1, PICKED),
+            (0, 1, REFUSED),
+            (0, 2, PICKED),
+            (0, 2, REFUSED),
+            (0, 3, PICKED),
+            (0, 3, REFUSED),
+            (0, 4, PICKED),
+            (0, 4, REFUSED),
+            (0, 4, LEFT),
+        ],
+        "request 0 at 0.008000000s: it has more tries than `attempts` allows",
+    ),
+    (
+        "safe_retry",
+        &[
+            (0, 0, UNSAFE),
+            (0, 1, PICKED),
+            (0, 1, LOST),
+            (0, 2, RETRIED),
+            (0, 2, COMPLETED),
+            (0, 2, DONE),
+        ],
+        "request 0 at 0.004000000s: it is not idempotent, was sent, and was dispatched again",
+    ),
+];
+
+#[test]
+fn each_rule_is_found_broken() {
+    for (name, events, first) in BROKEN {
+        let broken = check(events);
+        assert!(
+            broken.contains(&(name, first.to_owned())),
+            "{name}: {broken:?}"
+        );
+    }
+}
+
+/// `count` requests a millisecond apart, of which every `every`-th is lost once and retried.
+fn retries(count: u64, every: u64) -> Vec<Fed> {
+    let life = |request: u64| {
+        let again = request % every == every - 1;
+        let retry = [(request, 1, LOST), (request, 2, RETRIED)];
+        let end = [(request, 2, COMPLETED), (request, 2, DONE)];
+        [(request, 0, ARRIVED), (request, 1, PICKED)]
+            .into_iter()
+            .chain(retry.into_iter().filter(move |_| again))
+            .chain(end)
+    };
+    (0..count).flat_map(life).collect()
+}
+
+/// 20 % of 1,000 requests in 10 s are 200 retries; 10 a second, 100, are always allowed.
+#[test]
+fn the_budget_is_a_share_of_ten_seconds_and_a_minimum() {
+    assert_eq!(check(&retries(1_000, 5)), []);
+    assert_eq!(check(&retries(100, 1)), []);
+    let broken = check(&retries(101, 1));
+    assert_eq!(broken.len(), 1);
+    assert_eq!(broken[0].0, "retry_budget");
+    assert!(broken[0].1.starts_with("request 100 "), "{}", broken[0].1);
+    assert_eq!(check(&retries(1_000, 4))[0].0, "retry_budget");
+}
+
+#[test]
+fn the_ring_slides() {
+    let mut checker = Checker::new(&[LIMIT]);
+    for request in 0..100_000 {
+        checker.on(&event(request, request * 2, 0, None, ARRIVED));
+        checker.on(&event(request, request * 2, 0, None, LEFT));
+    }
+    assert!(checker.lives.len() <= ABSENT && checker.lives.capacity() <= 4 * ABSENT);
+    assert!(
+        checker
+            .into_checks(Timestamp(0))
+            .iter()
+            .all(|check| check.ok)
+    );
+}
+
+proptest! {
+    /// No sequence of events makes it panic.
+    #[test]
+    fn any_events_are_taken(
+        events in prop::collection::vec((0_u64..6, any::<u8>(), 0_usize..10, any::<u32>()), 0..200),
+    ) {
+        let kinds = [ARRIVED, UNSAFE, PICKED, RETRIED, COMPLETED, REFUSED, LOST, DONE, LEFT, HEAD];
+        let mut checker = Checker::new(&[LIMIT]);
+        for (request, attempt, kind, at) in events {
+            checker.on(&event(u64::from(at) * 1_000, request, attempt, None, kinds[kind]));
+        }
+        prop_assert_eq!(checker.into_checks(Timestamp::MAX).len(), Invariant::ALL.len());
+    }
+}

@@ -1,0 +1,24 @@
+//! Results: what a run came to, as an object, a line of JSON and a table, and whether it passed.
+//!
+//! A [`Collector`] takes what the clients saw and the core's event stream. Nothing here depends on
+//! the engine, the order of hash tables or the wall clock, so equal runs have equal results.
+
+mod collector;
+mod hash;
+mod invariant;
+mod latency;
+mod metric;
+mod run;
+mod table;
+#[cfg(test)]
+mod test;
+mod threshold;
+
+pub use collector::{Collector, Completion, End, Setup};
+pub use hash::{Digest, TraceHash};
+pub use invariant::{Check, Checker, Invariant, Limit};
+pub use latency::Latency;
+pub use metric::{Metric, Scope, Unit};
+pub use run::{Cell, Class, Endpoint, Requests, Run, Sessions, Tries, unseen};
+pub use table::table;
+pub use threshold::{Error, Op, Threshold, Verdict};

@@ -1,0 +1,240 @@
+//! The scenario: what is simulated, under which load and faults, and what must come out.
+//!
+//! Read like a configuration (the same declarations, the same errors), and it contains one: the
+//! very file that is deployed, or one written in place.
+
+mod check;
+mod condition;
+mod fault;
+mod law;
+mod metric;
+mod origin;
+mod seed;
+mod target;
+mod threshold;
+mod workload;
+
+#[cfg(test)]
+mod test;
+
+use std::path::Path;
+use std::time::Duration;
+
+use evenkeel_proxy::config::{self, Config};
+use evenkeel_proxy::document::{
+    self, Choice, Diagnostic, FilePath, Integer, Key, Names, Table, Text, Time,
+};
+
+pub use fault::{Effect, Fault};
+pub use law::Law;
+pub use metric::{Metric, Unit};
+pub use origin::{Model, Origin, Speed};
+pub use seed::{Seeds, parse as parse_seeds};
+pub use target::Target;
+pub use threshold::{Operator, Scope, Threshold};
+pub use workload::{Class, Process, Source, Workload};
+
+/// Everything that a scenario says, with defaults filled in and references resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What reports call it.
+    pub name: String,
+    /// The proxy's configuration.
+    pub config: Config,
+    /// How long requests arrive, warm-up included.
+    pub duration: Duration,
+    /// The beginning that is not measured; shorter than `duration`.
+    pub warmup: Duration,
+    /// One run each, in this order; at least one, none twice.
+    pub seeds: Vec<u64>,
+    /// The engine, if the scenario insists on one.
+    pub engine: Option<Engine>,
+    /// How the application behind every endpoint behaves.
+    pub origin: Origin,
+    /// What arrives; at least one.
+    pub workloads: Vec<Workload>,
+    /// What lies between the parties.
+    pub network: Network,
+    /// What goes wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What must hold for every seed.
+    pub thresholds: Vec<Threshold>,
+    /// What must hold for at least one seed.
+    pub sometimes: Vec<Threshold>,
+}
+
+/// What drives the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The whole data path over a simulated network.
+    Net,
+    /// The core alone, event by event.
+    Model,
+}
+
+const TITLE: Text = Text {
+    expected: "a title",
+};
+
+const ENGINE: Choice<Engine> = Choice {
+    what: "engine",
+    of: &[("net", Engine::Net), ("model", Engine::Model)],
+};
+
+/// What lies between the parties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// The length of a tick: no two instants are closer.
+    pub resolution: Duration,
+    /// One way, on every link.
+    pub latency: Duration,
+    /// Added to a latency: uniform in `[0, jitter)`.
+    pub jitter: Duration,
+}
+
+/// Reads a scenario from a file's bytes; `path` is for errors and relative paths. The files that it
+/// names are read or opened; mistakes in its configuration are told where they are, in that file.
+///
+/// The scenario is there if no diagnostic is an error.
+pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
+    let (mut scenario, problems) = document::decode(path, text, read);
+    if let Some(scenario) = scenario
+        .as_mut()
+        .filter(|scenario| scenario.name.is_empty())
+    {
+        let stem = path.file_stem().unwrap_or_default();
+        scenario.name = stem.to_string_lossy().into_owned();
+    }
+    (scenario, problems)
+}
+
+/// All keys of a scenario, for the JSON Schema and for `explain`.
+pub fn keys() -> Vec<Key> {
+    document::describe(read)
+}
+
+fn read(t: &mut Table<'_>) -> Option<Scenario> {
+    t.optional(
+        "schema",
+        Integer(1..=1_u32),
+        "version of this file's format; 1 is the only one",
+    );
+    let doc = "what reports call it; absent: the file's name";
+    let name = t.default("name", TITLE, String::new(), doc);
+    let config = t.shorthand(
+        "config",
+        "file",
+        "the proxy's configuration, as it is deployed",
+        config,
+    );
+    let doc = "how long requests arrive, warm-up included; the run then goes on until all are done";
+    let duration = t.required("duration", Time::POSITIVE, doc);
+    let doc = "the beginning that is not measured, while queues fill";
+    let warmup = t.default("warmup", Time::ANY, Duration::ZERO, doc);
+    let doc = "one run each: \"1..20\" (both included), 7 or [1, 2, 3]";
+    let seeds = t.default("seeds", Seeds, vec![1], doc);
+    let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
+    let engine = t.optional("engine", ENGINE, doc);
+    let doc = "how the application behind every endpoint behaves";
+    let origin = t.table("origin", doc, |t| origin::origin(t, config.as_ref()));
+    let mut classes = Names::new("class");
+    let mut names = Names::new("workload");
+    let example = "at least one [[workload]] with arrivals = { rate = \"100/s\" }";
+    let workloads = t.required_tables("workload", example, "requests that arrive", |t| {
+        workload::workload(t, &mut names, &mut classes)
+    });
+    let mut resolution_span = t.span("origin");
+    let network = t.table("network", "what lies between the parties", |t| {
+        if t.has("resolution") {
+            resolution_span = t.span("resolution");
+        }
+        network(t)
+    });
+    let faults = t.tables("fault", "what goes wrong, and when", |t| {
+        fault::fault(t, config.as_ref(), duration)
+    });
+    let doc = "what must hold for every seed, or exit 4";
+    let thresholds = conditions(t, "threshold", doc, config.as_ref(), &classes);
+    let doc = "what must hold for at least one seed, or exit 4";
+    let sometimes = conditions(t, "sometimes", doc, config.as_ref(), &classes);
+
+    check::window(t, duration, warmup);
+    let scenario = Scenario {
+        name,
+        config: config?,
+        duration: duration?,
+        warmup,
+        seeds,
+        engine,
+        origin: origin?,
+        workloads: workloads.into_iter().collect::<Option<_>>()?,
+        network,
+        faults: faults.into_iter().collect::<Option<_>>()?,
+        thresholds: thresholds?,
+        sometimes: sometimes?,
+    };
+    check::resolution(t, &scenario, resolution_span);
+    check::percentiles(t, &scenario);
+    Some(scenario)
+}
+
+fn conditions(
+    t: &mut Table<'_>,
+    key: &'static str,
+    doc: &'static str,
+    config: Option<&Config>,
+    classes: &Names,
+) -> Option<Vec<Threshold>> {
+    let read = t.tables(key, doc, |t| threshold::threshold(t, config, classes));
+    read.into_iter().collect()
+}
+
+/// The configuration: another file, or the keys of one in place.
+fn config(t: &mut Table<'_>) -> Option<Config> {
+    let doc = "a configuration file; absent: the configuration stands here";
+    let file = t.optional("file", FilePath, doc);
+    if !t.has("file") || t.describing() {
+        return config::read(t);
+    }
+    let file = file?;
+    match document::open(&file) {
+        Ok(text) => {
+            let (config, problems) = config::load(&file, &text);
+            problems.into_iter().for_each(|problem| t.report(problem));
+            config
+        }
+        Err(problems) => {
+            for problem in problems {
+                let message = format!("{}: {}", file.display(), problem.message);
+                let problem = t.problem(t.span("file"), message);
+                t.report(problem.label("expected a configuration, relative to this file"));
+            }
+            None
+        }
+    }
+}
+
+fn network(t: &mut Table<'_>) -> Network {
+    let resolution = t.default(
+        "resolution",
+        Time::POSITIVE,
+        Duration::from_micros(100),
+        "length of a tick, engine net; a request's latency is about 3 ticks too long, so a \
+         thousandth of the mean service is fine; shorter runs longer",
+    );
+    let (latency, jitter) = t.table("default", "every link that is not listed", |t| {
+        let doc = "one way; 0 is a loopback";
+        let latency = t.default("latency", Time::ANY, Duration::ZERO, doc);
+        let doc = "added to the latency, uniform from 0; a connection's bytes keep their order";
+        (latency, t.default("jitter", Time::ANY, Duration::ZERO, doc))
+    });
+    if resolution < Duration::from_micros(1) {
+        let problem = t.problem(t.span("resolution"), "such short ticks never end");
+        t.report(problem.label("expected at least \"1us\""));
+    }
+    Network {
+        resolution,
+        latency,
+        jitter,
+    }
+}

@@ -1,0 +1,61 @@
+//! How a scenario names an endpoint: `a` if no other pool has one of that name, else `nodejs/a`.
+
+use evenkeel_proxy::config::Config;
+use evenkeel_proxy::document::{Span, Table};
+
+/// An endpoint of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Index into `config.pools`.
+    pub pool: usize,
+    /// Index into that pool's `endpoints`.
+    pub endpoint: usize,
+}
+
+/// The endpoint of that name; a name that none or several have is reported at `span`.
+pub(super) fn resolve(
+    t: &mut Table<'_>,
+    span: Span,
+    config: &Config,
+    name: &str,
+) -> Option<Target> {
+    let mut all = Vec::new();
+    for (i, pool) in config.pools.iter().enumerate() {
+        for (j, endpoint) in pool.endpoints.iter().enumerate() {
+            let full = format!("{}/{}", pool.name, endpoint.name);
+            all.push((
+                endpoint.name.as_str(),
+                full,
+                Target {
+                    pool: i,
+                    endpoint: j,
+                },
+            ));
+        }
+    }
+    let found: Vec<_> = all
+        .iter()
+        .filter(|(short, full, _)| *short == name || full == name)
+        .collect();
+    match found.as_slice() {
+        [(_, _, target)] => Some(*target),
+        [] => {
+            let mut known: Vec<&str> = all.iter().map(|(short, ..)| *short).collect();
+            known.dedup();
+            known.extend(
+                name.contains('/')
+                    .then(|| all.iter().map(|(_, full, _)| full.as_str()))
+                    .into_iter()
+                    .flatten(),
+            );
+            t.unknown(span, name, "endpoint", &known);
+            None
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|(_, full, _)| full.as_str()).collect();
+            let problem = t.problem(span, format!("several pools have an endpoint `{name}`"));
+            t.report(problem.label(format!("expected one of {}", names.join(", "))));
+            None
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What the author of a wrong file is told: each case is a file, and how its lines begin.
+
+use super::*;
+
+#[test]
+fn times_and_seeds_that_cannot_be() {
+    check(&[
+        (
+            "duration = \"60s\"\nwarmup = \"60s\"",
+            &[
+                ":9:10: error: nothing is measured: the warm-up is the whole run; expected less than \
+               the duration, \"60s\"",
+            ],
+        ),
+        (
+            "seeds = \"5..1\"",
+            &[
+                ":8:9: error: `seeds` is the string \"5..1\"; expected the smaller seed first: \
+               \"1..5\"",
+            ],
+        ),
+        (
+            "seeds = \"1..9999999\"",
+            &[":8:9: error: `seeds` is the string \"1..9999999\"; expected at"],
+        ),
+        (
+            "seeds = -1",
+            &[":8:9: error: `seeds` is the integer -1; expected a seed from 0 on"],
+        ),
+        (
+            "seeds = []",
+            &[":8:9: error: `seeds` is an empty list; expected seeds such as \"1..20\""],
+        ),
+        (
+            "seeds = [1, 2, 1, \"x\"]",
+            &[
+                ":8:16: error: seed 1 is there twice",
+                ":8:19: error: `seeds` is the string \"x\"; expected a seed",
+            ],
+        ),
+        (
+            "engine = \"nett\"",
+            &[":8:10: error: `engine`: unknown engine \"nett\"; did you mean `net`?"],
+        ),
+        (
+            "duration = \"0s\"",
+            &[":8:12: error: `duration` is the string \"0s\"; expected more than"],
+        ),
+        (
+            "[network]\nresolution = \"10ns\"",
+            &[":9:14: error: such short ticks never end; expected at least \"1us\""],
+        ),
+        (
+            "[network]\nresolution = \"2ms\"",
+            &[
+                ":9:14: warning: ticks of 2ms are long for a mean service of 1s: latencies read too \
+               high; resolution = \"1ms\" is right to 1% (and runs longer)",
+            ],
+        ),
+        (
+            "engine = \"model\"\n[[network]]",
+            &[":9:1: error: `network` is a list; expected [network]"],
+        ),
+    ]);
+}
+
+#[test]
+fn origins_that_cannot_be() {
+    check(&[
+        (
+            "[origin]",
+            &[":8:1: error: `origin.service` is missing; expected `service`, such as { dist ="],
+        ),
+        (
+            "origin.service = { dist = \"exponental\" }",
+            &[
+                ":8:27: error: `origin.service.dist`: unknown law \"exponental\"; \
+               did you mean `exponential`?",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"lognormal\", p50 = \"8ms\", mean = \"1ms\" }",
+            &[
+                ":8:18: error: the law has no `p99`; lognormal has p50, p99",
+                ":8:60: error: `mean` is not of this law; lognormal has p50, p99",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"lognormal\", p50 = \"8ms\", p99 = \"7ms\" }",
+            &[":8:59: error: `p99` is less than `p50`; expected at least \"8ms\""],
+        ),
+        (
+            "[origin]\nservice = { dist = \"constant\", value = \"1s\" }\n[[origin.override]]\n\
+             endpoint = \"c\"\nspeed = 0",
+            &[
+                ":11:12: error: unknown endpoint `c`; not a known endpoint; known: a, b",
+                ":12:9: error: `origin.override.speed` is the integer 0; expected a number from",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn workloads_that_cannot_be() {
+    check(&[
+        (
+            "workload = []\n[[workloads]]",
+            &[
+                ":8:12: error: `workload` is an empty list; expected at least one [[workload]] with",
+                ":9:3: error: unknown key `workloads`; did you mean `workload`?",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = \"0/s\" }",
+            &[
+                ":10:21: error: `workload.arrivals.rate` is the string \"0/s\"; expected a rate above \
+               0: at 0 nothing is ever sent",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = 800 }",
+            &[
+                ":10:21: error: `workload.arrivals.rate` is the integer 800; expected a unit, such \
+               as \"800/s\"",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"",
+            &[":8:1: error: nothing arrives: the workload has neither arrivals nor a trace"],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = \"1/s\" }\nclasses = []",
+            &[":11:11: error: there are no classes; expected [{ name = \"light\""],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = \"1/s\" }\nclasses = [\
+             { name = \"x\", weight = 0 }, { name = \"x\", weight = 0, path = \"a\" }]",
+            &[
+                ":11:11: error: all weights are 0; expected a weight above 0 for a class",
+                ":11:49: error: the class name `x` is used twice; the second one",
+                ":11:73: error: cannot ask for \"a\"; expected a path such as",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\ntrace = { file = \"/nowhere/a.log\", speed = 0 }",
+            &[
+                ":10:18: error: cannot read the trace /nowhere/a.log: No such file",
+                ":10:44: error: `workload.trace.speed` is the integer 0; expected a number",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = \"1/s\" }\ntrace = { file = \"Cargo.toml\" }",
+            &[":8:1: error: a workload has arrivals or a trace, not both"],
+        ),
+    ]);
+}
+
+#[test]
+fn faults_that_cannot_be() {
+    check(&[
+        (
+            "[[fault]]\nat = \"20s\"\nkind = \"crash\"\ntarget = \"aa\"",
+            &[":11:10: error: unknown endpoint `aa`; not a known endpoint; known: a, b"],
+        ),
+        (
+            "[[fault]]\nat = \"20s\"\nkind = \"crash\"\ntarget = \"q/a\"",
+            &[":11:10: error: unknown endpoint `q/a`; did you mean `p/a`?"],
+        ),
+        (
+            "[[fault]]\nat = \"20s\"\nkind = \"slow\"\ntarget = \"a\"",
+            &[":8:1: error: slow by how much: `factor` is missing"],
+        ),
+        (
+            "[[fault]]\nat = 20\nkind = \"pause\"\ntarget = \"a\"\nfactor = 2",
+            &[
+                ":9:6: error: `fault.at` is the integer 20; expected a unit, such as \"20s\"",
+                ":12:10: error: only the fault slow has a `factor`",
+            ],
+        ),
+        (
+            "[[fault]]\nat = \"60s\"\nkind = \"pause\"\ntarget = \"a\"",
+            &[":9:6: warning: the fault begins when no more requests arrive"],
+        ),
+        (
+            "[[fault]]\nat = \"1s\"\nkind = \"puase\"\nfor = \"0s\"",
+            &[
+                ":8:1: error: `fault.target` is missing",
+                ":10:8: error: `fault.kind`: unknown fault \"puase\"; did you mean `pause`?",
+                ":11:7: error: `fault.for` is the string \"0s\"; expected more than zero",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn thresholds_that_cannot_be() {
+    let metric = |condition: &str| format!("[[threshold]]\nmetric = \"{condition}\"");
+    let cases: &[(&str, &[&str])] = &[
+        ("p99 < 400ms", &[]),
+        ("p99<400ms", &[]),
+        (
+            "p98 < 1s",
+            &[":9:11: error: `threshold.metric`: unknown metric \"p98\"; did you mean `p9"],
+        ),
+        (
+            "latency < 1s",
+            &[":9:11: error: `threshold.metric`: unknown metric \"latency\"; not a"],
+        ),
+        (
+            "p99 < 400",
+            &[":9:17: error: `p99` cannot be compared with `400`; expected a duration"],
+        ),
+        (
+            "ok > 5%",
+            &[":9:16: error: `ok` cannot be compared with `5%`; expected a number such"],
+        ),
+        (
+            "error_rate < 1",
+            &[":9:24: error: `error_rate` cannot be compared with `1`; expected a p"],
+        ),
+        (
+            "p99 =< 400ms",
+            &[":9:15: error: `=<` does not compare; expected one of < <= > >= == !="],
+        ),
+        (
+            "p99",
+            &[":9:10: error: `threshold.metric` is the string \"p99\"; expected a condition"],
+        ),
+        (
+            "",
+            &[":9:10: error: `threshold.metric` is the string \"\"; expected a condition such"],
+        ),
+        ("class:w p50 < 1s", &[]),
+        (
+            "class:x p50 < 1s",
+            &[":9:17: error: unknown class `x`; not a known class; known: w"],
+        ),
+        (
+            "endpoint:c share < 1%",
+            &[":9:20: error: unknown endpoint `c`"],
+        ),
+        (
+            "clas:w p50 < 1s",
+            &[":9:11: error: `threshold.metric`: unknown scope \"clas\"; did you"],
+        ),
+        (
+            "share < 1%",
+            &[":9:11: error: `share` is not measured here; all requests have mean, p50"],
+        ),
+        (
+            "endpoint:a p99 < 1s",
+            &[":9:22: error: `p99` is not measured here; an endpoint has req"],
+        ),
+        (
+            "class:w p98 <> 1",
+            &[
+                ":9:19: error: `threshold.metric`: unknown metric",
+                ":9:23: error: `<>`",
+            ],
+        ),
+    ];
+    for (condition, wanted) in cases {
+        check(&[(&metric(condition), wanted)]);
+    }
+    let few = "[[workload]]\nname = \"w\"\narrivals = { rate = \"10/s\" }\n\
+               [[threshold]]\nmetric = \"p99 < 1s\"\n[[sometimes]]\nmetric = \"p90 < 1s\"";
+    let wanted = ":11:1: warning: about 600 requests are too few for p99; 1000 leave ten beyond it";
+    check(&[(few, &[wanted])]);
+}

@@ -1,0 +1,244 @@
+//! `[[workload]]`: requests that arrive, made up by a law or recorded.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use evenkeel_proxy::document::{
+    Choice, FilePath, Float, Integer, Name, Names, Rate, Size, Table, Text,
+};
+
+/// Requests that arrive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// What reports call it; also the class of a recorded workload's requests.
+    pub name: String,
+    /// Where they come from.
+    pub source: Source,
+}
+
+/// Where requests come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// An open loop: they come whether or not earlier ones are answered.
+    Open {
+        /// The law of the gaps between them.
+        process: Process,
+        /// How many in a second on average, above zero.
+        rate_per_s: f64,
+        /// What is asked for; weights are not all zero.
+        classes: Vec<Class>,
+    },
+    /// Those of an access log, at their times.
+    Recorded {
+        /// The log; it could be opened.
+        file: PathBuf,
+        /// How many recorded seconds pass in one; above zero.
+        speed: f64,
+    },
+}
+
+/// The law of the gaps between arrivals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// Exponential gaps: arrivals know nothing of each other.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+}
+
+/// Requests that are alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// What reports and thresholds call it; unique in the scenario.
+    pub name: String,
+    /// Its share against the other classes' weights.
+    pub weight: u32,
+    /// What it asks for.
+    pub path: String,
+    /// How it asks.
+    pub method: &'static str,
+    /// Its service time against the origin's.
+    pub cost: f64,
+    /// Bytes of the request's body.
+    pub body_bytes: u64,
+    /// Bytes of the response's body.
+    pub response_bytes: u64,
+}
+
+pub(super) fn workload(
+    t: &mut Table<'_>,
+    names: &mut Names,
+    classes: &mut Names,
+) -> Option<Workload> {
+    let name = t.required("name", Name, "what reports call it");
+    names.declare(t, "name", name.as_deref());
+    let doc = "an open loop: requests come whether or not earlier ones are answered";
+    let arrivals = t.optional_table("arrivals", doc, arrivals);
+    let doc =
+        "what is asked for; absent: GET / at the origin's cost, a class of the workload's name";
+    let own = t.tables("classes", doc, |t| class(t, classes));
+    let trace = t.optional_table("trace", "requests of an access log, at their times", trace);
+
+    if t.has("arrivals") == t.has("trace") {
+        let message = match t.has("trace") {
+            true => "a workload has arrivals or a trace, not both",
+            false => "nothing arrives: the workload has neither arrivals nor a trace",
+        };
+        let label = "expected arrivals = { process = \"poisson\", rate = \"100/s\" } or trace";
+        let problem = t.problem(t.own_span(), message).label(label);
+        t.report(problem);
+    }
+    if t.has("trace") && t.has("classes") {
+        let problem = t.problem(t.span("classes"), "a trace brings its own requests");
+        t.report(problem.label("leave `classes` out"));
+    }
+    check_weights(t, &own);
+    if !t.has("classes") {
+        classes.declare(t, "name", name.as_deref());
+    }
+    let name = name?;
+    let source = match (arrivals, trace) {
+        (Some(arrivals), _) => {
+            let (process, rate_per_s) = arrivals?;
+            let mut classes = own.into_iter().collect::<Option<Vec<_>>>()?;
+            if classes.is_empty() {
+                classes.push(Class::plain(&name));
+            }
+            Source::Open {
+                process,
+                rate_per_s,
+                classes,
+            }
+        }
+        (None, trace) => trace??,
+    };
+    Some(Workload { name, source })
+}
+
+fn arrivals(t: &mut Table<'_>) -> Option<(Process, f64)> {
+    const PROCESS: Choice<Process> = Choice {
+        what: "process",
+        of: &[
+            ("poisson", Process::Poisson),
+            ("constant", Process::Constant),
+        ],
+    };
+    let doc = "poisson (independent arrivals) or constant (equal gaps)";
+    let process = t.default("process", PROCESS, Process::Poisson, doc);
+    let rate = t.required("rate", Rate, "requests in a second, on average");
+    Some((process, rate?))
+}
+
+fn trace(t: &mut Table<'_>) -> Option<Source> {
+    let file = t.required(
+        "file",
+        FilePath,
+        "an access log (common or combined); .gz too",
+    );
+    let doc = "recorded seconds that pass in one; 60.0 replays an hour in a minute";
+    let speed = t.default("speed", Float(1e-6..=1e9), 1.0, doc);
+    let file = file?;
+    // Opening is not enough: a folder opens, and cannot be read.
+    let readable = File::open(&file).and_then(|mut file| std::io::Read::read(&mut file, &mut [0]));
+    if let Err(error) = readable {
+        let message = format!("cannot read the trace {}: {error}", file.display());
+        let problem = t.problem(t.span("file"), message);
+        t.report(problem.label("expected an access log, relative to this file"));
+        return None;
+    }
+    Some(Source::Recorded { file, speed })
+}
+
+/// Most bytes of a body: a simulation moves them all.
+const MOST_BODY_BYTES: u64 = 1 << 30;
+
+fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
+    const METHOD: Choice<&str> = Choice {
+        what: "method",
+        of: &[
+            ("GET", "GET"),
+            ("HEAD", "HEAD"),
+            ("POST", "POST"),
+            ("PUT", "PUT"),
+            ("PATCH", "PATCH"),
+            ("DELETE", "DELETE"),
+            ("OPTIONS", "OPTIONS"),
+        ],
+    };
+    const PLAIN: Text = Text {
+        expected: "a path such as \"/api/items\"",
+    };
+
+    let name = t.required("name", Name, "what reports and thresholds call it");
+    names.declare(t, "name", name.as_deref());
+    let doc = "its share against the other classes' weights";
+    let weight = t.default("weight", Integer(0..=1_000_000_u32), 1, doc);
+    let path = t.default(
+        "path",
+        PLAIN,
+        "/".into(),
+        "what it asks for; decides the route",
+    );
+    let doc = "how it asks; decides whether it may be retried";
+    let method = t.default("method", METHOD, "GET", doc);
+    let doc = "its service time against the origin's";
+    let cost = t.default("cost", Float(0.0..=1_000_000.0), 1.0, doc);
+    let body_bytes = t.default("body", Size, 0, "bytes of the request's body");
+    let response_bytes = t.default("response", Size, 100, "bytes of the response's body");
+
+    if !path.starts_with('/') || path.contains(|c: char| !c.is_ascii_graphic()) {
+        let problem = t.problem(t.span("path"), format!("cannot ask for {path:?}"));
+        t.report(problem.label("expected a path such as \"/api/items\", of ASCII without blanks"));
+    }
+    for (key, bytes) in [("body", body_bytes), ("response", response_bytes)] {
+        if bytes > MOST_BODY_BYTES {
+            let problem = t.problem(t.span(key), "too large to simulate");
+            t.report(problem.label("expected at most \"1GiB\""));
+        }
+    }
+    Some(Class {
+        name: name?,
+        weight,
+        path,
+        method,
+        cost,
+        body_bytes,
+        response_bytes,
+    })
+}
+
+impl Class {
+    /// The class of a workload that names none.
+    fn plain(workload: &str) -> Self {
+        Self {
+            name: workload.into(),
+            weight: 1,
+            path: "/".into(),
+            method: "GET",
+            cost: 1.0,
+            body_bytes: 0,
+            response_bytes: 100,
+        }
+    }
+}
+
+fn check_weights(t: &mut Table<'_>, classes: &[Option<Class>]) {
+    if !t.has("classes") {
+        return;
+    }
+    let (message, label) = if t.element_spans("classes").is_empty() {
+        (
+            "there are no classes",
+            "expected [{ name = \"light\", path = \"/api/items\" }]",
+        )
+    } else if classes
+        .iter()
+        .all(|class| class.as_ref().is_some_and(|class| class.weight == 0))
+    {
+        ("all weights are 0", "expected a weight above 0 for a class")
+    } else {
+        return;
+    };
+    let problem = t.problem(t.span("classes"), message).label(label);
+    t.report(problem);
+}

@@ -1,0 +1,175 @@
+//! Access logs as recorded workloads: reading lines, plain or compressed, whatever is in them.
+//!
+//! A line takes bounded memory. A broken line is counted, the first few are kept to be shown, and
+//! reading goes on; so it does at a compressed file's early end, which is told apart.
+
+mod line;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+pub use line::{Fault, Record};
+
+/// A line above this many bytes is broken.
+pub const LINE_LIMIT: usize = 64 * 1024;
+
+/// How many broken lines are kept, and how many bytes of each.
+const KEPT: usize = 3;
+const KEPT_BYTES: usize = 120;
+
+/// What became of a log's lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines read, empty ones left out.
+    pub lines: u64,
+    /// Lines that are no requests.
+    pub broken: u64,
+    /// The first three of them.
+    pub first: Vec<Broken>,
+    /// Why reading ended before the end, if it did: a damaged compressed file, a lost disk.
+    pub error: Option<String>,
+}
+
+/// A line that is no request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub fault: Fault,
+    /// Its beginning, made printable.
+    pub text: String,
+}
+
+/// A log that is being read: an iterator of its good lines.
+pub struct Log {
+    input: Box<dyn BufRead>,
+    buffer: Vec<u8>,
+    number: u64,
+    summary: Summary,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log")
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Opens the log `file`.
+    ///
+    /// # Errors
+    /// It cannot be opened, or not even its first bytes can be read.
+    pub fn open(file: &Path) -> io::Result<Self> {
+        Self::new(File::open(file)?)
+    }
+
+    /// Reads a log from `input`, which is compressed if it begins as gzip does (RFC 1952).
+    ///
+    /// # Errors
+    /// The first bytes cannot be read.
+    pub fn new(input: impl Read + 'static) -> io::Result<Self> {
+        let mut input = input;
+        let mut magic = Vec::with_capacity(2);
+        input.by_ref().take(2).read_to_end(&mut magic)?;
+        let compressed = magic == [0x1f, 0x8b];
+        let input = BufReader::with_capacity(LINE_LIMIT, Cursor::new(magic).chain(input));
+        Ok(Self {
+            input: if compressed {
+                Box::new(BufReader::with_capacity(
+                    LINE_LIMIT,
+                    MultiGzDecoder::new(input),
+                ))
+            } else {
+                Box::new(input)
+            },
+            buffer: Vec::new(),
+            number: 0,
+            summary: Summary::default(),
+        })
+    }
+
+    /// What became of the lines so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    fn note(&mut self, fault: Fault) {
+        self.summary.broken += 1;
+        if self.summary.first.len() < KEPT {
+            let shown = &self.buffer[..self.buffer.len().min(KEPT_BYTES)];
+            let text = String::from_utf8_lossy(shown);
+            self.summary.first.push(Broken {
+                line: self.number,
+                fault,
+                text: text.chars().flat_map(char::escape_debug).collect(),
+            });
+        }
+    }
+
+    /// Reads a line into the buffer, without its end. Whether there was one, and all of it fits.
+    fn line(&mut self) -> io::Result<Option<bool>> {
+        self.buffer.clear();
+        let (mut seen, mut fits) = (false, true);
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if available.is_empty() {
+                return Ok(seen.then_some(fits));
+            }
+            seen = true;
+            let end = available.iter().position(|&byte| byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            let room = LINE_LIMIT - self.buffer.len();
+            fits &= part.len() <= room;
+            self.buffer.extend_from_slice(&part[..part.len().min(room)]);
+            let used = part.len() + usize::from(end.is_some());
+            self.input.consume(used);
+            if end.is_some() {
+                return Ok(Some(fits));
+            }
+        }
+    }
+}
+
+impl Iterator for Log {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        while self.summary.error.is_none() {
+            let fits = match self.line() {
+                Ok(fits) => fits?,
+                Err(error) => {
+                    self.summary.error = Some(error.to_string());
+                    break;
+                }
+            };
+            self.number += 1;
+            if self.buffer.trim_ascii().is_empty() {
+                continue;
+            }
+            self.summary.lines += 1;
+            if !fits {
+                self.note(Fault::TooLong);
+                continue;
+            }
+            match line::parse(self.buffer.trim_ascii()) {
+                Ok(record) => return Some(record),
+                Err(fault) => self.note(fault),
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod test;

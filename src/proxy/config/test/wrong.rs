@@ -1,0 +1,213 @@
+//! What the author of a wrong file is told: each case is a file, and how its lines begin.
+
+use super::*;
+
+#[test]
+fn pools_that_cannot_work() {
+    let one = "endpoints = [{ address = \"a:1\" }]";
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "",
+            &[
+                ":2:1: error: `pool.endpoints` is missing; expected `endpoints`, at least one, such as [{ address =",
+            ],
+        ),
+        (
+            "endpoints = []",
+            &[":4:13: error: `pool.endpoints` is an empty list; expected at least one, such as"],
+        ),
+        (
+            "endpoints = [{ address = \"a:1\", weight = 0 }, { address = \"b:1\", backup = true }]",
+            &[
+                ":4:13: error: all weights of pool `p` are 0; expected a weight above 0 for an \
+               endpoint that is not a backup",
+            ],
+        ),
+        (
+            "endpoints = [{ name = \"a\", address = \"a:1\" }, { name = \"a\", address = \"a:2\" }]",
+            &[":4:56: error: the endpoint name `a` is used twice; the second one"],
+        ),
+        (
+            "endpoints = [{ name = \"a\", address = \"a:1\" }, { name = \"b\", address = \"a:1\" }]",
+            &[":4:47: warning: two endpoints have the address a:1"],
+        ),
+        (
+            "endpoints = [{ address = \"a:1\", down = true }]",
+            &[":4:13: warning: every endpoint of pool `p` is down"],
+        ),
+        (
+            &format!("{one}\nretry = {{ attempts = 9 }}"),
+            &[":5:22: error: `pool.retry.attempts` is the integer 9; \
+               expected an integer from 1 to 8"],
+        ),
+        (
+            &format!("{one}\ntimeouts = {{ dial = \"0s\" }}"),
+            &[":5:21: error: `pool.timeouts.dial` is the string \"0s\"; expected more than zero"],
+        ),
+        (
+            &format!("{one}\nidle = {{ timeout = \"5s\" }}"),
+            &[":5:20: warning: Node.js closes idle connections after 5s"],
+        ),
+        (
+            &format!("{one}\npolicy = {{ name = \"random\", choices = 2 }}"),
+            &[":5:39: error: only p2c has `choices`"],
+        ),
+        (
+            &format!("{one}\npolicy = \"p2\""),
+            &[":5:10: error: `pool.policy.name`: unknown policy \"p2\"; did you mean `p2c`?"],
+        ),
+        (
+            "endpoints = [{ adress = \"a:1\" }]",
+            &[":4:16: error: unknown key `adress` in"],
+        ),
+        (
+            "endpoints = [{ name = \"a\" }]",
+            &[":4:14: error: `pool.endpoints.address` is missing"],
+        ),
+        (
+            "endpoints = [{ address = \"a\" }]",
+            &[":4:26: error: `pool.endpoints.address` is"],
+        ),
+    ];
+    check(
+        cases
+            .iter()
+            .map(|(text, wanted)| (with_pool(text), *wanted)),
+    );
+}
+
+#[test]
+fn blocks_that_contradict_each_other() {
+    let pool = "\n[[pool]]\nname = \"nodejs\"\nendpoints = [{ address = \"a:1\" }]";
+    let listener = "\n[[listener]]\naddress = \":80\"";
+    let cases: &[(&str, &[&str])] = &[
+        (
+            pool,
+            &[":1:1: error: `listener` is missing; expected `listener`, at least one [[listener]]"],
+        ),
+        (
+            listener,
+            &[":1:1: error: there is no pool to send requests to"],
+        ),
+        (
+            &format!("[server]\nworkers = 0{pool}{listener}"),
+            &[":2:11: error: `server.workers` is the integer 0; expected an integer from 1"],
+        ),
+        (
+            &format!("{pool}{listener}{listener}"),
+            &[":7:1: error: two listeners on 0.0.0.0:80; the second one"],
+        ),
+        (
+            &format!("[admin]\naddress = \"0.0.0.0:80\"{pool}{listener}"),
+            &[":1:1: error: two listeners on 0.0.0.0:80"],
+        ),
+        (
+            &format!("{pool}{}{listener}", pool.replace("nodejs", "b")),
+            &[":6:8: error: several pools, and no route that says which"],
+        ),
+        (
+            &format!("{pool}{pool}{listener}"),
+            &[
+                ":6:8: error: the pool name `nodejs` is used twice; the second one",
+                ":6:8: error: several pools",
+            ],
+        ),
+        (
+            &format!("{pool}{listener}\n[[route]]\npool = \"nodesj\""),
+            &[
+                ":3:8: warning: no route goes to pool `nodejs`",
+                ":8:8: error: unknown pool `nodesj`; did you mean `nodejs`?",
+            ],
+        ),
+        (
+            &format!("{pool}{listener}\n[[route]]\nredirect = {{ to = \"/a\" }}"),
+            &[":3:8: warning: no route goes to pool `nodejs`; never used"],
+        ),
+        // A pool that lost its name is one mistake, not two.
+        (
+            &format!(
+                "{}{listener}\n[[route]]\npool = \"b\"",
+                pool.replace("name", "nmae")
+            ),
+            &[":3:1: error: unknown key `nmae` in `pool`; did you mean `name`?"],
+        ),
+    ];
+    check(
+        cases
+            .iter()
+            .map(|(text, wanted)| ((*text).to_owned(), *wanted)),
+    );
+}
+
+#[test]
+fn routes_that_cannot_work() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "pool = \"p\"\n[[route]]\npool = \"p\"",
+            &[":8:1: error: two routes for any host and"],
+        ),
+        (
+            "pool = \"p\"\nhost = \"a\"\n[[route]]\npool = \"p\"\nhost = [\"b\", \"A\"]",
+            &[":9:1: error: two routes for host `a` and paths from `/`; the second one"],
+        ),
+        (
+            "pool = \"p\"\npath = { exact = \"/a\" }\n[[route]]\npool = \"p\"\npath = \"/a\"",
+            &[],
+        ),
+        (
+            "",
+            &[":6:1: error: the route goes nowhere; expected `pool` or `redirect`"],
+        ),
+        (
+            "pool = \"p\"\nredirect = { to = \"/\" }",
+            &[":6:1: error: a route has a pool or a redirect, not both"],
+        ),
+        (
+            "pool = \"p\"\npath = \"app\"",
+            &[
+                ":8:8: error: `route.path.prefix` is the string \"app\"; expected a path that begins \
+               with a slash: \"/app\"",
+            ],
+        ),
+        (
+            "pool = \"p\"\npath = \"/a?b=1\"",
+            &[":8:8: error: `route.path.prefix`"],
+        ),
+        (
+            "pool = \"p\"\npath = { exact = \"/a\", prefix = \"/\" }",
+            &[":8:8: error: a path is exact or a prefix, not both"],
+        ),
+        (
+            "pool = \"p\"\nhost = [\"http://a.b/\", \"a.b:80\", \"a/\", \"a.*.b\", \"*\", 5]",
+            &[
+                ":8:9: error: `route.host` is the string \"http://a.b/\"; \
+                 expected a host without a scheme: \"a.b\"",
+                ":8:24: error: `route.host` is the string \"a.b:80\"; \
+                 expected a host without a port: \"a.b\"",
+                ":8:34: error: `route.host` is the string \"a/\"; \
+                 expected a host without a path: \"a\"",
+                ":8:40: error: `route.host` is the string \"a.*.b\"; expected a host such as",
+                ":8:49: error: `route.host` is the string \"*\"; expected a host such as",
+                ":8:54: error: `route.host` is the integer 5; expected a host such as",
+            ],
+        ),
+        (
+            "pool = \"p\"\nhost = []",
+            &[":8:8: error: a route for no host is never taken"],
+        ),
+        (
+            "redirect = { status = 304, to = \"x\" }\n[[route]]\npath = \"/b\"\npool = \"p\"",
+            &[
+                ":7:23: error: 304 is not a redirect; expected 301, 302, 303, 307 or 308",
+                ":7:33: error: cannot redirect to \"x\"",
+            ],
+        ),
+    ];
+    let start = with_pool("endpoints = [{ address = \"a:1\" }]");
+    let start = start.replacen("\n\n", "\n", 1);
+    check(
+        cases
+            .iter()
+            .map(|(text, wanted)| (format!("{start}\n[[route]]\n{text}\n"), *wanted)),
+    );
+}
