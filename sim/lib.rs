@@ -5,3 +5,4 @@ pub mod origin;
 pub mod result;
 pub mod scenario;
 pub mod workload;
+pub mod world;

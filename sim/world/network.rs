@@ -1,0 +1,248 @@
+//! The logical network: who listens where, what lies between, what is broken.
+//!
+//! turmoil runs hosts and carries bytes; this table decides everything that a process can see of
+//! the network. It is shared by all handles of a simulation and confined to its thread. Its faults
+//! are called by the simulator's timeline.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use evenkeel_core::{rng, time::Timestamp, trace};
+use evenkeel_proxy::world::Address;
+
+use super::link::Link;
+use super::listener::Queue;
+use super::process::Process;
+use super::simulation::Setting;
+use super::table::{Name, Place, Table};
+use super::trunk::{Host, Trunk};
+
+/// What takes note of decisions.
+pub type Recorder = Rc<dyn Fn(&trace::Event)>;
+
+/// What a listening address does with a SYN.
+#[derive(Debug)]
+pub(super) enum Admission {
+    Refused,
+    /// The SYN is dropped.
+    Full,
+    Queue(Rc<Queue>),
+}
+
+/// See the module.
+pub struct Network {
+    pub(super) setting: Setting,
+    pub(super) record: Recorder,
+    tick: Cell<u64>,
+    circuits: Cell<u64>,
+    dry: Cell<u64>,
+    panicked: Cell<bool>,
+    link: Rc<Cell<Link>>,
+    deal: rng::Stream,
+    pub(super) table: RefCell<Table>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("now", &self.now()).finish()
+    }
+}
+
+impl Network {
+    /// `name` has these addresses from now on, and the answer may be kept for `ttl`.
+    pub fn set_name(&self, name: &str, addresses: Vec<IpAddr>, ttl: Option<Duration>) {
+        let name = name.to_owned();
+        let mut table = self.table.borrow_mut();
+        table.names.insert(name, Name { addresses, ttl });
+    }
+
+    /// What lies between two processes, each given by its name or its group; the more exact one
+    /// counts. It holds for both directions until the other one is set. Connections that were
+    /// opened over the same entry feel the change.
+    pub fn set_link(&self, from: &str, to: &str, link: Link) {
+        let mut table = self.table.borrow_mut();
+        let from = table.links.entry(from.to_owned()).or_default();
+        from.entry(to.to_owned()).or_default().set(link);
+    }
+
+    /// Connects that had to wait for a raw connection: each may have lost a tick.
+    #[must_use]
+    pub fn dry_connects(&self) -> u64 {
+        self.dry.get()
+    }
+
+    pub(super) fn new(setting: Setting, record: Recorder) -> Self {
+        Self {
+            setting,
+            record,
+            tick: Cell::new(0),
+            circuits: Cell::new(0),
+            dry: Cell::new(0),
+            panicked: Cell::new(false),
+            link: Rc::new(Cell::new(setting.link)),
+            deal: rng::Stream::new(setting.seed, "deal"),
+            table: RefCell::default(),
+        }
+    }
+
+    /// The time at the current tick.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp(self.tick.get().saturating_mul(self.setting.resolution_ns()))
+    }
+
+    /// The time at the next tick.
+    pub(super) fn next(&self) -> Timestamp {
+        self.now() + self.setting.resolution
+    }
+
+    pub(super) fn tick(&self) {
+        self.tick.set(self.tick.get() + 1);
+    }
+
+    pub(super) fn count_dry(&self) {
+        self.dry.set(self.dry.get() + 1);
+    }
+
+    pub(super) fn panicked(&self) -> &Cell<bool> {
+        &self.panicked
+    }
+
+    pub(super) fn next_circuit(&self) -> u64 {
+        self.circuits.replace(self.circuits.get() + 1)
+    }
+
+    /// The trunk between two hosts, laid if there is none.
+    pub(super) fn trunk(&self, from: &Rc<Host>, to: &Rc<Host>) -> Rc<Trunk> {
+        let mut table = self.table.borrow_mut();
+        let trunk = table.trunks.entry((from.order, to.order));
+        trunk
+            .or_insert_with(|| Rc::new(Trunk::new(to.clone())))
+            .clone()
+    }
+
+    /// The trunks that begin at `host`.
+    pub(super) fn trunks(&self, host: &Host) -> Vec<Rc<Trunk>> {
+        let table = self.table.borrow();
+        let from_host = table
+            .trunks
+            .range((host.order, 0)..=(host.order, usize::MAX));
+        from_host.map(|(_, trunk)| trunk.clone()).collect()
+    }
+
+    /// Under what an address is known: names resolved, and the wildcard's one address.
+    pub(super) fn key(&self, address: &Address) -> io::Result<Address> {
+        let table = self.table.borrow();
+        let ip = match address {
+            Address::Unix(_) => return Ok(address.clone()),
+            Address::Ip(ip) => *ip,
+            Address::Name(name, port) => {
+                let known = table.names.get(name);
+                let first = known.and_then(|name| name.addresses.first());
+                SocketAddr::new(*first.ok_or(io::ErrorKind::NotFound)?, *port)
+            }
+        };
+        let key = Address::Ip(ip);
+        match table.wildcards.get(&ip.port()) {
+            Some(wildcard) if !table.places.contains_key(&key) => Ok(wildcard.clone()),
+            _ => Ok(key),
+        }
+    }
+
+    pub(super) fn resolve(
+        &self,
+        name: &str,
+        port: u16,
+    ) -> io::Result<(Vec<SocketAddr>, Option<Duration>)> {
+        let table = self.table.borrow();
+        let known = table.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        let addresses = known.addresses.iter();
+        let addresses = addresses.map(|&ip| SocketAddr::new(ip, port)).collect();
+        Ok((addresses, known.ttl))
+    }
+
+    /// The process that was the last to listen at `key`.
+    pub(super) fn process_at(&self, key: &Address) -> Option<Rc<Process>> {
+        let table = self.table.borrow();
+        table.places.get(key).map(|place| place.process.clone())
+    }
+
+    pub(super) fn process_of(&self, address: &Address) -> Option<Rc<Process>> {
+        self.process_at(&self.key(address).ok()?)
+    }
+
+    /// What lies between two processes, there and back.
+    pub(super) fn links(&self, from: &Process, to: Option<&Process>) -> [Rc<Cell<Link>>; 2] {
+        let table = self.table.borrow();
+        let find = |from: &Process, to: &Process| {
+            let rows = [from.name.as_str(), from.group()];
+            let mut rows = rows.iter().filter_map(|name| table.links.get(*name));
+            rows.find_map(|row| row.get(&to.name).or_else(|| row.get(to.group())).cloned())
+        };
+        let there = to.and_then(|to| find(from, to));
+        let back = to.and_then(|to| find(to, from));
+        let default = || self.link.clone();
+        [
+            there.clone().or(back.clone()).unwrap_or_else(default),
+            back.or(there).unwrap_or_else(default),
+        ]
+    }
+
+    /// What `key` does with a SYN from `from`; workers get connections by a hash of `from`.
+    pub(super) fn admit(&self, key: &Address, from: SocketAddr) -> Admission {
+        let table = self.table.borrow();
+        let place = table.places.get(key);
+        let Some(place) = place.filter(|p| !p.down && !p.refusing && !p.queues.is_empty()) else {
+            return Admission::Refused;
+        };
+        let ip = match from.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        let bits = ip.to_bits();
+        let peer = self.deal.child((bits >> 64) as u64).child(bits as u64);
+        let worker = peer.at(from.port().into()).below(place.queues.len() as u64);
+        let queue = &place.queues[worker as usize];
+        if queue.len() > self.setting.backlog {
+            return Admission::Full;
+        }
+        Admission::Queue(queue.clone())
+    }
+
+    /// Makes worker number `worker` of `process` listen at `address`: gives back the address with
+    /// the port that it got, the key and the worker's queue.
+    pub(super) fn bind(
+        &self,
+        process: &Rc<Process>,
+        address: &Address,
+        worker: usize,
+    ) -> io::Result<(Address, Address, Rc<Queue>)> {
+        let mut table = self.table.borrow_mut();
+        let address = table.with_port(address);
+        let key = table.listening(process, &address);
+        let place = table.places.entry(key.clone()).or_insert_with(|| Place {
+            process: process.clone(),
+            down: false,
+            refusing: false,
+            queues: Vec::new(),
+        });
+        let taken = !Rc::ptr_eq(&place.process, process) && !place.queues.is_empty();
+        if taken || place.queues.iter().any(|queue| queue.worker == worker) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        place.process = process.clone();
+        let queue = Rc::new(Queue::new(worker));
+        place.queues.push(queue.clone());
+        place.queues.sort_by_key(|queue| queue.worker);
+        Ok((address, key, queue))
+    }
+
+    pub(super) fn unbind(&self, key: &Address, queue: &Rc<Queue>) {
+        if let Some(place) = self.table.borrow_mut().places.get_mut(key) {
+            place.queues.retain(|other| !Rc::ptr_eq(other, queue));
+        }
+    }
+}
