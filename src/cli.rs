@@ -77,3 +77,7 @@ pub(crate) enum SchemaOf {
     #[cfg(feature = "sim")]
     Scenario,
 }
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sim {}

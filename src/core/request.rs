@@ -328,6 +328,18 @@ impl Request {
         self.endpoint
     }
 
+    /// The present try, from 1; 0 before the first.
+    #[must_use]
+    pub const fn attempt(&self) -> u8 {
+        self.attempt
+    }
+
+    /// Its times and bounds.
+    #[must_use]
+    pub const fn plan(&self) -> Plan {
+        self.plan
+    }
+
     /// Whether it has had its one outcome.
     #[must_use]
     pub fn is_finished(&self) -> bool {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use evenkeel_core::queue::Grant;
+use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
+use evenkeel_core::time::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{self, Action, Config};
@@ -85,12 +86,38 @@ struct Shared {
     mailboxes: Vec<UnboundedSender<Mail>>,
 }
 
+impl Shared {
+    fn send(&self, grant: Grant) {
+        let worker = worker_of(grant.token);
+        if let Some(mailbox) = self.mailboxes.get(worker) {
+            // A worker that has ended has no request that waits.
+            let _ = mailbox.send(Mail::Grant(grant));
+        }
+    }
+}
+
+/// The token of request number `id` at worker number `worker`.
+pub(crate) const fn token(worker: usize, id: u64) -> Token {
+    Token((worker as u64) << 48 | id & 0xffff_ffff_ffff)
+}
+
+/// The worker whose request waits under `token`.
+pub(crate) const fn worker_of(token: Token) -> usize {
+    (token.0 >> 48) as usize
+}
+
 impl Proxy {
     /// A proxy that serves `config`.
     #[must_use]
     pub fn new(config: Config) -> Self {
         let mut pools = BTreeMap::new();
-        let generation = Arc::new(build(1, config, &mut pools));
+        let generation = Arc::new(build(
+            1,
+            config,
+            &mut pools,
+            Timestamp::ZERO,
+            &mut Vec::new(),
+        ));
         let shared = Shared {
             pools,
             generation,
@@ -108,11 +135,15 @@ impl Proxy {
         Arc::clone(&self.lock().generation)
     }
 
-    /// Puts another configuration in force.
-    pub fn reload(&self, config: Config) {
+    /// Puts another configuration in force at `now`.
+    pub fn reload(&self, now: Timestamp, config: Config) {
         let mut shared = self.lock();
         let number = shared.generation.number + 1;
-        shared.generation = Arc::new(build(number, config, &mut shared.pools));
+        let mut grants = Vec::new();
+        shared.generation = Arc::new(build(number, config, &mut shared.pools, now, &mut grants));
+        for grant in grants {
+            shared.send(grant);
+        }
         for mailbox in &shared.mailboxes {
             // A worker that has ended needs no news.
             let _ = mailbox.send(Mail::Generation(Arc::clone(&shared.generation)));
@@ -140,10 +171,8 @@ impl Proxy {
     }
 
     /// Hands a grant to the worker whose request waits for it.
-    pub(crate) fn send(&self, worker: usize, grant: Grant) {
-        if let Some(mailbox) = self.lock().mailboxes.get(worker) {
-            let _ = mailbox.send(Mail::Grant(grant));
-        }
+    pub(crate) fn send(&self, grant: Grant) {
+        self.lock().send(grant);
     }
 
     /// The number of the next request, in order of arrival over all workers.
@@ -157,10 +186,16 @@ impl Proxy {
     }
 }
 
-fn build(number: u64, config: Config, pools: &mut BTreeMap<String, Arc<Pool>>) -> Generation {
+fn build(
+    number: u64,
+    config: Config,
+    pools: &mut BTreeMap<String, Arc<Pool>>,
+    now: Timestamp,
+    grants: &mut Vec<Grant>,
+) -> Generation {
     for (place, pool) in config.pools.iter().enumerate() {
         match pools.get(&pool.name) {
-            Some(known) => known.update(pool),
+            Some(known) => grants.extend(known.update(now, pool)),
             None => {
                 let id = u16::try_from(pools.len().max(place)).unwrap_or(u16::MAX - 1);
                 pools.insert(pool.name.clone(), Arc::new(Pool::new(id, pool)));

@@ -203,7 +203,7 @@ fn control(
         tell.ready();
         while !ended(&mut term, &mut int, &mut hup).await {
             if let Some(config) = tell.reload() {
-                proxy.reload(config);
+                proxy.reload(world.now(), config);
             }
         }
         proxy.drain();

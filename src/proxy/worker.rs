@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::buffer::Spare;
-use crate::generation::{Generation, Mail, Proxy};
+use crate::generation::{self, Generation, Mail, Proxy};
 use crate::idle::Idle;
 use crate::log::Log;
 use crate::world::World;
@@ -95,14 +95,13 @@ impl<W: World> Worker<W> {
 
     /// The token under which request number `id` waits.
     pub(crate) fn token(&self, id: u64) -> Token {
-        Token((self.number as u64) << 48 | id & 0xffff_ffff_ffff)
+        generation::token(self.number, id)
     }
 
     /// Delivers a grant, here or to another worker.
     pub(crate) fn grant(&self, grant: Grant) {
-        let worker = (grant.token.0 >> 48) as usize;
-        if worker != self.number {
-            return self.proxy.send(worker, grant);
+        if generation::worker_of(grant.token) != self.number {
+            return self.proxy.send(grant);
         }
         // Nobody waits under the token any more: it has given the grant back by itself.
         if let Some(waiting) = self.waiting.borrow_mut().get_mut(&grant.token) {

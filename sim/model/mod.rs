@@ -1,0 +1,641 @@
+//! Engine `model`: the core alone, driven by a discrete-event loop.
+//!
+//! Same scenario, arrivals, service draws, faults and results as engine `net`, without connections
+//! and bytes: fast enough for fleets and days, and the exact reference that `net` is held against.
+//! What it leaves out: reading and writing take no time, a dial costs a round trip and nothing else,
+//! and nobody closes an idle connection.
+
+mod deadline;
+mod idle;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::pool;
+use evenkeel_core::queue::{Grant, Token};
+use evenkeel_core::request::{Action, Event, Outcome, PoolAccess, Request};
+use evenkeel_core::rng::{Rng, Stream};
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace;
+
+use self::deadline::Deadlines;
+use self::idle::Idle;
+use crate::origin::{Job, Load, Station};
+use crate::plan::{Ask, COOL_DOWN, Change, Plan, Way};
+use crate::result::{Cell, Collector, Completion, End};
+use crate::workload::{Arrival, Arrivals, Error, Service};
+
+/// Runs `plan` under `seed`. `watch` sees every completed request; `on_time` is called now and then
+/// with the simulated time.
+///
+/// # Errors
+///
+/// A recorded workload cannot be opened.
+pub fn run(
+    plan: &Plan,
+    seed: u64,
+    watch: &mut dyn FnMut(&Arrival, &Completion),
+    on_time: &mut dyn FnMut(Timestamp),
+) -> Result<(Cell, Timestamp), Error> {
+    let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
+    let mut engine = Engine::new(plan, seed, watch);
+    engine.run(arrivals, on_time);
+    let loads = engine.loads();
+    let now = engine.now;
+    Ok((engine.collector.finish(now, &loads), now))
+}
+
+/// A request on its way, in a slot that is used again.
+struct Live {
+    request: Request,
+    rng: Rng,
+    arrival: Arrival,
+    pool: u16,
+    idempotent: bool,
+    /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
+    serial: u32,
+    /// The connection of the present try was idle before.
+    reused: bool,
+}
+
+/// What happens at an instant. Equal instants are taken in the order in which they were planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// A request reaches the proxy.
+    Arrive(usize),
+    /// An origin has something to finish.
+    Station(usize),
+    /// A connection is ready.
+    Connected { at: usize, serial: u32, attempt: u8 },
+    /// A connection is refused.
+    Refused { at: usize, serial: u32, attempt: u8 },
+    /// The request reaches its origin.
+    Offer { at: usize, serial: u32, attempt: u8 },
+    /// The response, or its loss, reaches the proxy.
+    Reply {
+        at: usize,
+        serial: u32,
+        attempt: u8,
+        lost: bool,
+    },
+    /// A deadline that fits no queue of equal ones.
+    Deadline { at: usize, serial: u32 },
+}
+
+struct Engine<'a> {
+    plan: &'a Plan,
+    watch: &'a mut dyn FnMut(&Arrival, &Completion),
+    now: Timestamp,
+    heap: BinaryHeap<Reverse<(Timestamp, u64, What)>>,
+    planned: u64,
+    live: Vec<Live>,
+    free: Vec<usize>,
+    ways: Vec<Vec<Way>>,
+    pools: Vec<pool::State>,
+    stations: Vec<Station>,
+    /// When each station was last planned to finish something.
+    due: Vec<Timestamp>,
+    idle: Idle,
+    deadlines: Deadlines,
+    grants: VecDeque<Grant>,
+    collector: Collector,
+    service: Service,
+    picks: Stream,
+    jitter: Stream,
+    requests: u64,
+    finished: Vec<(u64, Timestamp)>,
+}
+
+impl<'a> Engine<'a> {
+    fn new(plan: &'a Plan, seed: u64, watch: &'a mut dyn FnMut(&Arrival, &Completion)) -> Self {
+        let ways = |asks: &Vec<Ask>| asks.iter().map(|ask| plan.way(&ask.path)).collect();
+        Self {
+            plan,
+            watch,
+            now: Timestamp::ZERO,
+            heap: BinaryHeap::new(),
+            planned: 0,
+            live: Vec::new(),
+            free: Vec::new(),
+            ways: plan.asks.iter().map(ways).collect(),
+            pools: plan.pools(),
+            stations: plan
+                .origins
+                .iter()
+                .map(|origin| Station::new(origin.spec))
+                .collect(),
+            due: vec![Timestamp::MAX; plan.origins.len()],
+            idle: Idle::new(plan.config()),
+            deadlines: Deadlines::default(),
+            grants: VecDeque::new(),
+            collector: Collector::new(plan.setup.clone()),
+            service: Service::new(seed, plan.cpu, plan.io),
+            picks: Stream::new(seed, "proxy/pick"),
+            jitter: Stream::new(seed, "jitter"),
+            requests: 0,
+            finished: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, mut arrivals: Arrivals, on_time: &mut dyn FnMut(Timestamp)) {
+        let mut ahead = arrivals.next();
+        let mut changes = self.plan.changes.iter().peekable();
+        let last = self.plan.end() + COOL_DOWN;
+        let mut turns = 0_u32;
+        loop {
+            let arrival = ahead.as_ref().map_or(Timestamp::MAX, |arrival| arrival.due);
+            let event = self
+                .heap
+                .peek()
+                .map_or(Timestamp::MAX, |Reverse((at, ..))| *at);
+            let change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
+            let deadline = self.deadlines.first();
+            let next = arrival.min(event).min(change).min(deadline);
+            let drained = ahead.is_none() && self.free.len() == self.live.len();
+            if next > last || (drained && change == Timestamp::MAX) {
+                return;
+            }
+            self.now = next;
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(1 << 16) {
+                on_time(next);
+            }
+            // At one instant: what was on its way, then faults, then deadlines, then new requests.
+            if event == next {
+                let Some(Reverse((_, _, what))) = self.heap.pop() else {
+                    return;
+                };
+                self.happen(what);
+            } else if change == next {
+                let Some((_, origin, change)) = changes.next() else {
+                    return;
+                };
+                self.change(*origin, *change);
+            } else if deadline == next {
+                if let Some((at, serial)) = self.deadlines.pop() {
+                    self.expire(at, serial);
+                }
+            } else if let Some(arrival) = ahead.take() {
+                ahead = arrivals.next();
+                self.due(arrival);
+            }
+            while let Some(Grant { token, endpoint }) = self.grants.pop_front() {
+                self.report(token.0 as usize, Event::Granted { endpoint });
+            }
+        }
+    }
+
+    /// One way over a link, `leg` of request number `n`.
+    fn latency(&self, n: u64, leg: u64) -> u64 {
+        let network = &self.plan.scenario.network;
+        let jitter = network.jitter.as_nanos() as u64;
+        let drawn = if jitter == 0 {
+            0
+        } else {
+            self.jitter.child(n).at(leg).below(jitter)
+        };
+        network.latency.as_nanos() as u64 + drawn
+    }
+
+    /// Plans `what` for `delay` nanoseconds from now; at once if there is none.
+    fn after(&mut self, delay: u64, what: What) {
+        if delay == 0 {
+            self.happen(what);
+        } else {
+            self.plan_at(Timestamp(self.now.0 + delay), what);
+        }
+    }
+
+    fn plan_at(&mut self, at: Timestamp, what: What) {
+        self.heap.push(Reverse((at, self.planned, what)));
+        self.planned += 1;
+    }
+
+    fn happen(&mut self, what: What) {
+        match what {
+            What::Arrive(at) => self.arrive(at),
+            What::Station(origin) => self.advance(origin),
+            What::Connected {
+                at,
+                serial,
+                attempt,
+            } if self.is(at, serial) => {
+                self.report(
+                    at,
+                    Event::Connected {
+                        attempt,
+                        reused: false,
+                    },
+                );
+            }
+            What::Refused {
+                at,
+                serial,
+                attempt,
+            } if self.is(at, serial) => {
+                self.report(at, Event::DialFailed { attempt });
+            }
+            What::Offer {
+                at,
+                serial,
+                attempt,
+            } if self.is(at, serial) => self.offer(at, attempt),
+            What::Reply {
+                at,
+                serial,
+                attempt,
+                lost,
+            } if self.is(at, serial) => {
+                self.reply(at, attempt, lost);
+            }
+            What::Deadline { at, serial } => self.expire(at, serial),
+            What::Connected { .. }
+            | What::Refused { .. }
+            | What::Offer { .. }
+            | What::Reply { .. } => {}
+        }
+    }
+
+    fn is(&self, at: usize, serial: u32) -> bool {
+        self.live[at].serial == serial
+    }
+
+    /// A client sends a request.
+    fn due(&mut self, arrival: Arrival) {
+        self.collector
+            .sent(arrival.due, arrival.workload, arrival.class);
+        let way = match &arrival.record {
+            Some(record) => self.plan.way(&record.path),
+            None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
+        };
+        let idempotent = match &arrival.record {
+            Some(record) => Ask::recorded(record).is_idempotent(),
+            None => {
+                let asks = &self.plan.asks[usize::from(arrival.workload)];
+                asks[usize::from(arrival.class)].is_idempotent()
+            }
+        };
+        let Way::Pool(pool, plan) = way else {
+            return self.turn_away(&arrival, way);
+        };
+        let at = self.free.pop().unwrap_or(self.live.len());
+        let serial = self.live.get(at).map_or(0, |live| live.serial);
+        let live = Live {
+            request: Request::new(0, Token(at as u64), pool, plan),
+            rng: self.picks.at(0),
+            arrival,
+            pool,
+            idempotent,
+            serial,
+            reused: false,
+        };
+        match self.live.get_mut(at) {
+            Some(slot) => *slot = live,
+            None => self.live.push(live),
+        }
+        let n = self.live[at].arrival.n;
+        let delay = self.latency(n, 0);
+        self.after(delay, What::Arrive(at));
+    }
+
+    /// A request for which no pool is asked.
+    fn turn_away(&mut self, arrival: &Arrival, way: Way) {
+        let Way::Answer(status) = way else { return };
+        let id = self.requests;
+        self.requests += 1;
+        self.collector.record(&trace::Event {
+            at: self.now,
+            request: id,
+            pool: trace::NO_POOL,
+            attempt: 0,
+            endpoint: None,
+            kind: trace::Kind::Rejected { status },
+        });
+        let both = self.latency(arrival.n, 0) + self.latency(arrival.n, 1);
+        self.complete(
+            arrival,
+            Timestamp(arrival.due.0 + both),
+            End::Status(status),
+        );
+    }
+
+    fn arrive(&mut self, at: usize) {
+        let id = self.requests;
+        self.requests += 1;
+        let live = &mut self.live[at];
+        live.request = Request::new(id, Token(at as u64), live.pool, live.request.plan());
+        live.rng = self.picks.at(id);
+        let idempotent = live.idempotent;
+        self.report(at, Event::Arrived { idempotent });
+    }
+
+    /// Reports to the core and performs what it says, until it waits for something.
+    fn report(&mut self, at: usize, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let live = &mut self.live[at];
+            let mut access = Access {
+                pool: &mut self.pools[usize::from(live.pool)],
+                grants: &mut self.grants,
+                collector: &mut self.collector,
+            };
+            for action in live.request.on(event, self.now, &mut access, &mut live.rng) {
+                match action {
+                    Action::Wait { .. } | Action::Answer(_) => {}
+                    Action::Connect {
+                        attempt,
+                        endpoint,
+                        fresh,
+                    } => {
+                        next = self.connect(at, attempt, endpoint, fresh);
+                    }
+                    Action::Send { attempt } => {
+                        let delay = self.latency(self.live[at].arrival.n, 4 * u64::from(attempt));
+                        let serial = self.live[at].serial;
+                        self.after(
+                            delay,
+                            What::Offer {
+                                at,
+                                serial,
+                                attempt,
+                            },
+                        );
+                    }
+                    Action::Cancel { .. } => self.live[at].serial += 1,
+                    Action::Forward { .. } => next = Some(Event::BodyEnded),
+                    Action::Finish(outcome) => return self.finish(at, outcome),
+                }
+            }
+        }
+        let live = &self.live[at];
+        if !live.request.is_finished() {
+            let deadline = live.request.deadline();
+            self.wait_until(at, deadline);
+        }
+    }
+
+    fn wait_until(&mut self, at: usize, deadline: Timestamp) {
+        let live = &self.live;
+        let serial = live[at].serial;
+        let done = |at: usize, serial: u32| live[at].serial != serial;
+        if deadline != Timestamp::MAX
+            && !self.deadlines.push(self.now, deadline, (at, serial), done)
+        {
+            self.plan_at(deadline, What::Deadline { at, serial });
+        }
+    }
+
+    fn expire(&mut self, at: usize, serial: u32) {
+        if self.is(at, serial) && self.live[at].request.deadline() <= self.now {
+            self.report(at, Event::Timer);
+        }
+    }
+
+    /// Takes an idle connection, or dials: a round trip, to somebody who listens or not.
+    fn connect(
+        &mut self,
+        at: usize,
+        attempt: u8,
+        endpoint: EndpointIndex,
+        fresh: bool,
+    ) -> Option<Event> {
+        let live = &mut self.live[at];
+        live.serial += 1;
+        let pool = live.pool;
+        live.reused = !fresh && self.idle.take(pool, endpoint.slot);
+        if live.reused {
+            return Some(Event::Connected {
+                attempt,
+                reused: true,
+            });
+        }
+        let (serial, n) = (live.serial, live.arrival.n);
+        let up = self.stations[self.origin(pool, endpoint)].is_up();
+        let leg = 4 * u64::from(attempt);
+        let round_trip = self.latency(n, leg + 2) + self.latency(n, leg + 3);
+        match (round_trip, up) {
+            (0, true) => {
+                return Some(Event::Connected {
+                    attempt,
+                    reused: false,
+                });
+            }
+            (0, false) => return Some(Event::DialFailed { attempt }),
+            (_, true) => self.after(
+                round_trip,
+                What::Connected {
+                    at,
+                    serial,
+                    attempt,
+                },
+            ),
+            (_, false) => self.after(
+                round_trip,
+                What::Refused {
+                    at,
+                    serial,
+                    attempt,
+                },
+            ),
+        }
+        None
+    }
+
+    fn origin(&self, pool: u16, endpoint: EndpointIndex) -> usize {
+        self.plan.behind[usize::from(pool)][endpoint.slot as usize]
+    }
+
+    /// The request reaches its origin.
+    fn offer(&mut self, at: usize, attempt: u8) {
+        let live = &self.live[at];
+        let Some(endpoint) = live.request.endpoint() else {
+            return;
+        };
+        let origin = self.origin(live.pool, endpoint);
+        let (cpu_ns, io_ns) = self.service.draw(&live.arrival, attempt);
+        let id = (u64::from(live.serial) << 32) | at as u64;
+        let job = Job {
+            id,
+            connection: live.arrival.n,
+            cpu_ns,
+            io_ns,
+        };
+        if self.stations[origin].offer(self.now, &job) {
+            self.plan_station(origin);
+        } else {
+            self.lose(at, attempt);
+        }
+    }
+
+    fn plan_station(&mut self, origin: usize) {
+        let next = self.stations[origin].next().unwrap_or(Timestamp::MAX);
+        if next != self.due[origin] {
+            self.due[origin] = next;
+            if next != Timestamp::MAX {
+                self.plan_at(next, What::Station(origin));
+            }
+        }
+    }
+
+    fn advance(&mut self, origin: usize) {
+        if self.due[origin] != self.now {
+            return;
+        }
+        self.due[origin] = Timestamp::MAX;
+        let mut finished = std::mem::take(&mut self.finished);
+        self.stations[origin].advance(self.now, &mut |id, at| finished.push((id, at)));
+        self.plan_station(origin);
+        for (id, _) in finished.drain(..) {
+            let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
+            if self.is(at, serial) {
+                let attempt = self.live[at].request.attempt();
+                self.answer(at, attempt, false);
+            }
+        }
+        self.finished = finished;
+    }
+
+    /// The origin has answered, or its connection is gone: the proxy learns of it one way later.
+    fn answer(&mut self, at: usize, attempt: u8, lost: bool) {
+        let live = &self.live[at];
+        let serial = live.serial;
+        let delay = self.latency(live.arrival.n, 4 * u64::from(attempt) + 1);
+        self.after(
+            delay,
+            What::Reply {
+                at,
+                serial,
+                attempt,
+                lost,
+            },
+        );
+    }
+
+    fn lose(&mut self, at: usize, attempt: u8) {
+        self.answer(at, attempt, true);
+    }
+
+    fn reply(&mut self, at: usize, attempt: u8, lost: bool) {
+        let live = &self.live[at];
+        let event = match (lost, live.reused) {
+            (false, _) => {
+                if let Some(endpoint) = live.request.endpoint() {
+                    self.idle.put(live.pool, endpoint.slot);
+                }
+                Event::Head {
+                    attempt,
+                    status: 200,
+                }
+            }
+            (true, true) => Event::StaleConnection {
+                attempt,
+                sent: true,
+            },
+            (true, false) => Event::UpstreamFailed {
+                attempt,
+                sent: true,
+            },
+        };
+        self.report(at, event);
+    }
+
+    fn change(&mut self, origin: usize, change: Change) {
+        let now = self.now;
+        let mut finished = std::mem::take(&mut self.finished);
+        let station = &mut self.stations[origin];
+        station.advance(now, &mut |id, at| finished.push((id, at)));
+        debug_assert!(
+            finished.is_empty(),
+            "what was due has been taken before a change"
+        );
+        self.finished = finished;
+        match change {
+            Change::Slow(factor) => station.slow(now, factor),
+            Change::Pause => station.pause(now),
+            Change::Resume => station.resume(now),
+            Change::Restart => station.restart(),
+            Change::Crash => {
+                let lost = station.crash(now);
+                for (pool, row) in self.plan.behind.iter().enumerate() {
+                    let slots = row
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, behind)| **behind == origin);
+                    slots.for_each(|(slot, _)| self.idle.clear(pool as u16, slot as u32));
+                }
+                for id in lost {
+                    let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
+                    if self.is(at, serial) {
+                        let attempt = self.live[at].request.attempt();
+                        self.lose(at, attempt);
+                    }
+                }
+            }
+        }
+        self.due[origin] = Timestamp::MAX;
+        self.plan_station(origin);
+    }
+
+    fn finish(&mut self, at: usize, outcome: Outcome) {
+        let live = &mut self.live[at];
+        live.serial += 1;
+        let arrival = live.arrival.clone();
+        let end = match outcome {
+            Outcome::Complete { status } => End::Status(status),
+            Outcome::Local(local) => End::Status(local.status()),
+            Outcome::Cut { .. } => End::Cut,
+            Outcome::Cancelled => End::Cancelled,
+        };
+        let done = Timestamp(self.now.0 + self.latency(arrival.n, 1));
+        self.free.push(at);
+        self.complete(&arrival, done, end);
+    }
+
+    fn complete(&mut self, arrival: &Arrival, done: Timestamp, end: End) {
+        let &Arrival {
+            due,
+            workload,
+            class,
+            ..
+        } = arrival;
+        let completion = Completion {
+            due,
+            done,
+            workload,
+            class,
+            end,
+        };
+        self.collector.complete(&completion);
+        (self.watch)(arrival, &completion);
+    }
+
+    fn loads(&self) -> Vec<Vec<Load>> {
+        let load = |origin: &usize| self.stations[*origin].load(self.now);
+        self.plan
+            .behind
+            .iter()
+            .map(|row| row.iter().map(load).collect())
+            .collect()
+    }
+}
+
+struct Access<'a> {
+    pool: &'a mut pool::State,
+    grants: &'a mut VecDeque<Grant>,
+    collector: &'a mut Collector,
+}
+
+impl PoolAccess for Access<'_> {
+    fn with<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
+        f(self.pool)
+    }
+
+    fn grant(&mut self, grant: Grant) {
+        self.grants.push_back(grant);
+    }
+
+    fn record(&mut self, event: trace::Event) {
+        self.collector.record(&event);
+    }
+}

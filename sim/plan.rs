@@ -1,0 +1,344 @@
+//! A scenario made ready for an engine: routes looked up, origins numbered, faults in order.
+//!
+//! Both engines run the same plan, so what is decided here is decided once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_core::pool;
+use evenkeel_core::request;
+use evenkeel_core::time::Timestamp;
+use evenkeel_proxy::config::Config;
+use evenkeel_proxy::document::Address;
+use evenkeel_proxy::generation::{Proxy, Target};
+use evenkeel_proxy::pool::settings;
+
+use crate::law::Law;
+use crate::origin;
+use crate::result::{Limit, Setup, Threshold};
+use crate::scenario::{self, Effect, Engine, Process, Scenario, Source};
+use crate::workload;
+
+/// The host that simulated clients ask for.
+pub const HOST: &str = "evenkeel.sim";
+/// How long after the last arrival a run may still finish requests.
+pub const COOL_DOWN: Duration = Duration::from_secs(600);
+
+/// A scenario, ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it was made of.
+    pub scenario: Arc<Scenario>,
+    /// Which engine runs it.
+    pub engine: Engine,
+    /// The workloads.
+    pub workloads: Vec<workload::Spec>,
+    /// What each workload's classes ask for.
+    pub asks: Vec<Vec<Ask>>,
+    /// The law of the computing of a request.
+    pub cpu: Law,
+    /// The law of its wait.
+    pub io: Option<Law>,
+    /// The applications, one for each address.
+    pub origins: Vec<Origin>,
+    /// The origin behind each pool's endpoints.
+    pub behind: Vec<Vec<usize>>,
+    /// What happens to origins, in order of time.
+    pub changes: Vec<(Timestamp, usize, Change)>,
+    /// What must hold for every seed.
+    pub thresholds: Vec<Threshold>,
+    /// What must hold for at least one seed.
+    pub sometimes: Vec<Threshold>,
+    /// What collectors must know.
+    pub setup: Setup,
+    /// The configuration's routes.
+    pub routes: Arc<Proxy>,
+}
+
+/// What a class of requests asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Bytes of the request's body.
+    pub body_bytes: u64,
+    /// Bytes of the response's body.
+    pub response_bytes: u64,
+}
+
+impl Ask {
+    /// What a recorded request asks for.
+    #[must_use]
+    pub fn recorded(record: &workload::log::Record) -> Self {
+        Self {
+            method: record.method.to_string(),
+            path: record.path.to_string(),
+            body_bytes: 0,
+            response_bytes: record.bytes,
+        }
+    }
+
+    /// Whether it may be sent twice (RFC 9110 section 9.2.2).
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        matches!(
+            self.method.as_str(),
+            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
+        )
+    }
+}
+
+/// One simulated application.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Where it listens.
+    pub address: Address,
+    /// How it behaves.
+    pub spec: origin::Spec,
+}
+
+/// What happens to an origin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Its process dies.
+    Crash,
+    /// It starts again.
+    Restart,
+    /// Its work takes so many times as long from now on.
+    Slow(f64),
+    /// It stops in the middle of everything.
+    Pause,
+    /// It goes on.
+    Resume,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    /// To pool number so and so, under this plan.
+    Pool(u16, request::Plan),
+    /// To no pool: answered with this status.
+    Answer(u16),
+}
+
+impl Plan {
+    /// Makes `scenario` ready for `engine`, or for its own choice, or for `net`.
+    #[must_use]
+    pub fn new(scenario: Arc<Scenario>, engine: Option<Engine>) -> Self {
+        let config = &scenario.config;
+        let (origins, behind) = origins(&scenario);
+        let threshold = |t: &scenario::Threshold| {
+            Threshold::parse(&t.text).expect("the scenario's reader has checked it")
+        };
+        Self {
+            engine: engine.or(scenario.engine).unwrap_or(Engine::Net),
+            workloads: scenario.workloads.iter().map(spec).collect(),
+            asks: scenario.workloads.iter().map(asks).collect(),
+            cpu: law(&scenario.origin.service),
+            io: scenario.origin.io.as_ref().map(law),
+            changes: changes(&scenario, &behind),
+            origins,
+            behind,
+            thresholds: scenario.thresholds.iter().map(threshold).collect(),
+            sometimes: scenario.sometimes.iter().map(threshold).collect(),
+            setup: setup(&scenario),
+            routes: Arc::new(Proxy::new(config.clone())),
+            scenario,
+        }
+    }
+
+    /// The end of the arrivals.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        Timestamp::ZERO + self.scenario.duration
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.scenario.config
+    }
+
+    /// Fresh pools, by number.
+    #[must_use]
+    pub fn pools(&self) -> Vec<pool::State> {
+        let pools = (0..).zip(&self.config().pools);
+        pools
+            .map(|(id, config)| pool::State::new(id, settings(config)))
+            .collect()
+    }
+
+    /// Where a request for `path` (query included) goes.
+    #[must_use]
+    pub fn way(&self, path: &str) -> Way {
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let generation = self.routes.generation();
+        match generation
+            .router
+            .find(HOST.as_bytes(), path.as_bytes())
+            .map(|t| &**t)
+        {
+            Some(Target::Pool(target)) => Way::Pool(target.pool.id(), target.plan),
+            Some(Target::Redirect { status, .. }) => Way::Answer(*status),
+            None => Way::Answer(404),
+        }
+    }
+}
+
+fn law(law: &scenario::Law) -> Law {
+    let valid = "the scenario's reader has checked its numbers";
+    match *law {
+        scenario::Law::Exponential { mean } => Law::exponential(mean),
+        scenario::Law::Constant { value } => Law::constant(value),
+        scenario::Law::Uniform { min, max } => Law::uniform(min, max).expect(valid),
+        scenario::Law::Lognormal { p50, p99 } => Law::lognormal(p50, p99).expect(valid),
+        scenario::Law::Bimodal { a, b, p } => Law::bimodal(a, b, p.fraction()).expect(valid),
+    }
+}
+
+fn spec(workload: &scenario::Workload) -> workload::Spec {
+    match &workload.source {
+        Source::Open {
+            process,
+            rate_per_s,
+            classes,
+        } => workload::Spec {
+            source: match process {
+                Process::Poisson => workload::Source::Poisson { rate: *rate_per_s },
+                Process::Constant => workload::Source::Constant { rate: *rate_per_s },
+            },
+            classes: classes
+                .iter()
+                .map(|class| workload::Class {
+                    weight: class.weight,
+                    cost: class.cost,
+                })
+                .collect(),
+        },
+        Source::Recorded { file, speed } => workload::Spec {
+            source: workload::Source::Trace {
+                file: file.clone(),
+                speed: *speed,
+            },
+            classes: Vec::new(),
+        },
+    }
+}
+
+fn asks(workload: &scenario::Workload) -> Vec<Ask> {
+    match &workload.source {
+        Source::Open { classes, .. } => classes
+            .iter()
+            .map(|class| Ask {
+                method: class.method.to_owned(),
+                path: class.path.clone(),
+                body_bytes: class.body_bytes,
+                response_bytes: class.response_bytes,
+            })
+            .collect(),
+        Source::Recorded { .. } => Vec::new(),
+    }
+}
+
+/// The applications, and which of them is behind each endpoint: two endpoints of one address are
+/// one application.
+fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
+    let mut origins: Vec<Origin> = Vec::new();
+    let mut behind = Vec::new();
+    for (p, pool) in scenario.config.pools.iter().enumerate() {
+        let mut row = Vec::new();
+        for (e, endpoint) in pool.endpoints.iter().enumerate() {
+            let known = origins
+                .iter()
+                .position(|origin| origin.address == endpoint.address);
+            row.push(known.unwrap_or_else(|| {
+                let speed = |s: &&scenario::Speed| s.target.pool == p && s.target.endpoint == e;
+                let speed = scenario
+                    .origin
+                    .speeds
+                    .iter()
+                    .find(speed)
+                    .map_or(1.0, |s| s.speed);
+                let spec = origin::Spec {
+                    model: match scenario.origin.model {
+                        scenario::Model::Fifo => origin::Model::Fifo,
+                        scenario::Model::Node => origin::Model::Node {
+                            workers: u16::try_from(scenario.origin.workers).unwrap_or(u16::MAX),
+                        },
+                    },
+                    speed,
+                    overhead: Duration::ZERO,
+                    from: Timestamp::ZERO + scenario.warmup,
+                    until: Timestamp::ZERO + scenario.duration,
+                };
+                origins.push(Origin {
+                    address: endpoint.address.clone(),
+                    spec,
+                });
+                origins.len() - 1
+            }));
+        }
+        behind.push(row);
+    }
+    (origins, behind)
+}
+
+/// The timeline. What has no end of its own ends with the arrivals: the run then heals.
+fn changes(scenario: &Scenario, behind: &[Vec<usize>]) -> Vec<(Timestamp, usize, Change)> {
+    let end = Timestamp::ZERO + scenario.duration;
+    let mut changes = Vec::new();
+    for fault in &scenario.faults {
+        let origin = behind[fault.target.pool][fault.target.endpoint];
+        let at = Timestamp::ZERO + fault.at;
+        let over = fault.lasts.map_or(end, |lasts| at + lasts).min(end);
+        let (begin, cease) = match fault.effect {
+            Effect::Crash => (Change::Crash, Change::Restart),
+            Effect::Slow { factor } => (Change::Slow(factor), Change::Slow(1.0)),
+            Effect::Pause => (Change::Pause, Change::Resume),
+        };
+        changes.push((at, origin, begin));
+        changes.push((over, origin, cease));
+    }
+    // Stable: what the file says first happens first.
+    changes.sort_by_key(|(at, ..)| *at);
+    changes
+}
+
+fn setup(scenario: &Scenario) -> Setup {
+    let config = &scenario.config;
+    let unique = |name: &str| {
+        let all = config.pools.iter().flat_map(|pool| &pool.endpoints);
+        all.filter(|endpoint| endpoint.name == name).count() == 1
+    };
+    let pool_names = |pool: &evenkeel_proxy::config::Pool| {
+        let name = |endpoint: &evenkeel_proxy::config::Endpoint| {
+            if unique(&endpoint.name) {
+                endpoint.name.clone()
+            } else {
+                format!("{}/{}", pool.name, endpoint.name)
+            }
+        };
+        pool.endpoints.iter().map(name).collect()
+    };
+    let classes = |workload: &scenario::Workload| match &workload.source {
+        Source::Open { classes, .. } => classes.iter().map(|c| c.name.clone()).collect(),
+        Source::Recorded { .. } => vec![workload.name.clone()],
+    };
+    Setup {
+        settings: Vec::new(),
+        from: Timestamp::ZERO + scenario.warmup,
+        until: Timestamp::ZERO + scenario.duration,
+        classes: scenario.workloads.iter().map(classes).collect(),
+        endpoints: config.pools.iter().map(pool_names).collect(),
+        limits: config
+            .pools
+            .iter()
+            .map(|pool| Limit {
+                attempts: u8::try_from(pool.retry.attempts).unwrap_or(u8::MAX),
+                budget_ppm: u64::from(pool.retry.budget.ppm()),
+            })
+            .collect(),
+    }
+}
