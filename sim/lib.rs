@@ -1,10 +1,13 @@
 //! The simulator: worlds, scenarios, origins, workloads, results.
 
+pub mod engine;
 pub mod law;
 pub mod model;
+pub mod net;
 pub mod origin;
 pub mod plan;
 pub mod result;
 pub mod scenario;
+pub mod sweep;
 pub mod workload;
 pub mod world;

@@ -80,4 +80,72 @@ pub(crate) enum SchemaOf {
 
 #[cfg(feature = "sim")]
 #[derive(Debug, Subcommand)]
-pub(crate) enum Sim {}
+pub(crate) enum Sim {
+    /// Run scenarios; thresholds and invariants decide the exit code
+    Run(SimRun),
+    /// Run every seed twice and compare: the traces must be identical
+    Verify(SimVerify),
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimRun {
+    #[command(flatten)]
+    pub(crate) what: SimWhat,
+    /// Also write each run as JSON into this folder, a file for each scenario and seed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How results are printed; json is one object for each scenario and seed, a line each
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimVerify {
+    #[command(flatten)]
+    pub(crate) what: SimWhat,
+    /// A file of trace hashes that must come out; `--bless` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) golden: Option<PathBuf>,
+    /// Write the hashes that came out into the golden file
+    #[arg(long, requires = "golden")]
+    pub(crate) bless: bool,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimWhat {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// This seed alone, instead of the scenario's
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// These seeds, such as 1..20, instead of the scenario's
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<String>,
+    /// The engine, instead of the scenario's: net is the whole data path, model the core alone
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Change a key of the scenario or its configuration, such as policy=random
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Runs at a time; absent: one per core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Engine {
+    Net,
+    Model,
+}

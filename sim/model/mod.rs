@@ -21,29 +21,35 @@ use evenkeel_core::trace;
 
 use self::deadline::Deadlines;
 use self::idle::Idle;
+use crate::engine::{Ended, Error, Seen};
 use crate::origin::{Job, Load, Station};
 use crate::plan::{Ask, COOL_DOWN, Change, Plan, Way};
-use crate::result::{Cell, Collector, Completion, End};
-use crate::workload::{Arrival, Arrivals, Error, Service};
+use crate::result::{Collector, Completion, End};
+use crate::workload::{Arrival, Arrivals, Service};
 
-/// Runs `plan` under `seed`. `watch` sees every completed request; `on_time` is called now and then
-/// with the simulated time.
+/// Runs `plan` under `seed`. With `observe`, every request is reported. `on_time` is called now and
+/// then with the simulated time; false ends the run.
 ///
 /// # Errors
 ///
-/// A recorded workload cannot be opened.
+/// A recorded workload cannot be opened, or the run was ended.
 pub fn run(
     plan: &Plan,
     seed: u64,
-    watch: &mut dyn FnMut(&Arrival, &Completion),
-    on_time: &mut dyn FnMut(Timestamp),
-) -> Result<(Cell, Timestamp), Error> {
+    observe: bool,
+    on_time: &mut dyn FnMut(Timestamp) -> bool,
+) -> Result<Ended, Error> {
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
-    let mut engine = Engine::new(plan, seed, watch);
-    engine.run(arrivals, on_time);
-    let loads = engine.loads();
-    let now = engine.now;
-    Ok((engine.collector.finish(now, &loads), now))
+    let mut engine = Engine::new(plan, seed, observe);
+    engine.run(arrivals, on_time)?;
+    let (loads, now) = (engine.loads(), engine.now);
+    let cell = engine.collector.finish(now, &loads);
+    Ok(Ended {
+        cell,
+        now,
+        seen: engine.seen,
+        notes: Vec::new(),
+    })
 }
 
 /// A request on its way, in a slot that is used again.
@@ -55,6 +61,8 @@ struct Live {
     idempotent: bool,
     /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
     serial: u32,
+    /// How often it has reached an origin: each time draws a service of its own.
+    offers: u8,
     /// The connection of the present try was idle before.
     reused: bool,
 }
@@ -85,7 +93,8 @@ enum What {
 
 struct Engine<'a> {
     plan: &'a Plan,
-    watch: &'a mut dyn FnMut(&Arrival, &Completion),
+    observe: bool,
+    seen: Vec<Seen>,
     now: Timestamp,
     heap: BinaryHeap<Reverse<(Timestamp, u64, What)>>,
     planned: u64,
@@ -108,11 +117,12 @@ struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    fn new(plan: &'a Plan, seed: u64, watch: &'a mut dyn FnMut(&Arrival, &Completion)) -> Self {
+    fn new(plan: &'a Plan, seed: u64, observe: bool) -> Self {
         let ways = |asks: &Vec<Ask>| asks.iter().map(|ask| plan.way(&ask.path)).collect();
         Self {
             plan,
-            watch,
+            observe,
+            seen: Vec::new(),
             now: Timestamp::ZERO,
             heap: BinaryHeap::new(),
             planned: 0,
@@ -138,7 +148,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn run(&mut self, mut arrivals: Arrivals, on_time: &mut dyn FnMut(Timestamp)) {
+    fn run(
+        &mut self,
+        mut arrivals: Arrivals,
+        on_time: &mut dyn FnMut(Timestamp) -> bool,
+    ) -> Result<(), Error> {
         let mut ahead = arrivals.next();
         let mut changes = self.plan.changes.iter().peekable();
         let last = self.plan.end() + COOL_DOWN;
@@ -154,22 +168,22 @@ impl<'a> Engine<'a> {
             let next = arrival.min(event).min(change).min(deadline);
             let drained = ahead.is_none() && self.free.len() == self.live.len();
             if next > last || (drained && change == Timestamp::MAX) {
-                return;
+                return Ok(());
             }
             self.now = next;
             turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(1 << 16) {
-                on_time(next);
+            if turns.is_multiple_of(1 << 16) && !on_time(next) {
+                return Err(Error::Interrupted);
             }
             // At one instant: what was on its way, then faults, then deadlines, then new requests.
             if event == next {
                 let Some(Reverse((_, _, what))) = self.heap.pop() else {
-                    return;
+                    return Ok(());
                 };
                 self.happen(what);
             } else if change == next {
                 let Some((_, origin, change)) = changes.next() else {
-                    return;
+                    return Ok(());
                 };
                 self.change(*origin, *change);
             } else if deadline == next {
@@ -288,6 +302,7 @@ impl<'a> Engine<'a> {
             pool,
             idempotent,
             serial,
+            offers: 0,
             reused: false,
         };
         match self.live.get_mut(at) {
@@ -448,12 +463,14 @@ impl<'a> Engine<'a> {
 
     /// The request reaches its origin.
     fn offer(&mut self, at: usize, attempt: u8) {
+        let live = &mut self.live[at];
+        live.offers = live.offers.saturating_add(1);
         let live = &self.live[at];
         let Some(endpoint) = live.request.endpoint() else {
             return;
         };
         let origin = self.origin(live.pool, endpoint);
-        let (cpu_ns, io_ns) = self.service.draw(&live.arrival, attempt);
+        let (cpu_ns, io_ns) = self.service.draw(&live.arrival, live.offers);
         let id = (u64::from(live.serial) << 32) | at as u64;
         let job = Job {
             id,
@@ -607,7 +624,12 @@ impl<'a> Engine<'a> {
             end,
         };
         self.collector.complete(&completion);
-        (self.watch)(arrival, &completion);
+        if self.observe {
+            self.seen.push(Seen {
+                n: arrival.n,
+                completion,
+            });
+        }
     }
 
     fn loads(&self) -> Vec<Vec<Load>> {

@@ -17,6 +17,8 @@ use evenkeel_proxy::document::{Diagnostic, Severity, render};
 pub(crate) enum Exit {
     Ok = 0,
     Internal = 1,
+    #[cfg(feature = "sim")]
+    Usage = 2,
     Invalid = 3,
     #[cfg(feature = "sim")]
     Threshold = 4,
@@ -26,6 +28,27 @@ pub(crate) enum Exit {
     NotDeterministic = 6,
     #[cfg(feature = "sim")]
     Interrupted = 130,
+}
+
+#[cfg(feature = "sim")]
+impl Exit {
+    /// The one that decides where several would apply.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        use Exit::{Internal, Interrupted, Invalid, Invariant, NotDeterministic, Threshold, Usage};
+        let order = [
+            Interrupted,
+            Usage,
+            Invalid,
+            Internal,
+            NotDeterministic,
+            Invariant,
+            Threshold,
+        ];
+        let first = order
+            .into_iter()
+            .find(|exit| *exit == self || *exit == other);
+        first.unwrap_or(Self::Ok)
+    }
 }
 
 impl From<Exit> for ExitCode {

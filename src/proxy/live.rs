@@ -255,6 +255,30 @@ fn wait_for_workers(
     }
 }
 
+/// Calls `then` when the process is interrupted (SIGINT). A second interrupt ends it at once.
+///
+/// # Errors
+///
+/// If the system refuses a thread.
+pub fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let watch = move || {
+        let Ok(runtime) = runtime() else { return };
+        runtime.block_on(async {
+            let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
+                return;
+            };
+            interrupt.recv().await;
+            then();
+            interrupt.recv().await;
+            std::process::exit(130);
+        });
+    };
+    thread::Builder::new()
+        .name("interrupt".into())
+        .spawn(watch)?;
+    Ok(())
+}
+
 /// Opens the access log and starts the thread that writes it.
 fn open_log(access: &Access) -> Result<(Log, JoinHandle<()>), Error> {
     let (log, lines) = Log::new();

@@ -1,0 +1,357 @@
+//! Origins as servers: the state machine of `crate::origin` behind connections.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evenkeel_core::time::Timestamp;
+use evenkeel_proxy::h1::{self, Decoder, Limits, Method, RequestHead, Status};
+use evenkeel_proxy::world::{Sleep as _, Stream as _, World as _};
+use tokio::io::AsyncWriteExt;
+
+use super::Run;
+use super::client::write_body;
+use super::flow::{FIELD, Ticket};
+use super::line::Received;
+use crate::origin::{Job, JobId, Load, Station};
+use crate::plan::{Ask, Change};
+use crate::workload::Service;
+use crate::world::{Sleep, Stream, World};
+
+/// Responses up to this size leave in one piece.
+const WHOLE: u64 = 16 << 10;
+
+/// One origin.
+pub(super) struct Application {
+    world: World,
+    run: Rc<Run>,
+    service: Service,
+    station: RefCell<Station>,
+    jobs: RefCell<Vec<Pending>>,
+    free: RefCell<Vec<usize>>,
+    /// Runs the station; woken when its next instant has changed.
+    driver: RefCell<Option<Waker>>,
+    connections: Cell<u64>,
+    keep_alive: Option<Duration>,
+}
+
+/// A job of a connection.
+#[derive(Default)]
+struct Pending {
+    serial: u32,
+    /// Whether it was done or lost.
+    ended: Option<bool>,
+    waker: Option<Waker>,
+}
+
+/// A connection's job: its place among the pending ones.
+#[derive(Clone, Copy)]
+struct Receipt(usize);
+
+/// What a request wants of the origin.
+struct Order {
+    status: u16,
+    bytes: u64,
+    head_only: bool,
+    close: bool,
+    receipt: Option<Receipt>,
+}
+
+impl Application {
+    /// Makes origin number `origin` and lets it serve.
+    pub(super) fn begin(world: &World, run: &Rc<Run>, origin: usize) {
+        let plan = &run.plan;
+        let address = plan.origins[origin].address.clone();
+        let ip = match &address {
+            evenkeel_proxy::document::Address::Ip(ip) => ip.ip(),
+            _ => super::ORIGINS,
+        };
+        let process = world.process(&format!("origin/{origin}"), (ip, 0).into());
+        let application = Rc::new(Self {
+            world: process.clone(),
+            run: Rc::clone(run),
+            service: Service::new(run.seed, plan.cpu, plan.io),
+            station: RefCell::new(Station::new(plan.origins[origin].spec)),
+            jobs: RefCell::default(),
+            free: RefCell::default(),
+            driver: RefCell::default(),
+            connections: Cell::new(0),
+            keep_alive: super::keep_alive(plan),
+        });
+        run.applications.borrow_mut()[origin] = Some(Rc::clone(&application));
+        world.spawn(Rc::clone(&application).drive());
+        process.spawn(application.accept(address));
+    }
+
+    /// The load in the measured window.
+    pub(super) fn load(&self, now: Timestamp) -> Load {
+        self.station.borrow().load(now)
+    }
+
+    /// Something happens to the process. The network side of it is the timeline's.
+    pub(super) fn change(&self, change: Change) {
+        let now = self.world.now();
+        self.advance(now);
+        let mut station = self.station.borrow_mut();
+        let mut lost = Vec::new();
+        match change {
+            Change::Slow(factor) => station.slow(now, factor),
+            Change::Pause => station.pause(now),
+            Change::Resume => station.resume(now),
+            Change::Restart => station.restart(),
+            Change::Crash => lost = station.crash(now),
+        }
+        drop(station);
+        for id in lost {
+            self.settle(id, false);
+        }
+        self.wake_driver();
+    }
+
+    async fn accept(self: Rc<Self>, address: evenkeel_proxy::document::Address) {
+        let Ok(listener) = self.world.bind(&address, 0).await else {
+            return;
+        };
+        while let Ok((stream, _)) = self.world.accept(&listener).await {
+            let number = self.connections.get();
+            self.connections.set(number + 1);
+            self.world.spawn(Rc::clone(&self).serve(stream, number));
+        }
+    }
+
+    /// One connection: requests one after another until it ends.
+    async fn serve(self: Rc<Self>, mut stream: Stream, number: u64) {
+        let mut received = Received::default();
+        let mut head = RequestHead::default();
+        let mut alarm = self
+            .keep_alive
+            .map(|_| self.world.sleep_until(Timestamp::MAX));
+        loop {
+            let next = self.read(
+                &mut stream,
+                &mut received,
+                &mut head,
+                alarm.as_mut(),
+                number,
+            );
+            let Some(order) = next.await else { return };
+            if let Some(receipt) = order.receipt
+                && !self.finished(receipt).await
+            {
+                return;
+            }
+            if answer(&mut stream, &order).await.is_err() || order.close {
+                return;
+            }
+        }
+    }
+
+    /// Reads a request to its end and hands it to the station. `None` ends the connection.
+    async fn read(
+        &self,
+        stream: &mut Stream,
+        received: &mut Received,
+        head: &mut RequestHead,
+        alarm: Option<&mut Sleep>,
+        number: u64,
+    ) -> Option<Order> {
+        if let (Some(alarm), Some(keep_alive), true) =
+            (alarm, self.keep_alive, received.bytes().is_empty())
+        {
+            let deadline = self.world.now() + keep_alive;
+            if !readable(stream, alarm, deadline).await {
+                return None;
+            }
+        }
+        let limits = Limits::default();
+        let length = loop {
+            match h1::parse_request(received.bytes(), &limits, head).ok()? {
+                Status::Complete(length) => break length,
+                Status::Partial => {
+                    if received.fill(stream).await.ok()? == 0 {
+                        return None;
+                    }
+                }
+            }
+        };
+        let ticket = head
+            .fields
+            .values(received.bytes(), FIELD)
+            .next()
+            .and_then(Ticket::parse);
+        received.consume(length);
+        let mut decoder = Decoder::new(head.framing, &limits);
+        while !decoder.is_end() {
+            let step = decoder.decode(received.bytes()).ok()?;
+            received.consume(step.consumed);
+            if !step.end && step.consumed == 0 && received.fill(stream).await.ok()? == 0 {
+                return None;
+            }
+        }
+        Some(self.order(ticket, head, number))
+    }
+
+    fn order(&self, ticket: Option<Ticket>, head: &RequestHead, number: u64) -> Order {
+        let mut order = Order {
+            status: 200,
+            bytes: 0,
+            head_only: head.method == Method::Head,
+            close: !head.keep_alive,
+            receipt: None,
+        };
+        let drawn = ticket.and_then(|ticket| {
+            self.run.flow.offer(ticket, |arrival, offers| {
+                let (status, bytes) = match &arrival.record {
+                    Some(record) => (record.status, Ask::recorded(record).response_bytes),
+                    None => {
+                        let asks = &self.run.plan.asks[usize::from(arrival.workload)];
+                        (200, asks[usize::from(arrival.class)].response_bytes)
+                    }
+                };
+                (self.service.draw(arrival, offers), status, bytes)
+            })
+        });
+        // A request whose client has left is answered without work: nobody will see it.
+        if let Some(((cpu_ns, io_ns), status, bytes)) = drawn {
+            (order.status, order.bytes) = (status, bytes);
+            order.receipt = self.submit(cpu_ns, io_ns, number);
+        }
+        order
+    }
+
+    fn submit(&self, cpu_ns: u64, io_ns: u64, connection: u64) -> Option<Receipt> {
+        let now = self.world.now();
+        self.advance(now);
+        let slot = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            self.jobs.borrow_mut().push(Pending::default());
+            self.jobs.borrow().len() - 1
+        });
+        let id = u64::from(self.jobs.borrow()[slot].serial) << 32 | slot as u64;
+        let job = Job {
+            id,
+            connection,
+            cpu_ns,
+            io_ns,
+        };
+        if !self.station.borrow_mut().offer(now, &job) {
+            self.free.borrow_mut().push(slot);
+            return None;
+        }
+        self.wake_driver();
+        Some(Receipt(slot))
+    }
+
+    /// Waits for the end of a job; false if it was lost in a crash.
+    async fn finished(&self, receipt: Receipt) -> bool {
+        poll_fn(|cx| {
+            let mut jobs = self.jobs.borrow_mut();
+            let pending = &mut jobs[receipt.0];
+            match pending.ended.take() {
+                Some(done) => {
+                    pending.serial += 1;
+                    self.free.borrow_mut().push(receipt.0);
+                    Poll::Ready(done)
+                }
+                None => {
+                    pending.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    fn advance(&self, now: Timestamp) {
+        let mut done = Vec::new();
+        self.station
+            .borrow_mut()
+            .advance(now, &mut |id, _| done.push(id));
+        for id in done {
+            self.settle(id, true);
+        }
+    }
+
+    fn settle(&self, id: JobId, done: bool) {
+        let (slot, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
+        let mut jobs = self.jobs.borrow_mut();
+        if let Some(pending) = jobs.get_mut(slot)
+            && pending.serial == serial
+        {
+            pending.ended = Some(done);
+            if let Some(waker) = pending.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    fn wake_driver(&self) {
+        if let Some(waker) = self.driver.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Lets the station act at each of its instants.
+    async fn drive(self: Rc<Self>) {
+        let mut alarm = self.world.sleep_until(Timestamp::MAX);
+        poll_fn(|cx| self.poll_drive(cx, &mut alarm)).await;
+    }
+
+    fn poll_drive(&self, cx: &mut Context<'_>, alarm: &mut Sleep) -> Poll<()> {
+        *self.driver.borrow_mut() = Some(cx.waker().clone());
+        loop {
+            let next = self.station.borrow().next();
+            let Some(next) = next else {
+                return Poll::Pending;
+            };
+            let now = self.world.now();
+            if next <= now {
+                self.advance(now);
+                continue;
+            }
+            alarm.reset(next);
+            if Pin::new(&mut *alarm).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Waits until there is something to read; false when `deadline` passes first.
+async fn readable(stream: &mut Stream, alarm: &mut Sleep, deadline: Timestamp) -> bool {
+    alarm.reset(deadline);
+    poll_fn(|cx| {
+        if stream.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        Pin::new(&mut *alarm).poll(cx).map(|()| false)
+    })
+    .await
+}
+
+async fn answer(stream: &mut Stream, order: &Order) -> std::io::Result<()> {
+    let mut head = String::with_capacity(128);
+    let status = order.status;
+    let _ = write!(head, "HTTP/1.1 {status} {}\r\n", h1::reason(status));
+    let bodiless = order.head_only || matches!(status, 100..200 | 204 | 304);
+    if !matches!(status, 100..200 | 204) {
+        let _ = write!(head, "Content-Length: {}\r\n", order.bytes);
+    }
+    if order.close {
+        head.push_str("Connection: close\r\n");
+    }
+    head.push_str("\r\n");
+    let mut message = head.into_bytes();
+    if bodiless {
+        return stream.write_all(&message).await;
+    }
+    if order.bytes <= WHOLE {
+        message.resize(message.len() + order.bytes as usize, b'x');
+        return stream.write_all(&message).await;
+    }
+    stream.write_all(&message).await?;
+    write_body(stream, order.bytes).await
+}

@@ -1,0 +1,104 @@
+//! Requests on their way. A request carries a ticket through the proxy in a header field, and the
+//! origin looks up whose it is: that is how one draw belongs to one request, in any order of events.
+
+use std::cell::RefCell;
+
+use crate::workload::Arrival;
+
+/// The field that carries the ticket.
+pub(super) const FIELD: &str = "X-Sim";
+
+/// Names a request on its way; never the same twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    slot: u32,
+    serial: u32,
+}
+
+impl Ticket {
+    /// Reads what [`Ticket::text`] wrote.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let (slot, serial) = text.split_once('-')?;
+        let number = |text| u32::from_str_radix(text, 16).ok();
+        Some(Self {
+            slot: number(slot)?,
+            serial: number(serial)?,
+        })
+    }
+
+    pub(super) fn text(self) -> String {
+        format!("{:x}-{:x}", self.slot, self.serial)
+    }
+}
+
+/// All requests on their way.
+#[derive(Debug, Default)]
+pub(super) struct Flow(RefCell<Slots>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    serial: u32,
+    arrival: Option<Arrival>,
+    offers: u8,
+}
+
+impl Flow {
+    /// A request sets out.
+    pub(super) fn enter(&self, arrival: Arrival) -> Ticket {
+        let mut flow = self.0.borrow_mut();
+        let slot = flow.free.pop().unwrap_or(flow.slots.len() as u32);
+        match flow.slots.get_mut(slot as usize) {
+            Some(entry) => {
+                entry.serial += 1;
+                entry.arrival = Some(arrival);
+                entry.offers = 0;
+                Ticket {
+                    slot,
+                    serial: entry.serial,
+                }
+            }
+            None => {
+                flow.slots.push(Slot {
+                    serial: 0,
+                    arrival: Some(arrival),
+                    offers: 0,
+                });
+                Ticket { slot, serial: 0 }
+            }
+        }
+    }
+
+    /// A request has reached an origin: looks at it, with the number of times it has by now. `None`
+    /// if its client no longer waits.
+    pub(super) fn offer<R>(&self, ticket: Ticket, f: impl FnOnce(&Arrival, u8) -> R) -> Option<R> {
+        let mut flow = self.0.borrow_mut();
+        let slot = flow.slots.get_mut(ticket.slot as usize)?;
+        if slot.serial != ticket.serial {
+            return None;
+        }
+        slot.offers = slot.offers.saturating_add(1);
+        Some(f(slot.arrival.as_ref()?, slot.offers))
+    }
+
+    /// A request has ended for its client.
+    pub(super) fn leave(&self, ticket: Ticket) -> Option<Arrival> {
+        let mut flow = self.0.borrow_mut();
+        let slot = flow.slots.get_mut(ticket.slot as usize)?;
+        let arrival = slot.arrival.take()?;
+        flow.free.push(ticket.slot);
+        Some(arrival)
+    }
+
+    /// Whether nobody is on the way.
+    pub(super) fn is_empty(&self) -> bool {
+        let flow = self.0.borrow();
+        flow.free.len() == flow.slots.len()
+    }
+}

@@ -1,0 +1,42 @@
+//! Reading on a simulated connection: what came and is not parsed yet.
+
+use std::io;
+
+use tokio::io::AsyncReadExt;
+
+use crate::world::Stream;
+
+/// Room made for each read.
+const READ: usize = 4 << 10;
+
+/// Received bytes.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Received {
+    /// What is there.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// The first `n` bytes are done with.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.start += n;
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+    }
+
+    /// Reads once; 0 bytes are the end.
+    pub(super) async fn fill(&mut self, stream: &mut Stream) -> io::Result<usize> {
+        if self.bytes.capacity() - self.bytes.len() < READ {
+            self.bytes.drain(..std::mem::take(&mut self.start));
+            self.bytes.reserve(READ);
+        }
+        stream.read_buf(&mut self.bytes).await
+    }
+}

@@ -1,0 +1,46 @@
+//! Faults, applied at their time: to the origin's work and to its side of the network.
+
+use std::rc::Rc;
+
+use evenkeel_proxy::world::{Sleep as _, World as _};
+
+use super::Run;
+use crate::plan::Change;
+use crate::world::World;
+
+/// Applies the plan's changes to the origins `here`.
+pub(super) async fn follow(world: &World, run: &Rc<Run>, here: &[usize]) {
+    let mut alarm = world.sleep_until(evenkeel_core::time::Timestamp::MAX);
+    let changes = run.plan.changes.iter();
+    for (at, origin, change) in changes.filter(|(_, origin, _)| here.contains(origin)) {
+        if *at > world.now() {
+            alarm.reset(*at);
+            (&mut alarm).await;
+        }
+        apply(world, run, *origin, *change);
+    }
+}
+
+fn apply(world: &World, run: &Rc<Run>, origin: usize, change: Change) {
+    let network = world.network();
+    let address = &run.plan.origins[origin].address;
+    let Some(application) = run.applications.borrow()[origin].clone() else {
+        return;
+    };
+    match change {
+        Change::Crash => {
+            network.listener_down(address);
+        }
+        Change::Restart => {
+            network.listener_up(address);
+        }
+        Change::Pause => {
+            network.pause(address);
+        }
+        Change::Resume => {
+            network.resume(address);
+        }
+        Change::Slow(_) => {}
+    }
+    application.change(change);
+}

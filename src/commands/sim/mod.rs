@@ -1,0 +1,118 @@
+//! `evenkeel sim`: the simulator's commands.
+
+mod progress;
+mod run;
+mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use evenkeel_proxy::live;
+use evenkeel_sim::plan::Plan;
+use evenkeel_sim::result::Run;
+use evenkeel_sim::scenario::{self, Engine, Scenario};
+use evenkeel_sim::sweep::{self, Stop, Told};
+
+use self::progress::Bar;
+use super::{Exit, complain, read};
+use crate::cli;
+
+pub(crate) fn run(command: cli::Sim) -> Exit {
+    let result = match command {
+        cli::Sim::Run(arguments) => run::run(&arguments),
+        cli::Sim::Verify(arguments) => verify::run(&arguments),
+    };
+    result.unwrap_or_else(|exit| exit)
+}
+
+/// A scenario file that was read.
+struct Loaded {
+    path: PathBuf,
+    scenario: Arc<Scenario>,
+    seeds: Vec<u64>,
+}
+
+impl Loaded {
+    fn plan(&self, engine: Option<cli::Engine>) -> Arc<Plan> {
+        let engine = engine.map(|engine| match engine {
+            cli::Engine::Net => Engine::Net,
+            cli::Engine::Model => Engine::Model,
+        });
+        Arc::new(Plan::new(Arc::clone(&self.scenario), engine))
+    }
+}
+
+/// Reads every scenario, and tells all mistakes of all of them.
+fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
+    let seeds = seeds(what)?;
+    let mut loaded = Vec::new();
+    let mut failed = false;
+    for path in &what.scenarios {
+        let Ok(text) = read(path) else {
+            failed = true;
+            continue;
+        };
+        let (scenario, diagnostics) = scenario::load(path, &text);
+        failed |= complain(&diagnostics);
+        if let Some(scenario) = scenario {
+            let seeds = seeds.clone().unwrap_or_else(|| scenario.seeds.clone());
+            loaded.push(Loaded {
+                path: path.clone(),
+                scenario: Arc::new(scenario),
+                seeds,
+            });
+        }
+    }
+    if failed {
+        Err(Exit::Invalid)
+    } else {
+        Ok(loaded)
+    }
+}
+
+fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
+    match (what.seed, &what.seeds) {
+        (Some(seed), _) => Ok(Some(vec![seed])),
+        (None, Some(text)) => match scenario::parse_seeds(text) {
+            Ok(seeds) => Ok(Some(seeds)),
+            Err(error) => {
+                eprintln!("evenkeel: --seeds {text}: {error}");
+                Err(Exit::Usage)
+            }
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+/// Runs all work with progress on standard error; ends at the first interrupt.
+fn sweep(
+    work: &[(Arc<Plan>, u64)],
+    jobs: Option<u16>,
+    label: &str,
+) -> Result<(Vec<Option<Told>>, bool), Exit> {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = jobs.map_or_else(cores, usize::from);
+    let stop = Stop::default();
+    let asked = stop.clone();
+    if let Err(error) = live::on_interrupt(move || asked.stop()) {
+        eprintln!("evenkeel: an interrupt will end it without a result: {error}");
+    }
+    let mut bar = Bar::new(label);
+    let result = sweep::run(work, jobs, &stop, &mut |progress| bar.show(progress));
+    bar.clear();
+    match result {
+        Ok(results) => {
+            let interrupted = results.iter().any(Option::is_none);
+            Ok((results, interrupted))
+        }
+        Err(error) => {
+            eprintln!("evenkeel: {error}");
+            Err(Exit::Internal)
+        }
+    }
+}
+
+/// A result as one line of JSON.
+fn json(run: &Run) -> String {
+    serde_json::to_string(run).expect("a result holds nothing that JSON has not")
+}

@@ -1,0 +1,72 @@
+//! Progress and an estimate, on standard error: a line that is drawn anew on a terminal, a line now
+//! and then elsewhere.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "people wait in real time"
+)]
+
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+use evenkeel_sim::sweep::Progress;
+
+/// Work that ends before this shows nothing.
+const PATIENCE: Duration = Duration::from_millis(700);
+/// How often a terminal's line is drawn.
+const DRAW: Duration = Duration::from_millis(100);
+/// How often a line is written where there is no terminal.
+const WRITE: Duration = Duration::from_secs(15);
+
+pub(super) struct Bar {
+    label: String,
+    began: Instant,
+    shown: Option<Instant>,
+    terminal: bool,
+}
+
+impl Bar {
+    pub(super) fn new(label: &str) -> Self {
+        let terminal = stderr().is_terminal();
+        Self {
+            label: label.into(),
+            began: Instant::now(),
+            shown: None,
+            terminal,
+        }
+    }
+
+    pub(super) fn show(&mut self, progress: Progress) {
+        let pause = if self.terminal { DRAW } else { WRITE };
+        let since = self.shown.unwrap_or(self.began).elapsed();
+        if self.began.elapsed() < PATIENCE || since < pause {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let Progress { done, all, share } = progress;
+        let spent = self.began.elapsed().as_secs_f64();
+        let left = if share > 0.01 {
+            format!(", about {:.0} s left", (spent / share - spent).ceil())
+        } else {
+            String::new()
+        };
+        let line = format!(
+            "{}: {done} of {all} runs, {:.0} %{left}",
+            self.label,
+            share * 100.0
+        );
+        // Nobody to look at it is no reason to stop.
+        let _ = if self.terminal {
+            write!(stderr(), "\r\x1b[2K{line}")
+        } else {
+            writeln!(stderr(), "{line}")
+        };
+        let _ = stderr().flush();
+    }
+
+    pub(super) fn clear(&mut self) {
+        if self.terminal && self.shown.is_some() {
+            let _ = write!(stderr(), "\r\x1b[2K");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `evenkeel sim verify`: the same scenario, seed and version give the same trace.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use evenkeel_sim::result::Run;
+use evenkeel_sim::sweep::Told;
+
+use super::{Loaded, json, load, sweep};
+use crate::cli::SimVerify;
+use crate::commands::Exit;
+
+/// Hash by scenario, engine and seed.
+type Golden = BTreeMap<(String, String, u64), String>;
+
+pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
+    let scenarios = load(&arguments.what)?;
+    let mut golden = match &arguments.golden {
+        Some(path) if !arguments.bless || path.exists() => read(path)?,
+        _ => Golden::new(),
+    };
+    let mut work = Vec::new();
+    for loaded in &scenarios {
+        let plan = loaded.plan(arguments.what.engine);
+        // A seed's two runs are neighbours, so they run beside each other on two threads.
+        work.extend(
+            loaded
+                .seeds
+                .iter()
+                .flat_map(|s| [(Arc::clone(&plan), *s), (plan.clone(), *s)]),
+        );
+    }
+    let (results, interrupted) = sweep(&work, arguments.what.jobs, "verifying")?;
+    let mut exit = if interrupted {
+        Exit::Interrupted
+    } else {
+        Exit::Ok
+    };
+    let mut pairs = results.chunks_exact(2);
+    for loaded in &scenarios {
+        let mut same = 0;
+        for pair in pairs.by_ref().take(loaded.seeds.len()) {
+            let [Some(one), Some(two)] = pair else {
+                continue;
+            };
+            exit = exit.worse(compare(loaded, one, two, &mut golden, arguments));
+            same += usize::from(one.run.trace_hash == two.run.trace_hash);
+        }
+        let all = loaded.seeds.len();
+        println!(
+            "{}: {same} of {all} seeds gave one trace twice",
+            loaded.path.display()
+        );
+    }
+    if let (Some(path), true) = (&arguments.golden, arguments.bless) {
+        write(path, &golden)?;
+    }
+    Ok(exit)
+}
+
+fn compare(
+    loaded: &Loaded,
+    one: &Told,
+    two: &Told,
+    golden: &mut Golden,
+    arguments: &SimVerify,
+) -> Exit {
+    let path = loaded.path.display();
+    let (one, two) = (&one.run, &two.run);
+    let seed = one.seed;
+    let again = format!(
+        "evenkeel sim verify {path} --engine {} --seed {seed}",
+        one.engine
+    );
+    if one.trace_hash != two.trace_hash || without_wall(one) != without_wall(two) {
+        let (a, b) = (&one.trace_hash, &two.trace_hash);
+        eprintln!("not deterministic: {path}, seed {seed}: {a} and {b}\n  {again}");
+        return Exit::NotDeterministic;
+    }
+    let key = (stem(&loaded.path), one.engine.to_owned(), seed);
+    let hash = one.trace_hash.to_string();
+    if arguments.bless {
+        golden.insert(key, hash);
+    } else if let Some(expected) = golden.get(&key)
+        && *expected != hash
+    {
+        eprintln!("not the golden trace: {path}, seed {seed}: {hash}, expected {expected}");
+        eprintln!("  {again}\n  if the change is meant, say why and write it with --bless");
+        return Exit::NotDeterministic;
+    }
+    Exit::Ok
+}
+
+/// Everything but the wall time, which may differ.
+fn without_wall(run: &Run) -> String {
+    json(&Run {
+        wall_s: 0.0,
+        ..run.clone()
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Reads lines of scenario, engine, seed and hash.
+fn read(path: &Path) -> Result<Golden, Exit> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        eprintln!(
+            "evenkeel: cannot read {}: {error}; --bless writes it",
+            path.display()
+        );
+        Exit::Usage
+    })?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.starts_with('#'));
+    lines
+        .map(|(n, line)| {
+            let mut words = line.split_whitespace();
+            let mut word = || words.next().map(str::to_owned);
+            let entry = (|| Some(((word()?, word()?, word()?.parse().ok()?), word()?)))();
+            entry.ok_or_else(|| {
+                let at = n + 1;
+                eprintln!(
+                    "{}:{at}: expected SCENARIO ENGINE SEED HASH",
+                    path.display()
+                );
+                Exit::Usage
+            })
+        })
+        .collect()
+}
+
+fn write(path: &Path, golden: &Golden) -> Result<(), Exit> {
+    let mut text = String::from(
+        "# Trace hashes that must come out: scenario, engine, seed, hash.\n\
+         # Written by `evenkeel sim verify --golden FILE --bless`; a commit that changes one says why.\n",
+    );
+    for ((scenario, engine, seed), hash) in golden {
+        text.push_str(&format!("{scenario} {engine} {seed} {hash}\n"));
+    }
+    fs::write(path, text).map_err(|error| {
+        eprintln!("evenkeel: cannot write {}: {error}", path.display());
+        Exit::Internal
+    })
+}
