@@ -150,6 +150,9 @@ impl Checker {
 
     /// Takes the next event.
     pub fn on(&mut self, event: &Event) {
+        if matches!(event.kind, Kind::Opened | Kind::Closed) {
+            return;
+        }
         let Some(index) = self.index(event) else {
             return;
         };
@@ -175,6 +178,10 @@ impl Checker {
                 self.end(event, index);
             }
             Kind::Finished { outcome, .. } => self.finish(event, index, outcome),
+            Kind::Rejected { .. } => {
+                self.lives[index].finished = true;
+                self.slide();
+            }
             _ => {}
         }
     }
@@ -340,6 +347,11 @@ impl Checker {
                 "it finished with a try in flight",
             );
         }
+        self.slide();
+    }
+
+    /// Forgets the requests that are finished and those that never came, from the front.
+    fn slide(&mut self) {
         while let Some(front) = self.lives.front()
             && (front.finished || (!front.arrived && self.lives.len() > ABSENT))
         {
