@@ -24,8 +24,12 @@ use crate::result::{Completion, End};
 use crate::workload::{Arrival, Arrivals};
 use crate::world::{Stream, World};
 
+/// The key of requests that any client may send, on any idle connection.
+const ANYBODY: u64 = 0;
 /// Clients' addresses begin here; there is room for four million.
 const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+/// Idle connections that one recorded client keeps: what browsers keep to a host.
+const KEPT: usize = 6;
 /// Body bytes are written from here.
 static BODY: [u8; 16 << 10] = [b'x'; 16 << 10];
 
@@ -107,7 +111,7 @@ impl Clients {
             Some(record) => (Ask::recorded(record), arrival.client),
             None => (
                 self.run.plan.asks[usize::from(workload)][usize::from(class)].clone(),
-                0,
+                ANYBODY,
             ),
         };
         let job = Job {
@@ -164,11 +168,9 @@ impl Clients {
             let Some(stream) = &mut connection else {
                 return;
             };
-            self.idle
-                .borrow_mut()
-                .entry(key)
-                .or_default()
-                .push(Rc::clone(&seat));
+            if !self.keep(key, &seat) {
+                return;
+            }
             next = wait(&seat, stream).await;
             if next.is_none()
                 && let Some(idle) = self.idle.borrow_mut().get_mut(&key)
@@ -176,6 +178,17 @@ impl Clients {
                 idle.retain(|other| !Rc::ptr_eq(other, &seat));
             }
         }
+    }
+
+    /// Puts an idle connection where its client's next request finds it; false if it has enough.
+    fn keep(&self, key: u64, seat: &Rc<Seat>) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let kept = idle.entry(key).or_default();
+        let room = key == ANYBODY || kept.len() < KEPT;
+        if room {
+            kept.push(Rc::clone(seat));
+        }
+        room
     }
 
     /// Sends a request and reads its response. `connection` is gone unless it can be kept.
