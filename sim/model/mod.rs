@@ -22,7 +22,7 @@ use evenkeel_core::trace;
 use self::deadline::Deadlines;
 use self::idle::Idle;
 use crate::origin::{Job, Load, Station};
-use crate::plan::{Ask, COOL_DOWN, Change, Plan, Way};
+use crate::plan::{Ask, COOL_DOWN, Change, HOST, Plan, Way};
 use crate::result::{Cell, Collector, Completion, End};
 use crate::workload::{Arrival, Arrivals, Error, Service};
 
@@ -109,7 +109,11 @@ struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     fn new(plan: &'a Plan, seed: u64, watch: &'a mut dyn FnMut(&Arrival, &Completion)) -> Self {
-        let ways = |asks: &Vec<Ask>| asks.iter().map(|ask| plan.way(&ask.path)).collect();
+        let ways = |asks: &Vec<Ask>| {
+            asks.iter()
+                .map(|ask| plan.way(&ask.host, &ask.path))
+                .collect()
+        };
         Self {
             plan,
             watch,
@@ -266,7 +270,7 @@ impl<'a> Engine<'a> {
         self.collector
             .sent(arrival.due, arrival.workload, arrival.class);
         let way = match &arrival.record {
-            Some(record) => self.plan.way(&record.path),
+            Some(record) => self.plan.way(HOST, &record.path),
             None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
         };
         let idempotent = match &arrival.record {
