@@ -104,8 +104,8 @@ pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
 ///
 /// A key is a path through the scenario or its configuration; a block stands in it by its name:
 /// `duration`, `workload.browse.arrivals.rate`, `pool.nodejs.retry.budget`. A key of a pool alone,
-/// such as `policy` or `retry.budget`, is that key in every pool. A value is TOML, or a string if it
-/// is none; paths in it are relative to the file that it changes. What is wrong with a key or a
+/// such as `policy` or `retry.budget`, is that key in every pool. A value is TOML, or a string if
+/// it is none; paths in it are relative to the file that it changes. What is wrong with a key or a
 /// value is told where it stands in the command line.
 pub fn load_with(
     path: &Path,
