@@ -16,10 +16,10 @@ use evenkeel_proxy::pool::settings;
 use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Setup, Threshold};
-use crate::scenario::{self, Effect, Engine, Process, Scenario, Source};
+use crate::scenario::{self, Effect, Engine, Process, Scenario, Source, endpoint_names};
 use crate::workload;
 
-/// The host that simulated clients ask for.
+/// The host that simulated clients ask if their class names none.
 pub const HOST: &str = "evenkeel.sim";
 /// How long after the last arrival a run may still finish requests.
 pub const COOL_DOWN: Duration = Duration::from_secs(600);
@@ -60,6 +60,8 @@ pub struct Plan {
 pub struct Ask {
     /// Method.
     pub method: String,
+    /// Host, as it stands in the request.
+    pub host: String,
     /// Path and query.
     pub path: String,
     /// Bytes of the request's body.
@@ -74,6 +76,7 @@ impl Ask {
     pub fn recorded(record: &workload::log::Record) -> Self {
         Self {
             method: record.method.to_string(),
+            host: HOST.to_owned(),
             path: record.path.to_string(),
             body_bytes: 0,
             response_bytes: record.bytes,
@@ -129,20 +132,17 @@ impl Plan {
     pub fn new(scenario: Arc<Scenario>, engine: Option<Engine>) -> Self {
         let config = &scenario.config;
         let (origins, behind) = origins(&scenario);
-        let threshold = |t: &scenario::Threshold| {
-            Threshold::parse(&t.text).expect("the scenario's reader has checked it")
-        };
         Self {
             engine: engine.or(scenario.engine).unwrap_or(Engine::Net),
             workloads: scenario.workloads.iter().map(spec).collect(),
             asks: scenario.workloads.iter().map(asks).collect(),
-            cpu: law(&scenario.origin.service),
-            io: scenario.origin.io.as_ref().map(law),
+            cpu: scenario.origin.service,
+            io: scenario.origin.io,
             changes: changes(&scenario, &behind),
             origins,
             behind,
-            thresholds: scenario.thresholds.iter().map(threshold).collect(),
-            sometimes: scenario.sometimes.iter().map(threshold).collect(),
+            thresholds: scenario.thresholds.clone(),
+            sometimes: scenario.sometimes.clone(),
             setup: setup(&scenario),
             routes: Arc::new(Proxy::new(config.clone())),
             scenario,
@@ -170,31 +170,20 @@ impl Plan {
             .collect()
     }
 
-    /// Where a request for `path` (query included) goes.
+    /// Where a request to `host` for `path` (query included) goes.
     #[must_use]
-    pub fn way(&self, path: &str) -> Way {
+    pub fn way(&self, host: &str, path: &str) -> Way {
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         let generation = self.routes.generation();
         match generation
             .router
-            .find(HOST.as_bytes(), path.as_bytes())
+            .find(host.as_bytes(), path.as_bytes())
             .map(|t| &**t)
         {
             Some(Target::Pool(target)) => Way::Pool(target.pool.id(), target.plan),
             Some(Target::Redirect { status, .. }) => Way::Answer(*status),
             None => Way::Answer(404),
         }
-    }
-}
-
-fn law(law: &scenario::Law) -> Law {
-    let valid = "the scenario's reader has checked its numbers";
-    match *law {
-        scenario::Law::Exponential { mean } => Law::exponential(mean),
-        scenario::Law::Constant { value } => Law::constant(value),
-        scenario::Law::Uniform { min, max } => Law::uniform(min, max).expect(valid),
-        scenario::Law::Lognormal { p50, p99 } => Law::lognormal(p50, p99).expect(valid),
-        scenario::Law::Bimodal { a, b, p } => Law::bimodal(a, b, p.fraction()).expect(valid),
     }
 }
 
@@ -233,6 +222,7 @@ fn asks(workload: &scenario::Workload) -> Vec<Ask> {
             .iter()
             .map(|class| Ask {
                 method: class.method.to_owned(),
+                host: class.host.clone().unwrap_or_else(|| HOST.to_owned()),
                 path: class.path.clone(),
                 body_bytes: class.body_bytes,
                 response_bytes: class.response_bytes,
@@ -269,7 +259,7 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
                         },
                     },
                     speed,
-                    overhead: Duration::ZERO,
+                    overhead: scenario.origin.overhead,
                     from: Timestamp::ZERO + scenario.warmup,
                     until: Timestamp::ZERO + scenario.duration,
                 };
@@ -308,20 +298,6 @@ fn changes(scenario: &Scenario, behind: &[Vec<usize>]) -> Vec<(Timestamp, usize,
 
 fn setup(scenario: &Scenario) -> Setup {
     let config = &scenario.config;
-    let unique = |name: &str| {
-        let all = config.pools.iter().flat_map(|pool| &pool.endpoints);
-        all.filter(|endpoint| endpoint.name == name).count() == 1
-    };
-    let pool_names = |pool: &evenkeel_proxy::config::Pool| {
-        let name = |endpoint: &evenkeel_proxy::config::Endpoint| {
-            if unique(&endpoint.name) {
-                endpoint.name.clone()
-            } else {
-                format!("{}/{}", pool.name, endpoint.name)
-            }
-        };
-        pool.endpoints.iter().map(name).collect()
-    };
     let classes = |workload: &scenario::Workload| match &workload.source {
         Source::Open { classes, .. } => classes.iter().map(|c| c.name.clone()).collect(),
         Source::Recorded { .. } => vec![workload.name.clone()],
@@ -331,7 +307,7 @@ fn setup(scenario: &Scenario) -> Setup {
         from: Timestamp::ZERO + scenario.warmup,
         until: Timestamp::ZERO + scenario.duration,
         classes: scenario.workloads.iter().map(classes).collect(),
-        endpoints: config.pools.iter().map(pool_names).collect(),
+        endpoints: endpoint_names(config),
         limits: config
             .pools
             .iter()

@@ -23,7 +23,7 @@ use self::deadline::Deadlines;
 use self::idle::Idle;
 use crate::engine::{Ended, Error, Seen};
 use crate::origin::{Job, Load, Station};
-use crate::plan::{Ask, COOL_DOWN, Change, Plan, Way};
+use crate::plan::{Ask, COOL_DOWN, Change, HOST, Plan, Way};
 use crate::result::{Collector, Completion, End};
 use crate::workload::{Arrival, Arrivals, Service};
 
@@ -118,7 +118,11 @@ struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     fn new(plan: &'a Plan, seed: u64, observe: bool) -> Self {
-        let ways = |asks: &Vec<Ask>| asks.iter().map(|ask| plan.way(&ask.path)).collect();
+        let ways = |asks: &Vec<Ask>| {
+            asks.iter()
+                .map(|ask| plan.way(&ask.host, &ask.path))
+                .collect()
+        };
         Self {
             plan,
             observe,
@@ -280,7 +284,7 @@ impl<'a> Engine<'a> {
         self.collector
             .sent(arrival.due, arrival.workload, arrival.class);
         let way = match &arrival.record {
-            Some(record) => self.plan.way(&record.path),
+            Some(record) => self.plan.way(HOST, &record.path),
             None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
         };
         let idempotent = match &arrival.record {

@@ -19,7 +19,7 @@ use super::Run;
 use super::flow::{FIELD, Ticket};
 use super::line::Received;
 use crate::engine::Seen;
-use crate::plan::{Ask, HOST};
+use crate::plan::Ask;
 use crate::result::{Completion, End};
 use crate::workload::{Arrival, Arrivals};
 use crate::world::{Stream, World};
@@ -284,6 +284,7 @@ async fn read_body(
 async fn write(stream: &mut Stream, job: &Job) -> io::Result<()> {
     let Ask {
         method,
+        host,
         path,
         body_bytes,
         ..
@@ -292,7 +293,7 @@ async fn write(stream: &mut Stream, job: &Job) -> io::Result<()> {
     let ticket = job.ticket.text();
     let _ = write!(
         head,
-        "{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{FIELD}: {ticket}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{FIELD}: {ticket}\r\n"
     );
     if *body_bytes > 0 {
         let _ = write!(head, "Content-Length: {body_bytes}\r\n");

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use evenkeel_proxy::document::{self, Share, Time};
 use serde::Serialize;
 
 use super::metric::{Metric, Scope, Unit};
@@ -26,17 +27,19 @@ pub enum Op {
     Unequal,
 }
 
-/// Longer signs first: they are tried in this order.
-const OPS: [(&str, Op); 6] = [
-    ("<=", Op::AtMost),
-    (">=", Op::AtLeast),
-    ("==", Op::Equal),
-    ("!=", Op::Unequal),
-    ("<", Op::Below),
-    (">", Op::Above),
-];
-
 impl Op {
+    fn parse(sign: &str) -> Option<Self> {
+        Some(match sign {
+            "<" => Self::Below,
+            "<=" => Self::AtMost,
+            ">" => Self::Above,
+            ">=" => Self::AtLeast,
+            "==" => Self::Equal,
+            "!=" => Self::Unequal,
+            _ => return None,
+        })
+    }
+
     /// Whether `value` stands so to `bound`.
     #[must_use]
     pub fn holds(self, value: f64, bound: f64) -> bool {
@@ -66,17 +69,22 @@ pub struct Threshold {
     text: String,
 }
 
-/// A threshold that cannot be read.
+/// A threshold that cannot be read: the first thing that is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}; {expected}")]
 pub struct Error {
     /// Where in the text it went wrong, in bytes from 0.
     pub at: usize,
-    /// How many bytes are wrong.
+    /// How many bytes are wrong; 0 where something is missing.
     pub len: usize,
-    /// What is wrong and what was expected.
+    /// What is wrong.
     pub message: String,
+    /// What to write instead, as a clause of its own.
+    pub expected: String,
 }
+
+/// A part of the text, what is wrong with it, and what to write instead.
+type Mistake<'a> = (&'a str, String, String);
 
 impl Threshold {
     /// Reads `text`.
@@ -84,34 +92,35 @@ impl Threshold {
     /// # Errors
     /// It does not follow the grammar, names no metric, or its metric and value do not go together.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let fail = |part: &str, message: String| Error {
+        Self::read(text).map_err(|(part, message, expected)| Error {
             at: part.as_ptr() as usize - text.as_ptr() as usize,
             len: part.len(),
             message,
-        };
-        let rest = text.trim();
-        let (scope, rest) = scope(rest).map_err(|message| fail(rest, message))?;
-        let found = rest.find(['<', '>', '=', '!']);
-        let (name, rest) = rest.split_at(found.unwrap_or(rest.len()));
-        let name = name.trim_end();
-        let Some(metric) = Metric::parse(name) else {
-            return Err(fail(name, unknown(name)));
-        };
-        if !metric.exists_in(&scope) {
-            return Err(fail(name, misplaced(metric, &scope)));
-        }
-        let op = OPS.iter().find(|(sign, _)| rest.starts_with(sign));
-        let Some(&(sign, op)) = op else {
-            let message = format!("expected one of < <= > >= == != and a value after `{metric}`");
-            return Err(fail(if rest.is_empty() { name } else { rest }, message));
-        };
-        let value = rest[sign.len()..].trim();
+            expected,
+        })
+    }
+
+    fn read(text: &str) -> Result<Self, Mistake<'_>> {
+        let (scope, rest) = scope(text.trim())?;
+        let compares = |c: char| matches!(c, '<' | '>' | '=' | '!');
+        let (name, rest) = rest.split_at(rest.find(compares).unwrap_or(rest.len()));
+        let metric = metric(name.trim_end(), &scope)?;
+        let (sign, value) = rest.split_at(rest.find(|c| !compares(c)).unwrap_or(rest.len()));
+        let op = Op::parse(sign).ok_or_else(|| {
+            let message = match sign {
+                "" => format!("nothing compares `{metric}`"),
+                _ => format!("`{sign}` does not compare"),
+            };
+            let expected = "expected one of < <= > >= == != and a value".to_owned();
+            (sign, message, expected)
+        })?;
+        let value = value.trim();
         let bound = bound(metric.unit(), value).map_err(|expected| {
-            let given = if value.is_empty() { "nothing" } else { value };
-            fail(
-                value,
-                format!("`{metric}` is compared with {expected}, not with {given}"),
-            )
+            let message = match value {
+                "" => format!("`{metric}` is compared with nothing"),
+                _ => format!("`{metric}` cannot be compared with `{value}`"),
+            };
+            (value, message, format!("expected {expected}"))
         })?;
         Ok(Self {
             scope,
@@ -152,77 +161,80 @@ pub struct Verdict {
     pub ok: bool,
 }
 
-fn scope(text: &str) -> Result<(Scope, &str), String> {
-    let make: fn(String) -> Scope = match text.split_once(':') {
-        Some(("class", _)) => Scope::Class,
-        Some(("endpoint", _)) => Scope::Endpoint,
-        Some((other, _)) if !other.contains(['<', '>', '=', '!']) => {
-            return Err(format!(
-                "unknown scope `{other}`; expected class:NAME or endpoint:NAME"
-            ));
-        }
-        _ => return Ok((Scope::All, text)),
+/// The scope at the beginning of `text`, and what follows it.
+fn scope(text: &str) -> Result<(Scope, &str), Mistake<'_>> {
+    let Some((kind, rest)) = text.split_once(':') else {
+        return Ok((Scope::All, text));
     };
-    let (_, rest) = text.split_once(':').unwrap_or((text, ""));
+    let make = match kind {
+        "class" => Scope::Class,
+        "endpoint" => Scope::Endpoint,
+        _ => {
+            let (expected, _) = document::known(kind, "scope", &["class", "endpoint"]);
+            return Err((kind, format!("unknown scope `{kind}`"), expected));
+        }
+    };
     match rest.split_once(char::is_whitespace) {
         Some((name, rest)) if !name.is_empty() => Ok((make(name.to_owned()), rest.trim_start())),
-        _ => Err("expected a name and then a metric, as in `class:light p99 < 400ms`".to_owned()),
-    }
-}
-
-fn unknown(name: &str) -> String {
-    if name.is_empty() {
-        return "expected a metric, as in `p99 < 400ms`".to_owned();
-    }
-    match Metric::nearest(name) {
-        Some(nearest) => format!("unknown metric `{name}`; did you mean `{nearest}`?"),
-        None => {
-            let all = Metric::ALL.map(Metric::name).join(" ");
-            format!("unknown metric `{name}`; the metrics are {all}")
+        _ => {
+            let expected = format!("expected a name and a metric, as in `{kind}:a failed < 10`");
+            Err((text, "the condition ends too early".to_owned(), expected))
         }
     }
 }
 
-fn misplaced(metric: Metric, scope: &Scope) -> String {
-    match scope {
-        Scope::All => format!("`{metric}` needs an endpoint: `endpoint:NAME {metric} ...`"),
-        Scope::Class(_) => format!("`{metric}` is not known by class"),
-        Scope::Endpoint(_) => format!("`{metric}` is not known by endpoint"),
+fn metric<'a>(name: &'a str, scope: &Scope) -> Result<Metric, Mistake<'a>> {
+    let here = Metric::ALL.iter().filter(|metric| metric.exists_in(scope));
+    let here: Vec<&str> = here.map(|metric| metric.name()).collect();
+    match Metric::parse(name) {
+        Some(metric) if metric.exists_in(scope) => Ok(metric),
+        Some(metric) => {
+            let (whose, expected) = match scope {
+                Scope::All => (
+                    "all requests",
+                    format!("expected `endpoint:NAME {metric} ...`"),
+                ),
+                Scope::Class(_) => ("a class", format!("a class has {}", here.join(", "))),
+                Scope::Endpoint(_) => (
+                    "an endpoint",
+                    format!("an endpoint has {}", here.join(", ")),
+                ),
+            };
+            Err((
+                name,
+                format!("`{metric}` is not measured for {whose}"),
+                expected,
+            ))
+        }
+        None if name.is_empty() => {
+            let expected = "expected a condition such as `p99 < 400ms`".to_owned();
+            Err((name, "the metric is missing".to_owned(), expected))
+        }
+        None => {
+            let (expected, _) = document::known(name, "metric", &here);
+            Err((name, format!("unknown metric `{name}`"), expected))
+        }
     }
 }
 
 /// Reads a value of `unit`; what was expected if it is none.
 fn bound(unit: Unit, text: &str) -> Result<f64, &'static str> {
-    let number = |digits: &str| {
-        let plain = digits.starts_with(|first: char| first.is_ascii_digit());
-        digits
-            .parse::<f64>()
-            .ok()
-            .filter(|value| plain && value.is_finite())
-    };
-    let scaled = |units: &[(&str, f64)]| {
-        let of = |&(unit, scale): &(&str, f64)| Some(number(text.strip_suffix(unit)?)? * scale);
-        units.iter().find_map(of)
-    };
     match unit {
-        Unit::Duration => scaled(&[
-            ("ns", 1e-6),
-            ("us", 1e-3),
-            ("ms", 1.0),
-            ("s", 1e3),
-            ("m", 6e4),
-        ])
-        .ok_or("a duration such as 400ms or 1.5s"),
-        Unit::Ratio => {
-            let percent = text
-                .strip_suffix('%')
-                .map(|digits| number(digits.trim_end()));
-            match percent {
-                Some(percent) => percent.map(|percent| percent / 100.0),
-                None => number(text),
-            }
-            .ok_or("a share such as 0.1% or 0.001")
-        }
-        Unit::Count => number(text).ok_or("a number"),
+        Unit::Duration => Time::parse(text)
+            .map(|time| time.as_nanos() as f64 / 1e6)
+            .map_err(|_| "a duration such as 400ms or 1.5s"),
+        Unit::Ratio => Share::parse(text)
+            .map(|share| share.fraction())
+            .map_err(|_| "a percentage such as 0.1%"),
+        Unit::Count => text
+            .parse()
+            .ok()
+            .filter(|number: &f64| {
+                number.is_finite() && text.starts_with(|c: char| c.is_ascii_digit())
+            })
+            .ok_or("a number such as 100"),
     }
 }
+
+#[cfg(test)]
+mod test;

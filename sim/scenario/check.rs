@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use evenkeel_proxy::document::{Span, Table, Time};
 
-use super::{Class, Engine, Scenario, Scope, Source, Threshold};
+use super::{Class, Engine, Scenario, Source};
+use crate::result::{Metric, Scope, Threshold};
 
 /// Something is measured: the warm-up is shorter than the run.
 pub(super) fn window(t: &mut Table<'_>, duration: Option<Duration>, warmup: Duration) {
@@ -63,7 +64,7 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
         ("sometimes", &scenario.sometimes),
     ] {
         for (threshold, span) in thresholds.iter().zip(t.element_spans(key)) {
-            let Some(least) = threshold.metric.least_requests() else {
+            let Some(least) = least_requests(threshold.metric) else {
                 continue;
             };
             let Some(expected) = requests(scenario, threshold).filter(|n| *n < least) else {
@@ -74,6 +75,17 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
             let problem = t.problem(span, message).warning();
             t.report(problem.label(format!("{least} leave ten beyond it")));
         }
+    }
+}
+
+/// How many requests it takes until this percentile means something: ten beyond it.
+fn least_requests(metric: Metric) -> Option<f64> {
+    match metric {
+        Metric::P50 => Some(20.0),
+        Metric::P90 => Some(100.0),
+        Metric::P99 => Some(1_000.0),
+        Metric::P999 => Some(10_000.0),
+        _ => None,
     }
 }
 

@@ -4,12 +4,11 @@
 //! very file that is deployed, or one written in place.
 
 mod check;
-mod condition;
 mod fault;
 mod law;
-mod metric;
 mod origin;
 mod seed;
+mod set;
 mod target;
 mod threshold;
 mod workload;
@@ -25,13 +24,14 @@ use evenkeel_proxy::document::{
     self, Choice, Diagnostic, FilePath, Integer, Key, Names, Table, Text, Time,
 };
 
+use crate::result::Threshold;
+use set::{Part, Sets};
+
 pub use fault::{Effect, Fault};
-pub use law::Law;
-pub use metric::{Metric, Unit};
 pub use origin::{Model, Origin, Speed};
 pub use seed::{Seeds, parse as parse_seeds};
 pub use target::Target;
-pub use threshold::{Operator, Scope, Threshold};
+pub(crate) use target::names as endpoint_names;
 pub use workload::{Class, Process, Source, Workload};
 
 /// Everything that a scenario says, with defaults filled in and references resolved.
@@ -97,7 +97,23 @@ pub struct Network {
 ///
 /// The scenario is there if no diagnostic is an error.
 pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
-    let (mut scenario, problems) = document::decode(path, text, read);
+    load_with(path, text, &[])
+}
+
+/// Like [`load`], after keys have been set to values, as `--set key=value` does.
+///
+/// A key is a path through the scenario or its configuration; a block stands in it by its name:
+/// `duration`, `workload.browse.arrivals.rate`, `pool.nodejs.retry.budget`. A key of a pool alone,
+/// such as `policy` or `retry.budget`, is that key in every pool. A value is TOML, or a string if
+/// it is none; paths in it are relative to the file that it changes. What is wrong with a key or a
+/// value is told where it stands in the command line.
+pub fn load_with(
+    path: &Path,
+    text: &[u8],
+    sets: &[(String, String)],
+) -> (Option<Scenario>, Vec<Diagnostic>) {
+    let sets = Sets::new(sets);
+    let (mut scenario, problems) = sets.decode(path, text, Part::Scenario, |t| read(t, &sets));
     if let Some(scenario) = scenario
         .as_mut()
         .filter(|scenario| scenario.name.is_empty())
@@ -110,10 +126,10 @@ pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
 
 /// All keys of a scenario, for the JSON Schema and for `explain`.
 pub fn keys() -> Vec<Key> {
-    document::describe(read)
+    document::describe(|t| read(t, &Sets::new(&[])))
 }
 
-fn read(t: &mut Table<'_>) -> Option<Scenario> {
+fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     t.optional(
         "schema",
         Integer(1..=1_u32),
@@ -125,7 +141,7 @@ fn read(t: &mut Table<'_>) -> Option<Scenario> {
         "config",
         "file",
         "the proxy's configuration, as it is deployed",
-        config,
+        |t| config(t, sets),
     );
     let doc = "how long requests arrive, warm-up included; the run then goes on until all are done";
     let duration = t.required("duration", Time::POSITIVE, doc);
@@ -190,7 +206,7 @@ fn conditions(
 }
 
 /// The configuration: another file, or the keys of one in place.
-fn config(t: &mut Table<'_>) -> Option<Config> {
+fn config(t: &mut Table<'_>, sets: &Sets) -> Option<Config> {
     let doc = "a configuration file; absent: the configuration stands here";
     let file = t.optional("file", FilePath, doc);
     if !t.has("file") || t.describing() {
@@ -199,7 +215,7 @@ fn config(t: &mut Table<'_>) -> Option<Config> {
     let file = file?;
     match document::open(&file) {
         Ok(text) => {
-            let (config, problems) = config::load(&file, &text);
+            let (config, problems) = sets.decode(&file, &text, Part::Config, config::read);
             problems.into_iter().for_each(|problem| t.report(problem));
             config
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use evenkeel_proxy::config::Config;
 use evenkeel_proxy::document::{Choice, Float, Integer, Name, Table, Time};
 
-use super::law::{Law, law};
+use super::law::law;
 use super::target::{self, Target};
+use crate::law::Law;
 
 /// The application behind every endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Origin {
     pub service: Law,
     /// A wait per request that does not hold the processor, if there is one.
     pub io: Option<Law>,
+    /// What every request costs on the processor before its own service.
+    pub overhead: Duration,
     /// How long it keeps a connection on which nothing happens.
     pub keep_alive: Duration,
     /// Connections that wait to be accepted; further ones get no answer.
@@ -58,6 +61,9 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
     let service = t.required_table("service", example, doc, law);
     let doc = "a wait per request that does not hold the processor: a database; absent: none";
     let io = t.optional_table("io", doc, law);
+    let doc =
+        "work that every request costs before its own, whatever its class: parsing, a framework";
+    let overhead = t.default("overhead", Time::ANY, Duration::ZERO, doc);
     let doc = "how long an unused connection is kept; Node.js announces 5s (and closes at 6s)";
     let keep_alive = t.default("keep_alive", Time::POSITIVE, Duration::from_secs(5), doc);
     let doc =
@@ -73,6 +79,7 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
             Some(io) => Some(io?),
             None => None,
         },
+        overhead,
         keep_alive,
         backlog,
         workers,

@@ -1,6 +1,8 @@
 //! How a scenario names an endpoint: `a` if no other pool has one of that name, else `nodejs/a`.
 
-use evenkeel_proxy::config::Config;
+use std::collections::BTreeMap;
+
+use evenkeel_proxy::config::{Config, Endpoint, Pool};
 use evenkeel_proxy::document::{Span, Table};
 
 /// An endpoint of the configuration.
@@ -10,6 +12,23 @@ pub struct Target {
     pub pool: usize,
     /// Index into that pool's `endpoints`.
     pub endpoint: usize,
+}
+
+/// What each pool's endpoints are called, in results too: their own name if it is the only one,
+/// else with the pool's before it.
+pub(crate) fn names(config: &Config) -> Vec<Vec<String>> {
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for endpoint in config.pools.iter().flat_map(|pool| &pool.endpoints) {
+        *uses.entry(&endpoint.name).or_default() += 1;
+    }
+    let of_pool = |pool: &Pool| {
+        let name = |endpoint: &Endpoint| match uses.get(endpoint.name.as_str()) {
+            Some(1) => endpoint.name.clone(),
+            _ => format!("{}/{}", pool.name, endpoint.name),
+        };
+        pool.endpoints.iter().map(name).collect()
+    };
+    config.pools.iter().map(of_pool).collect()
 }
 
 /// The endpoint of that name; a name that none or several have is reported at `span`.

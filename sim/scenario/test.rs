@@ -1,14 +1,17 @@
 //! Scenarios: what a good one means, what the author of a wrong one is told.
 
 mod mutation;
+mod set;
 mod wrong;
 
 use std::path::Path;
 use std::time::Duration;
 
-use evenkeel_proxy::document::{Percent, Severity, is_scenario};
+use evenkeel_proxy::document::{Severity, is_scenario};
 
 use super::*;
+use crate::law::Law;
+use crate::result::Threshold;
 
 /// The configuration in place that most tests use: endpoints `a` and `b` in pool `p`.
 const CONFIG: &str = r#"[config]
@@ -29,6 +32,7 @@ engine = "model"
 model = "fifo"
 service = { dist = "lognormal", p50 = "8ms", p99 = "120ms" }
 io = { dist = "constant", value = "20ms" }
+overhead = "50us"
 keep_alive = "3s"
 backlog = 100
 workers = 2
@@ -41,7 +45,7 @@ name = "browse"
 arrivals = { process = "constant", rate = "800/s" }
 classes = [
   { name = "light", weight = 95, path = "/api/items" },
-  { name = "heavy", weight = 5, method = "POST", cost = 25, body = "1KiB", response = "2KiB" },
+  { name = "heavy", weight = 5, host = "example.com", method = "POST", cost = 25, body = "1KiB", response = "2KiB" },
 ]
 
 [network]
@@ -162,11 +166,9 @@ fn every_key_of_the_run_and_its_origin_arrives() {
     assert_eq!(scenario.engine, Some(Engine::Model));
     let origin = Origin {
         model: Model::Fifo,
-        service: Law::Lognormal {
-            p50: ms(8),
-            p99: ms(120),
-        },
-        io: Some(Law::Constant { value: ms(20) }),
+        service: Law::lognormal(ms(8), ms(120)).unwrap(),
+        io: Some(Law::constant(ms(20))),
+        overhead: Duration::from_micros(50),
         keep_alive: s(3),
         backlog: 100,
         workers: 2,
@@ -183,6 +185,7 @@ fn every_key_of_workloads_arrives() {
     let light = Class {
         name: "light".into(),
         weight: 95,
+        host: None,
         path: "/api/items".into(),
         method: "GET",
         cost: 1.0,
@@ -192,6 +195,7 @@ fn every_key_of_workloads_arrives() {
     let heavy = Class {
         name: "heavy".into(),
         weight: 5,
+        host: Some("example.com".into()),
         path: "/".into(),
         method: "POST",
         cost: 25.0,
@@ -241,35 +245,15 @@ fn every_key_of_networks_faults_and_thresholds_arrives() {
         },
     ];
     assert_eq!(scenario.faults, faults);
-    let threshold = |text: &str, scope, metric, operator, limit| Threshold {
-        text: text.into(),
-        scope,
-        metric,
-        operator,
-        limit,
+    let thresholds = |texts: &[&str]| -> Vec<Threshold> {
+        texts
+            .iter()
+            .map(|text| Threshold::parse(text).unwrap())
+            .collect()
     };
-    let class = Scope::Class("light".into());
-    let text = "class:light error_rate<=0.1%";
-    let thresholds = [
-        threshold(
-            "p99 < 400ms",
-            Scope::All,
-            Metric::P99,
-            Operator::Less,
-            400.0,
-        ),
-        threshold(text, class, Metric::ErrorRate, Operator::AtMost, 0.001),
-    ];
-    assert_eq!(scenario.thresholds, thresholds);
-    let text = "endpoint:a share >= 25%";
-    let share = threshold(
-        text,
-        Scope::Endpoint(A),
-        Metric::Share,
-        Operator::AtLeast,
-        0.25,
-    );
-    assert_eq!(scenario.sometimes, [share]);
+    let wanted = thresholds(&["p99 < 400ms", "class:light error_rate<=0.1%"]);
+    assert_eq!(scenario.thresholds, wanted);
+    assert_eq!(scenario.sometimes, thresholds(&["endpoint:a share >= 25%"]));
 }
 
 #[test]
@@ -296,70 +280,126 @@ fn the_smallest_scenario() {
 }
 
 #[test]
-fn a_threshold_holds_or_not() {
+fn laws_are_the_simulators() {
     let cases = [
-        ("<", [true, false, false]),
-        ("<=", [true, true, false]),
-        (">", [false, false, true]),
-        (">=", [false, true, true]),
-        ("==", [false, true, false]),
-        ("!=", [true, false, true]),
+        ("\"exponential\", mean = \"10ms\"", Law::exponential(ms(10))),
+        ("\"constant\", value = \"3ms\"", Law::constant(ms(3))),
+        (
+            "\"uniform\", min = \"2ms\", max = \"4ms\"",
+            Law::uniform(ms(2), ms(4)).unwrap(),
+        ),
+        (
+            "\"normal\", mean = \"9ms\", sd = \"3ms\"",
+            Law::normal(ms(9), ms(3)),
+        ),
+        (
+            "\"lognormal\", p50 = \"8ms\", p99 = \"8ms\"",
+            Law::lognormal(ms(8), ms(8)).unwrap(),
+        ),
+        ("\"bimodal\", a = \"1ms\", b = \"11ms\", p = \"5%\"", {
+            Law::bimodal(ms(1), ms(11), 0.05).unwrap()
+        }),
+        (
+            "\"pareto\", min = \"1ms\", alpha = 2.5",
+            Law::pareto(ms(1), 2.5).unwrap(),
+        ),
     ];
-    for (operator, wanted) in cases {
-        let text = with(&format!("[[threshold]]\nmetric = \"p99 {operator} 0.1s\""));
-        let (scenario, _) = load(Path::new("x"), text.as_bytes());
-        let threshold = &scenario.expect("it has no errors").thresholds[0];
-        assert_eq!(
-            [99.9, 100.0, 100.1].map(|ms| threshold.holds(ms)),
-            wanted,
-            "{operator}"
-        );
-        assert!(!threshold.holds(f64::NAN), "{operator}");
+    for (law, wanted) in cases {
+        let text = with(&format!(
+            "engine = \"model\"\norigin.service = {{ dist = {law} }}"
+        ));
+        let (scenario, problems) = load(Path::new("x"), text.as_bytes());
+        assert_eq!(problems, [], "{text}");
+        assert_eq!(scenario.unwrap().origin.service, wanted, "{law}");
     }
 }
 
+/// Results know an endpoint by its own name if it is the only one, else with its pool's.
 #[test]
-fn means_of_laws() {
-    let cases = [
-        (Law::Exponential { mean: ms(10) }, 10.0),
-        (Law::Constant { value: ms(3) }, 3.0),
-        (
-            Law::Uniform {
-                min: ms(2),
-                max: ms(4),
-            },
-            3.0,
-        ),
-        (
-            Law::Lognormal {
-                p50: ms(8),
-                p99: ms(8),
-            },
-            8.0,
-        ),
-        // exp(sigma^2 / 2) with sigma = ln(15) / 2.3263.
-        (
-            Law::Lognormal {
-                p50: ms(8),
-                p99: ms(120),
-            },
-            15.752,
-        ),
-        (
-            Law::Bimodal {
-                a: ms(1),
-                b: ms(11),
-                p: Percent::new(5),
-            },
-            1.5,
-        ),
-    ];
-    for (law, mean_ms) in cases {
-        assert!(
-            (law.mean_ns() / 1e6 - mean_ms).abs() < 0.001,
-            "{law:?} {}",
-            law.mean_ns()
+fn thresholds_call_endpoints_as_results_do() {
+    let config = "config.listener = [{ address = \":80\" }]\n\
+                  [[config.route]]\npool = \"p\"\n[[config.route]]\npath = \"/q\"\npool = \"q\"\n\
+                  [[config.pool]]\nname = \"p\"\nendpoints = [\
+                  { name = \"a\", address = \"h:1\" }, { name = \"b\", address = \"h:2\" }]\n\
+                  [[config.pool]]\nname = \"q\"\nendpoints = [{ name = \"a\", address = \"h:3\" }]\n";
+    let cases = [("b", "b"), ("p/b", "b"), ("q/a", "q/a")];
+    for (written, known) in cases {
+        let text = with(&format!(
+            "[[threshold]]\nmetric = \"endpoint:{written} share > 1%\""
+        ));
+        let text = text
+            .lines()
+            .filter(|line| !line.starts_with("config") && !line.starts_with("  {"));
+        let text: String = text.map(|line| format!("{line}\n")).collect();
+        let text = text.replacen("\n\n", &format!("\n{config}\n"), 1);
+        let (scenario, problems) = load(Path::new("x"), text.as_bytes());
+        assert_eq!(
+            problems.iter().map(Diagnostic::line).collect::<Vec<_>>(),
+            [""; 0],
+            "{text}"
         );
+        let scenario = scenario.unwrap();
+        let threshold = &scenario.thresholds[0];
+        assert_eq!(
+            threshold.scope,
+            crate::result::Scope::Endpoint(known.into())
+        );
+        assert_eq!(
+            threshold.to_string(),
+            format!("endpoint:{written} share > 1%")
+        );
+        assert_eq!(
+            endpoint_names(&scenario.config),
+            [vec!["p/a", "b"], vec!["q/a"]]
+        );
+    }
+}
+
+/// What classes and origins say arrives at the engines: a route by host, the cost of every request.
+#[test]
+fn a_plan_asks_the_classes_host() {
+    use crate::plan::{HOST, Plan, Way};
+    let route = "[[config.route]]\nhost = \"example.com\"\npool = \"p\"\n";
+    let (scenario, _) = load(Path::new("x"), format!("{FULL}{CONFIG}{route}").as_bytes());
+    let plan = Plan::new(std::sync::Arc::new(scenario.unwrap()), None);
+    let hosts: Vec<&str> = plan.asks[0].iter().map(|ask| ask.host.as_str()).collect();
+    assert_eq!(hosts, [HOST, "example.com"]);
+    assert!(matches!(plan.way(HOST, "/"), Way::Answer(404)));
+    assert!(matches!(plan.way("example.com", "/?q"), Way::Pool(0, _)));
+    assert_eq!(plan.origins[0].spec.overhead, Duration::from_micros(50));
+}
+
+/// The help of thresholds is written by hand, and says the same as the table of metrics.
+#[test]
+fn the_help_of_thresholds_names_every_metric() {
+    use crate::result::{Metric, Scope};
+    let help = document::explain(&keys(), "threshold.metric").expect("it is declared");
+    let scopes = [
+        Scope::All,
+        Scope::Class("c".into()),
+        Scope::Endpoint("e".into()),
+    ];
+    let groups = [
+        (" metrics: ", [true, true, true]),
+        (" not by endpoint: ", [true, true, false]),
+        (" not by class: ", [true, false, true]),
+        (" by neither: ", [true, false, false]),
+        (" only by endpoint: ", [false, false, true]),
+    ];
+    for metric in Metric::ALL {
+        let exists = [0, 1, 2].map(|at: usize| metric.exists_in(&scopes[at]));
+        assert!(groups.iter().any(|(_, group)| *group == exists), "{metric}");
+    }
+    for (title, group) in groups {
+        let here =
+            |metric: &&Metric| [0, 1, 2].map(|at: usize| metric.exists_in(&scopes[at])) == group;
+        let names: Vec<&str> = Metric::ALL
+            .iter()
+            .filter(here)
+            .map(|metric| metric.name())
+            .collect();
+        let wanted = format!("{title}{}", names.join(" "));
+        assert!(help.contains(&wanted), "{wanted}: {help}");
     }
 }
 

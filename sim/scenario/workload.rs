@@ -1,10 +1,11 @@
 //! `[[workload]]`: requests that arrive, made up by a law or recorded.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use evenkeel_proxy::document::{
-    Choice, FilePath, Float, Integer, Name, Names, Rate, Size, Table, Text,
+    Choice, FilePath, Float, Integer, Name, Names, Rate, Size, Table, Text, is_host,
 };
 
 /// Requests that arrive.
@@ -53,6 +54,8 @@ pub struct Class {
     pub name: String,
     /// Its share against the other classes' weights.
     pub weight: u32,
+    /// Which host it asks; none asks the simulator's own.
+    pub host: Option<String>,
     /// What it asks for.
     pub path: String,
     /// How it asks.
@@ -165,7 +168,10 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
             ("OPTIONS", "OPTIONS"),
         ],
     };
-    const PLAIN: Text = Text {
+    const HOST: Text = Text {
+        expected: "a host such as \"example.com\"",
+    };
+    const PATH: Text = Text {
         expected: "a path such as \"/api/items\"",
     };
 
@@ -173,12 +179,10 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
     names.declare(t, "name", name.as_deref());
     let doc = "its share against the other classes' weights";
     let weight = t.default("weight", Integer(0..=1_000_000_u32), 1, doc);
-    let path = t.default(
-        "path",
-        PLAIN,
-        "/".into(),
-        "what it asks for; decides the route",
-    );
+    let doc = "which host it asks; decides the route; absent: the simulator's own";
+    let host = t.optional("host", HOST, doc);
+    let doc = "what it asks for; decides the route";
+    let path = t.default("path", PATH, "/".into(), doc);
     let doc = "how it asks; decides whether it may be retried";
     let method = t.default("method", METHOD, "GET", doc);
     let doc = "its service time against the origin's";
@@ -186,6 +190,10 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
     let body_bytes = t.default("body", Size, 0, "bytes of the request's body");
     let response_bytes = t.default("response", Size, 100, "bytes of the response's body");
 
+    if let Some(host) = host.as_ref().filter(|host| !can_be_asked(host)) {
+        let problem = t.problem(t.span("host"), format!("cannot ask the host {host:?}"));
+        t.report(problem.label("expected a host such as \"example.com\", without scheme and port"));
+    }
     if !path.starts_with('/') || path.contains(|c: char| !c.is_ascii_graphic()) {
         let problem = t.problem(t.span("path"), format!("cannot ask for {path:?}"));
         t.report(problem.label("expected a path such as \"/api/items\", of ASCII without blanks"));
@@ -199,6 +207,7 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
     Some(Class {
         name: name?,
         weight,
+        host,
         path,
         method,
         cost,
@@ -207,12 +216,26 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
     })
 }
 
+/// Whether it may stand in a `Host` field (RFC 9110 section 7.2): a name, or an address, which
+/// stands in brackets if it is one of IPv6.
+fn can_be_asked(host: &str) -> bool {
+    let address = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(host) => host.parse::<Ipv6Addr>().is_ok(),
+        None => host.parse::<Ipv4Addr>().is_ok(),
+    };
+    address || is_host(host)
+}
+
 impl Class {
     /// The class of a workload that names none.
     fn plain(workload: &str) -> Self {
         Self {
             name: workload.into(),
             weight: 1,
+            host: None,
             path: "/".into(),
             method: "GET",
             cost: 1.0,

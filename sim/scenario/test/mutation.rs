@@ -49,6 +49,63 @@ fn change() -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
     )
 }
 
+/// A path of names, most of which are known somewhere.
+fn key() -> impl Strategy<Value = String> {
+    let names = proptest::sample::select(vec![
+        "duration",
+        "seeds",
+        "workload",
+        "browse",
+        "classes",
+        "heavy",
+        "arrivals",
+        "rate",
+        "pool",
+        "p",
+        "endpoints",
+        "a",
+        "weight",
+        "policy",
+        "retry",
+        "origin",
+        "service",
+        "override",
+        "config",
+        "file",
+        "fault",
+        "threshold",
+        "network",
+        "name",
+        "",
+        "é",
+    ]);
+    proptest::collection::vec(names, 1..5).prop_map(|names| names.join("."))
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let values = proptest::sample::select(vec![
+        "5s",
+        "7",
+        "\"10/s\"",
+        "p2c",
+        "[]",
+        "[{}]",
+        "{}",
+        "{ name = \"x\" }",
+        "\"",
+        "\n",
+        "é",
+        "",
+        "'p99 < 1s'",
+        "[{ name = \"a\", x = 1 }]",
+        "1..3",
+        "1\nv = 2",
+        "null",
+        "1 # one",
+    ]);
+    values.prop_map(str::to_owned)
+}
+
 proptest! {
     #[test]
     fn nothing_panics(
@@ -73,6 +130,21 @@ proptest! {
             prop_assert!(held.get(problem.span.start..problem.span.end).is_some());
             prop_assert!(!problem.show(false).is_empty());
             prop_assert!(!problem.line().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn nothing_set_panics(
+        sets in proptest::collection::vec((key(), value()), 0..4),
+    ) {
+        let text = format!("{FULL}{CONFIG}");
+        let (scenario, problems) = load_with(Path::new("x"), text.as_bytes(), &sets);
+        let failed = problems.iter().any(|problem| problem.severity == Severity::Error);
+        prop_assert_eq!(scenario.is_none(), failed);
+        for problem in &problems {
+            let held = problem.source.text();
+            prop_assert!(held.get(problem.span.start..problem.span.end).is_some());
+            prop_assert!(!problem.show(false).is_empty());
         }
     }
 }

@@ -87,7 +87,27 @@ fn origins_that_cannot_be() {
         ),
         (
             "origin.service = { dist = \"lognormal\", p50 = \"8ms\", p99 = \"7ms\" }",
-            &[":8:59: error: `p99` is less than `p50`; expected at least \"8ms\""],
+            &[":8:59: error: p99 is below p50; expected at least \"8ms\""],
+        ),
+        (
+            "origin.service = { dist = \"uniform\", min = \"2s\", max = \"1s\", mean = \"1s\" }",
+            &[
+                ":8:56: error: max is below min; expected at least \"2s\"",
+                ":8:69: error: `mean` is not of this law; uniform has min, max",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"pareto\", min = \"2s\", alpha = 1 }",
+            &[
+                ":8:57: error: `origin.service.alpha` is the integer 1; expected a number from 1.001",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"normal\", mean = \"0s\" }",
+            &[
+                ":8:18: error: the law has no `sd`; normal has mean, sd",
+                ":8:44: error: `origin.service.mean` is the string \"0s\"; expected more than zero",
+            ],
         ),
         (
             "[origin]\nservice = { dist = \"constant\", value = \"1s\" }\n[[origin.override]]\n\
@@ -139,6 +159,15 @@ fn workloads_that_cannot_be() {
                 ":11:11: error: all weights are 0; expected a weight above 0 for a class",
                 ":11:49: error: the class name `x` is used twice; the second one",
                 ":11:73: error: cannot ask for \"a\"; expected a path such as",
+            ],
+        ),
+        (
+            "[[workload]]\nname = \"w\"\narrivals = { rate = \"1/s\" }\nclasses = [\
+             { name = \"x\", host = \"a:80\" }, { name = \"y\", host = \"[::1]\" },\
+             { name = \"z\", host = \"A.example.com\" }, { name = \"u\", host = \"\" }]",
+            &[
+                ":11:33: error: cannot ask the host \"a:80\"; expected a host such as \"example.com\"",
+                ":11:135: error: cannot ask the host \"\"; expected a host",
             ],
         ),
         (
@@ -198,11 +227,11 @@ const CONDITIONS: &[(&str, &[&str])] = &[
     ("p99<400ms", &[]),
     (
         "p98 < 1s",
-        &[":9:11: error: `threshold.metric`: unknown metric \"p98\"; did you mean `p9"],
+        &[":9:11: error: unknown metric `p98`; did you mean `p90`?"],
     ),
     (
         "latency < 1s",
-        &[":9:11: error: `threshold.metric`: unknown metric \"latency\"; not a"],
+        &[":9:11: error: unknown metric `latency`; not a known metric; `threshold.metric`: [cl"],
     ),
     (
         "p99 < 400",
@@ -222,11 +251,11 @@ const CONDITIONS: &[(&str, &[&str])] = &[
     ),
     (
         "p99",
-        &[":9:10: error: `threshold.metric` is the string \"p99\"; expected a condition"],
+        &[":9:10: error: nothing compares `p99`; expected one of"],
     ),
     (
         "",
-        &[":9:10: error: `threshold.metric` is the string \"\"; expected a condition such"],
+        &[":9:10: error: the metric is missing; expected a condition such"],
     ),
     ("class:w p50 < 1s", &[]),
     (
@@ -239,22 +268,24 @@ const CONDITIONS: &[(&str, &[&str])] = &[
     ),
     (
         "clas:w p50 < 1s",
-        &[":9:11: error: `threshold.metric`: unknown scope \"clas\"; did you"],
+        &[":9:11: error: unknown scope `clas`; did you mean `class`?"],
     ),
     (
         "share < 1%",
-        &[":9:11: error: `share` is not measured here; all requests have mean, p50"],
+        &[":9:11: error: `share` is not measured for all requests; expected `endpoint:NAME sh"],
     ),
     (
         "endpoint:a p99 < 1s",
-        &[":9:22: error: `p99` is not measured here; an endpoint has req"],
+        &[":9:22: error: `p99` is not measured for an endpoint; an endpoint has requests, failed"],
     ),
     (
         "class:w p98 <> 1",
-        &[
-            ":9:19: error: `threshold.metric`: unknown metric",
-            ":9:23: error: `<>`",
-        ],
+        &[":9:19: error: unknown metric `p98`; did you mean `p90`?"],
+    ),
+    // Where the text has escapes, its parts have no place of their own.
+    (
+        "class:\\u0078 p50 < 1s",
+        &[":9:10: error: unknown class `x`"],
     ),
 ];
 

@@ -125,6 +125,24 @@ fn broken_lines_are_counted_and_the_first_three_are_kept() {
 }
 
 #[test]
+fn a_summary_can_be_read() {
+    let line = |host: &str| format!("{host} - - {DATE} \"GET / HTTP/1.0\" 200 1\n");
+    let (_, clean) = read(line("a").repeat(1_234));
+    assert_eq!(clean.to_string(), "1,234 lines");
+    assert!(clean.is_clean());
+    let (_, mut broken) = read(line("a").repeat(1_016) + "nonsense\n\0 x\n");
+    broken.error = Some("corrupt deflate stream".to_owned());
+    let text = [
+        "2 of 1,018 lines cannot be read, first:",
+        "  line 1017: no client address at the beginning: nonsense",
+        "  line 1018: no date such as [01/Aug/1995:02:00:00 -0400]: \\0 x",
+        "  the rest is lost: corrupt deflate stream",
+    ];
+    assert_eq!(broken.to_string(), text.join("\n"));
+    assert!(!broken.is_clean());
+}
+
+#[test]
 fn clients_are_told_apart_by_address() {
     let line = |host: &str| format!("{host} - - {DATE} \"GET / HTTP/1.0\" 200 1\n");
     let (records, _) = read(line("10.0.0.1") + &line("10.0.0.2") + &line("10.0.0.1"));

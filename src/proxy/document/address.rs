@@ -116,7 +116,7 @@ impl Socket {
 
 /// Whether the text can be a host's name (RFC 1123, and `_`, which container networks use); a name
 /// that ends in a number is a mistyped address.
-pub(crate) fn is_host(text: &str) -> bool {
+pub fn is_host(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label

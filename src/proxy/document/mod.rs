@@ -29,8 +29,7 @@ mod tree;
 #[cfg(test)]
 mod test;
 
-pub(crate) use address::is_host;
-pub use address::{Address, Socket};
+pub use address::{Address, Socket, is_host};
 pub use decode::{decode, decode_root, describe};
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use key::{Key, Shape, explain, schema};
