@@ -6,11 +6,13 @@ mod property;
 mod rule;
 mod timeout;
 
+use std::time::Duration;
+
 use super::*;
 use crate::endpoint::Spec;
 use crate::policy::Kind;
 use crate::policy::tests::spec;
-use crate::pool::{Settings, State};
+use crate::pool::{Admission, Settings, State, Verdict};
 use crate::rng::Stream;
 
 const START: Timestamp = Timestamp(1_000_000_000);
