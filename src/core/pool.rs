@@ -114,7 +114,7 @@ impl State {
 
     /// Applies a configuration as a difference: what is named the same keeps its slot, its load and
     /// what was learned of it; what is gone finishes what it has. Returns the grants of those for
-    /// whom this makes room.
+    /// whom this makes room, and of those whom it leaves without any endpoint to wait for.
     #[must_use]
     pub fn update(&mut self, now: Timestamp, settings: Settings) -> Vec<Grant> {
         if settings.policy != self.settings.policy {
@@ -129,7 +129,10 @@ impl State {
             .any(|e| e.backup || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints);
         self.settings = settings;
-        std::iter::from_fn(|| self.grant(now)).collect()
+        let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
+        let endpoints = &self.endpoints;
+        grants.extend(self.queue.dismiss(|w| !may_serve(endpoints, &w.tried)));
+        grants
     }
 
     /// Endpoints by name: the kept stay in their slots, the gone leave theirs, the new take free ones
@@ -192,11 +195,7 @@ impl State {
         rng: &mut Rng,
     ) -> Option<Admission> {
         // Nothing is drawn for a retry that has nowhere to go.
-        if !self
-            .endpoints
-            .iter()
-            .any(|e| e.is_in_service() && !tried.contains(e.index))
-        {
+        if !may_serve(&self.endpoints, &tried) {
             return Some(Admission::NoEndpoint);
         }
         self.budget
@@ -215,11 +214,7 @@ impl State {
         if let Some(index) = self.pick(now, &tried, rng) {
             return Admission::Picked(index);
         }
-        if !self
-            .endpoints
-            .iter()
-            .any(|e| e.is_in_service() && !tried.contains(e.index))
-        {
+        if !may_serve(&self.endpoints, &tried) {
             return Admission::NoEndpoint;
         }
         let waiter = Waiter {
@@ -253,9 +248,21 @@ impl State {
         Some(index)
     }
 
-    /// A granted request has taken its grant up.
-    pub fn taken(&mut self, token: Token) {
-        self.queue.taken(token);
+    /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is gone
+    /// by now, or there was none, the request is admitted again.
+    pub fn take_up(
+        &mut self,
+        now: Timestamp,
+        token: Token,
+        tried: Tried,
+        rng: &mut Rng,
+    ) -> Admission {
+        match self.queue.leave(token) {
+            Some(index) if self.endpoints[index.slot as usize].index == index => {
+                Admission::Picked(index)
+            }
+            _ => self.admit(now, token, tried, rng),
+        }
     }
 
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
@@ -298,6 +305,12 @@ impl State {
         self.queue = queue;
         grant
     }
+}
+
+/// Whether anybody may take the request, now or when there is room.
+fn may_serve(endpoints: &[Endpoint], tried: &Tried) -> bool {
+    let able = |e: &Endpoint| e.is_in_service() && !tried.contains(e.index);
+    endpoints.iter().any(able)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ impl Request {
         };
         match event {
             Event::Arrived { idempotent } => turn.arrived(idempotent, rng),
-            Event::Granted { endpoint } => turn.granted(endpoint),
+            Event::Granted => turn.granted(rng),
             Event::Connected { attempt, reused } => turn.connected(attempt, reused),
             Event::DialFailed { attempt } => turn.dial_failed(attempt, Failure::Dial, rng),
             Event::StaleConnection { attempt, sent } => turn.stale(attempt, sent, rng),

@@ -151,13 +151,11 @@ fn a_granted_waiter_that_leaves_hands_on() {
     arrivals(&mut pool, 4);
     assert_eq!(done(&mut pool, "a", Verdict::Success), Some(1));
     let a = index(&pool, "a");
-    let next = Grant {
-        token: Token(2),
-        endpoint: a,
-    };
+    let next = Grant { token: Token(2) };
     assert_eq!(pool.leave(NOW, Token(1)), Some(next));
     assert_eq!(pool.leave(NOW, Token(3)), None, "it only waited");
-    pool.taken(Token(2));
+    let taken = pool.take_up(NOW, Token(2), Tried::default(), &mut rng());
+    assert_eq!(taken, Admission::Picked(a));
     assert_eq!(
         pool.leave(NOW, Token(2)),
         None,

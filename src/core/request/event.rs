@@ -120,11 +120,8 @@ pub enum Event {
         /// Whether its method is idempotent (RFC 9110 section 9.2.2).
         idempotent: bool,
     },
-    /// The endpoint that a waiting request was promised.
-    Granted {
-        /// Booked already.
-        endpoint: EndpointIndex,
-    },
+    /// The [`crate::queue::Grant`] that the request waits for.
+    Granted,
     /// A connection is ready.
     Connected {
         /// The try.

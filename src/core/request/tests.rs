@@ -133,6 +133,16 @@ impl Rig {
         grant.expect("somebody waits")
     }
 
+    fn reload(&mut self, endpoints: &[Spec]) -> Vec<Grant> {
+        let settings = Settings {
+            policy: Kind::RoundRobin,
+            endpoints: endpoints.to_vec(),
+            retry_budget_ppm: 0,
+            queue_limit: 2,
+        };
+        self.shell.pool.update(self.now, settings)
+    }
+
     /// Reports an event; what is to be done about it, in words.
     fn on(&mut self, event: Event) -> String {
         let mut rng = Stream::new(1, "pick").at(1);

@@ -34,7 +34,10 @@ impl<P: PoolAccess> Turn<'_, P> {
             Admission::Picked(endpoint) => self.connect(endpoint),
             Admission::Queued => {
                 self.record(trace::Kind::Queued);
-                self.enter(Phase::Waiting);
+                // A wait that goes on after a void grant is no longer for it.
+                if self.request.phase != Phase::Waiting {
+                    self.enter(Phase::Waiting);
+                }
                 self.actions.push(Action::Wait {
                     token: self.request.token,
                 });
@@ -47,13 +50,13 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
-    pub(super) fn granted(&mut self, endpoint: EndpointIndex) {
+    pub(super) fn granted(&mut self, rng: &mut Rng) {
         if self.request.phase != Phase::Waiting {
             return;
         }
-        let token = self.request.token;
-        self.pool.with(|pool| pool.taken(token));
-        self.connect(endpoint);
+        let (now, token, tried) = (self.now, self.request.token, self.request.tried);
+        let admission = self.pool.with(|pool| pool.take_up(now, token, tried, rng));
+        self.admitted(admission, self.request.budgeted);
     }
 
     fn connect(&mut self, endpoint: EndpointIndex) {
