@@ -61,9 +61,15 @@ pub enum Verdict {
     /// The connection could not be opened.
     DialFailed,
     /// Any other fault of the endpoint.
-    Failed,
+    Failed {
+        /// When the try opened a connection; `None` if it got none, or one that was open already.
+        dialled: Option<Timestamp>,
+    },
     /// No fault of the endpoint: the client left.
-    Cancelled,
+    Cancelled {
+        /// As above.
+        dialled: Option<Timestamp>,
+    },
 }
 
 impl State {
@@ -268,7 +274,7 @@ impl State {
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
     pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
         let booked = self.queue.leave(token)?;
-        self.complete(now, booked, Verdict::Cancelled)
+        self.complete(now, booked, Verdict::Cancelled { dialled: None })
     }
 
     /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint that
@@ -286,12 +292,16 @@ impl State {
         debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
         match verdict {
-            Verdict::Success => endpoint.dial_succeeded(),
+            Verdict::Success => endpoint.dial_succeeded(now),
             Verdict::DialFailed => {
                 endpoint.dial_failed(now);
                 self.tiers = true;
             }
-            Verdict::Failed | Verdict::Cancelled => {}
+            Verdict::Failed { dialled } | Verdict::Cancelled { dialled } => {
+                if let Some(at) = dialled {
+                    endpoint.dial_succeeded(at);
+                }
+            }
         }
         self.grant(now)
     }

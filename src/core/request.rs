@@ -64,6 +64,8 @@ pub struct Request {
     replaced: bool,
     status: u16,
     endpoint: Option<EndpointIndex>,
+    /// When this try opened its connection, unless it was idle before.
+    dialled: Option<Timestamp>,
     tried: Tried,
     plan: Plan,
     arrived: Timestamp,
@@ -89,6 +91,7 @@ impl Request {
             replaced: false,
             status: 0,
             endpoint: None,
+            dialled: None,
             tried: Tried::default(),
             plan: Plan {
                 attempts: plan.attempts.min(ATTEMPTS_MAX),

@@ -140,7 +140,10 @@ fn what_is_freed_goes_to_the_first_who_can_use_it() {
         "10 has tried a"
     );
     assert_eq!(done(&mut pool, "b", Verdict::Success), Some(10));
-    assert_eq!(done(&mut pool, "b", Verdict::Failed), Some(12));
+    assert_eq!(
+        done(&mut pool, "b", Verdict::Failed { dialled: None }),
+        Some(12)
+    );
     assert_eq!(done(&mut pool, "b", Verdict::Success), None);
     assert_eq!((in_flight(&pool, "a"), in_flight(&pool, "b")), (1, 0));
 }

@@ -68,7 +68,8 @@ impl Shell {
             let Some(Admission::Picked(index)) = retry else {
                 panic!("{retry:?}");
             };
-            self.pool.complete(START, index, Verdict::Cancelled);
+            self.pool
+                .complete(START, index, Verdict::Cancelled { dialled: None });
         }
     }
 
@@ -131,6 +132,17 @@ impl Rig {
         let index = self.shell.pool.endpoints()[0].index;
         let grant = self.shell.pool.complete(self.now, index, Verdict::Success);
         grant.expect("somebody waits")
+    }
+
+    /// Another request finds that the first endpoint refuses.
+    fn refuse(&mut self) {
+        let mut rng = Stream::new(1, "other").at(0);
+        let other = self.shell.pool.arrive(self.now, Token(9), &mut rng);
+        let index = self.shell.pool.endpoints()[0].index;
+        assert_eq!(other, Admission::Picked(index));
+        self.shell
+            .pool
+            .complete(self.now, index, Verdict::DialFailed);
     }
 
     fn reload(&mut self, endpoints: &[Spec]) -> Vec<Grant> {

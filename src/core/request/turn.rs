@@ -63,6 +63,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
+        self.request.dialled = None;
         self.record(trace::Kind::Picked {
             budgeted: self.request.budgeted,
         });
@@ -77,6 +78,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     pub(super) fn connected(&mut self, attempt: u8, reused: bool) {
         if self.is_current(attempt, &[Phase::Connecting]) {
+            self.request.dialled = (!reused).then_some(self.now);
             self.record(trace::Kind::Connected { reused });
             self.enter(Phase::Sent);
             self.actions.push(Action::Send { attempt });
@@ -88,7 +90,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             return;
         }
         self.record(trace::Kind::DialFailed);
-        self.release(Verdict::DialFailed, Some((failure, false)));
+        self.fail(failure, false);
         if self.request.attempt >= self.request.plan.attempts {
             return self.answer(Local::BadGateway);
         }
@@ -136,7 +138,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn ended(&mut self, phase: Phase) {
         if self.request.phase == phase {
             self.record(trace::Kind::Completed);
-            self.release(Verdict::Success, None);
+            self.release(Verdict::Success);
             self.finish(Outcome::Complete {
                 status: self.request.status,
             });
@@ -151,13 +153,13 @@ impl<P: PoolAccess> Turn<'_, P> {
             return;
         }
         if matches!(self.request.phase, Phase::Body | Phase::Tunnel) {
-            self.release(Verdict::Failed, Some((Failure::Cut, sent)));
+            self.fail(Failure::Cut, sent);
             return self.finish(Outcome::Cut {
                 status: self.request.status,
             });
         }
         let again = self.may_send_again(sent) && self.request.attempt < self.request.plan.attempts;
-        self.release(Verdict::Failed, Some((Failure::Lost, sent)));
+        self.fail(Failure::Lost, sent);
         let (now, token, tried) = (self.now, self.request.token, self.request.tried);
         let admission = again.then(|| self.pool.with(|pool| pool.retry(now, token, tried, rng)));
         match admission.flatten() {
@@ -195,7 +197,7 @@ impl<P: PoolAccess> Turn<'_, P> {
                 };
                 let sent = self.request.phase == Phase::Sent;
                 self.actions.push(Action::Cancel { attempt });
-                self.release(Verdict::Failed, Some((failure, sent)));
+                self.fail(failure, sent);
                 self.answer(Local::GatewayTimeout);
             }
             Phase::Body | Phase::Tunnel => {
@@ -205,7 +207,7 @@ impl<P: PoolAccess> Turn<'_, P> {
                     Failure::IdleTimeout
                 };
                 self.actions.push(Action::Cancel { attempt });
-                self.release(Verdict::Failed, Some((failure, true)));
+                self.fail(failure, true);
                 self.finish(Outcome::Cut {
                     status: self.request.status,
                 });
@@ -223,7 +225,7 @@ impl<P: PoolAccess> Turn<'_, P> {
                     attempt: self.request.attempt,
                 });
                 let sent = self.request.phase != Phase::Connecting;
-                self.release(Verdict::Cancelled, Some((Failure::ClientLeft, sent)));
+                self.fail(Failure::ClientLeft, sent);
             }
         }
         self.finish(Outcome::Cancelled);
@@ -236,17 +238,25 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
-    /// Ends the try at its endpoint.
-    fn release(&mut self, verdict: Verdict, failed: Option<(Failure, bool)>) {
-        if let Some((failure, sent)) = failed {
-            self.record(trace::Kind::Failed { failure, sent });
+    /// The try ended without a complete response.
+    fn fail(&mut self, failure: Failure, sent: bool) {
+        self.record(trace::Kind::Failed { failure, sent });
+        let dialled = self.request.dialled;
+        if let Some(endpoint) = self.request.endpoint {
+            self.request.tried.push(endpoint);
         }
+        self.release(match failure {
+            Failure::Dial | Failure::DialTimeout => Verdict::DialFailed,
+            Failure::ClientLeft => Verdict::Cancelled { dialled },
+            _ => Verdict::Failed { dialled },
+        });
+    }
+
+    /// Ends the try at its endpoint.
+    fn release(&mut self, verdict: Verdict) {
         let Some(endpoint) = self.request.endpoint.take() else {
             return;
         };
-        if verdict != Verdict::Success {
-            self.request.tried.push(endpoint);
-        }
         let now = self.now;
         if let Some(grant) = self.pool.with(|pool| pool.complete(now, endpoint, verdict)) {
             self.pool.grant(grant);

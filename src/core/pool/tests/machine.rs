@@ -23,8 +23,8 @@ fn step() -> impl Strategy<Value = Step> {
     let verdict = prop_oneof![
         Just(Verdict::Success),
         Just(Verdict::DialFailed),
-        Just(Verdict::Failed),
-        Just(Verdict::Cancelled),
+        Just(Verdict::Failed { dialled: None }),
+        Just(Verdict::Cancelled { dialled: None }),
     ];
     prop_oneof![
         8 => Just(Step::Arrive),
