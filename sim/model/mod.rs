@@ -198,8 +198,8 @@ impl<'a> Engine<'a> {
                 ahead = arrivals.next();
                 self.due(arrival);
             }
-            while let Some(Grant { token, endpoint }) = self.grants.pop_front() {
-                self.report(token.0 as usize, Event::Granted { endpoint });
+            while let Some(Grant { token }) = self.grants.pop_front() {
+                self.report(token.0 as usize, Event::Granted);
             }
         }
     }

@@ -63,6 +63,8 @@ pub struct Endpoint {
     pub state: State,
     /// Failed dials in a row.
     failed_dials: u8,
+    /// When the last of them failed.
+    refused: Timestamp,
     /// Until when it is passed over after failed dials, while another is eligible.
     cooling_until: Timestamp,
 }
@@ -77,6 +79,7 @@ impl Endpoint {
             backup: false,
             state: State::Up,
             failed_dials: 0,
+            refused: Timestamp::ZERO,
             cooling_until: Timestamp::ZERO,
         };
         endpoint.set(spec);
@@ -117,6 +120,7 @@ impl Endpoint {
     /// Dials that were under way when the first of them failed tell nothing new: the pause doubles
     /// once for each time that it has passed.
     pub(crate) fn dial_failed(&mut self, now: Timestamp) {
+        self.refused = now;
         if self.is_cooling(now) {
             return;
         }
@@ -125,8 +129,11 @@ impl Endpoint {
         self.failed_dials = self.failed_dials.saturating_add(1);
     }
 
-    pub(crate) const fn dial_succeeded(&mut self) {
-        self.failed_dials = 0;
+    /// It served a connection at `at`; what was so before the last failed dial proves nothing.
+    pub(crate) fn dial_succeeded(&mut self, at: Timestamp) {
+        if at >= self.refused {
+            self.failed_dials = 0;
+        }
     }
 }
 
@@ -195,7 +202,9 @@ mod tests {
             !endpoint.is_cooling(now + Duration::from_secs(5)),
             "one pause, not two"
         );
-        endpoint.dial_succeeded();
+        endpoint.dial_succeeded(now + Duration::from_secs(3));
+        assert!(endpoint.is_cooling(now), "before the last failure");
+        endpoint.dial_succeeded(now + Duration::from_secs(4));
         assert!(!endpoint.is_cooling(now));
     }
 

@@ -61,9 +61,15 @@ pub enum Verdict {
     /// The connection could not be opened.
     DialFailed,
     /// Any other fault of the endpoint.
-    Failed,
+    Failed {
+        /// When the try opened a connection; `None` if it got none, or one that was open already.
+        dialled: Option<Timestamp>,
+    },
     /// No fault of the endpoint: the client left.
-    Cancelled,
+    Cancelled {
+        /// As above.
+        dialled: Option<Timestamp>,
+    },
 }
 
 impl State {
@@ -114,7 +120,7 @@ impl State {
 
     /// Applies a configuration as a difference: what is named the same keeps its slot, its load and
     /// what was learned of it; what is gone finishes what it has. Returns the grants of those for
-    /// whom this makes room.
+    /// whom this makes room, and of those whom it leaves without any endpoint to wait for.
     #[must_use]
     pub fn update(&mut self, now: Timestamp, settings: Settings) -> Vec<Grant> {
         if settings.policy != self.settings.policy {
@@ -129,7 +135,10 @@ impl State {
             .any(|e| e.backup || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints);
         self.settings = settings;
-        std::iter::from_fn(|| self.grant(now)).collect()
+        let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
+        let endpoints = &self.endpoints;
+        grants.extend(self.queue.dismiss(|w| !may_serve(endpoints, &w.tried)));
+        grants
     }
 
     /// Endpoints by name: the kept stay in their slots, the gone leave theirs, the new take free ones
@@ -192,11 +201,7 @@ impl State {
         rng: &mut Rng,
     ) -> Option<Admission> {
         // Nothing is drawn for a retry that has nowhere to go.
-        if !self
-            .endpoints
-            .iter()
-            .any(|e| e.is_in_service() && !tried.contains(e.index))
-        {
+        if !may_serve(&self.endpoints, &tried) {
             return Some(Admission::NoEndpoint);
         }
         self.budget
@@ -215,11 +220,7 @@ impl State {
         if let Some(index) = self.pick(now, &tried, rng) {
             return Admission::Picked(index);
         }
-        if !self
-            .endpoints
-            .iter()
-            .any(|e| e.is_in_service() && !tried.contains(e.index))
-        {
+        if !may_serve(&self.endpoints, &tried) {
             return Admission::NoEndpoint;
         }
         let waiter = Waiter {
@@ -253,15 +254,27 @@ impl State {
         Some(index)
     }
 
-    /// A granted request has taken its grant up.
-    pub fn taken(&mut self, token: Token) {
-        self.queue.taken(token);
+    /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is gone
+    /// by now, or there was none, the request is admitted again.
+    pub fn take_up(
+        &mut self,
+        now: Timestamp,
+        token: Token,
+        tried: Tried,
+        rng: &mut Rng,
+    ) -> Admission {
+        match self.queue.leave(token) {
+            Some(index) if self.endpoints[index.slot as usize].index == index => {
+                Admission::Picked(index)
+            }
+            _ => self.admit(now, token, tried, rng),
+        }
     }
 
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
     pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
         let booked = self.queue.leave(token)?;
-        self.complete(now, booked, Verdict::Cancelled)
+        self.complete(now, booked, Verdict::Cancelled { dialled: None })
     }
 
     /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint that
@@ -279,12 +292,16 @@ impl State {
         debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
         match verdict {
-            Verdict::Success => endpoint.dial_succeeded(),
+            Verdict::Success => endpoint.dial_succeeded(now),
             Verdict::DialFailed => {
                 endpoint.dial_failed(now);
                 self.tiers = true;
             }
-            Verdict::Failed | Verdict::Cancelled => {}
+            Verdict::Failed { dialled } | Verdict::Cancelled { dialled } => {
+                if let Some(at) = dialled {
+                    endpoint.dial_succeeded(at);
+                }
+            }
         }
         self.grant(now)
     }
@@ -298,6 +315,12 @@ impl State {
         self.queue = queue;
         grant
     }
+}
+
+/// Whether anybody may take the request, now or when there is room.
+fn may_serve(endpoints: &[Endpoint], tried: &Tried) -> bool {
+    let able = |e: &Endpoint| e.is_in_service() && !tried.contains(e.index);
+    endpoints.iter().any(able)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! First in, first out, bounded in number; the wait is bounded by the request's own deadline. A
 //! grant comes with the endpoint already booked, so nobody can overtake between the wake-up and the
-//! pick, and a waiter that left gives its grant back.
+//! pick, and a waiter that left gives its grant back. What was booked is known here alone: the
+//! configuration may change while the grant is on its way, so the request asks when it has come.
 
 use std::collections::VecDeque;
 
@@ -13,13 +14,12 @@ use crate::rng::Rng;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
-/// A waiting request may go ahead: `endpoint` counts it as in flight already.
+/// A request need not wait any longer: an endpoint counts it as in flight already, or none is left
+/// that it could wait for. It learns which when it takes the grant up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Who may go ahead.
+    /// Whose wait is over.
     pub token: Token,
-    /// Where to.
-    pub endpoint: EndpointIndex,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Waiter {
 pub(crate) struct Queue {
     waiting: VecDeque<Waiter>,
     /// Granted, and not yet taken up by the request.
-    granted: Vec<Grant>,
+    granted: Vec<(Token, EndpointIndex)>,
     limit: usize,
 }
 
@@ -66,24 +66,36 @@ impl Queue {
             .enumerate()
             .find_map(|(at, w)| Some((at, pick(w)?)))?;
         let token = self.waiting.remove(at)?.token;
-        let grant = Grant { token, endpoint };
-        self.granted.push(grant);
-        Some(grant)
+        self.granted.push((token, endpoint));
+        Some(Grant { token })
     }
 
-    /// The request has taken its grant up.
-    pub(crate) fn taken(&mut self, token: Token) {
-        self.granted.retain(|g| g.token != token);
+    /// Ends the wait of everybody for whom `is_hopeless`.
+    pub(crate) fn dismiss(&mut self, mut is_hopeless: impl FnMut(&Waiter) -> bool) -> Vec<Grant> {
+        let mut told = Vec::new();
+        self.waiting.retain(|w| {
+            let goes = is_hopeless(w);
+            told.extend(goes.then_some(Grant { token: w.token }));
+            !goes
+        });
+        told
     }
 
-    /// The request no longer waits. Returns the endpoint that had been booked for it, if one had.
+    /// What has been booked for the request, if anything has.
+    pub(crate) fn booked(&self, token: Token) -> Option<EndpointIndex> {
+        let (_, endpoint) = self.granted.iter().find(|(granted, _)| *granted == token)?;
+        Some(*endpoint)
+    }
+
+    /// The request no longer waits. Returns what had been booked for it, if anything had.
     pub(crate) fn leave(&mut self, token: Token) -> Option<EndpointIndex> {
-        if let Some(at) = self.waiting.iter().position(|w| w.token == token) {
-            self.waiting.remove(at);
-            return None;
+        let booked = self.booked(token);
+        if booked.is_some() {
+            self.granted.retain(|(granted, _)| *granted != token);
+        } else {
+            self.waiting.retain(|w| w.token != token);
         }
-        let at = self.granted.iter().position(|g| g.token == token)?;
-        Some(self.granted.swap_remove(at).endpoint)
+        booked
     }
 }
 

@@ -1,7 +1,8 @@
 //! The event stream: every decision, once.
 //!
-//! The core emits these itself, so that both shells report the same decisions by construction. Live they feed counters; simulated they feed results, invariants and the trace
-//! hash. Nothing else counts anything.
+//! The core emits these itself, so that both shells report the same decisions by construction. Live
+//! they feed counters; simulated they feed results, invariants and the trace hash. Nothing else
+//! counts anything.
 
 use crate::endpoint::EndpointIndex;
 use crate::request::{Failure, Outcome};
@@ -15,19 +16,25 @@ pub const NO_POOL: u16 = u16::MAX;
 pub struct Event {
     /// When it was decided.
     pub at: Timestamp,
-    /// The request's number at its proxy, in order of arrival.
+    /// The request's number at its proxy, in order of arrival; 0 for what concerns none.
     pub request: u64,
     /// The pool's number, by its place in the configuration; [`NO_POOL`] for what concerns none.
     pub pool: u16,
-    /// The try, from 1; 0 before the first.
+    /// The try, from 1; 0 before the first. What comes between two tries bears the number of the one
+    /// before.
     pub attempt: u8,
-    /// The endpoint concerned, if any.
+    /// The endpoint of the present try; `None` before, between and after tries.
     pub endpoint: Option<EndpointIndex>,
     /// What was decided.
     pub kind: Kind,
 }
 
 /// What an [`Event`] says.
+///
+/// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` as often as it
+/// has to wait, `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
+/// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
+/// counted by. [`Kind::Opened`], [`Kind::Closed`] and [`Kind::Rejected`] stand outside of all that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A request was routed to the pool.
@@ -35,49 +42,54 @@ pub enum Kind {
         /// Whether its method may be retried after it was sent (RFC 9110 section 9.2.2).
         idempotent: bool,
     },
-    /// All endpoints are full; the request waits.
+    /// All endpoints that may take it are full; the request waits. Again for the same try, if a
+    /// reload removed the endpoint that it was promised and the others are full. It ends with
+    /// `Picked`, or without any further try with `Finished`.
     Queued,
     /// An endpoint was chosen; the request counts as in flight there from now on.
     Picked {
-        /// False for the first try, true for a retry that drew on the retry budget.
+        /// Whether this is a retry that drew on the retry budget: false for the first try and for
+        /// one after a failed dial.
         budgeted: bool,
     },
-    /// A connection to the endpoint is ready.
+    /// A connection to the endpoint is ready. A second time in a try whose idle one was `Stale`.
     Connected {
         /// Whether it was an idle one.
         reused: bool,
     },
-    /// The connection could not be opened; the endpoint is skipped for a while.
+    /// The connection could not be opened, or not in time; the endpoint is skipped for a while. The
+    /// `Failed` of the try follows at once.
     DialFailed,
-    /// An idle connection turned out closed and is replaced by a new one.
+    /// An idle connection turned out closed and is replaced by a new one, in the same try.
     Stale,
-    /// The head of the response arrived.
+    /// The head of the response arrived (not a 1xx), or the endpoint agreed to switch protocols.
     Head {
-        /// Its status code.
+        /// Its status code; 101 for a tunnel.
         status: u16,
     },
     /// The try failed; in flight ends.
     Failed {
         /// How.
         failure: Failure,
-        /// Whether any byte of the request had been sent.
+        /// Whether any byte of the request had been sent: if it had, the endpoint may have acted.
         sent: bool,
     },
-    /// The response is complete; in flight ends.
+    /// The response is complete, or the tunnel has ended; in flight ends.
     Completed,
     /// The request's one outcome. Nothing follows it.
     Finished {
         /// The outcome.
         outcome: Outcome,
-        /// When the request arrived.
+        /// When the request arrived; [`Timestamp::ZERO`] if its client left before it had. Not in
+        /// the trace hash, which has it from `Arrived`.
         arrived: Timestamp,
     },
-    /// A client's connection was accepted.
+    /// A client's connection was accepted. It concerns no request and no pool.
     Opened,
-    /// A client's connection has ended.
+    /// A client's connection has ended, by whomever. It concerns no request and no pool.
     Closed,
     /// A request was answered before any pool was asked: malformed, too large, too slow, without a
-    /// route, or redirected. It has no other events.
+    /// route, or redirected. It has a number, no pool, and no other events.
     Rejected {
         /// The status of the answer.
         status: u16,

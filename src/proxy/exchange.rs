@@ -165,8 +165,8 @@ impl<W: World> Exchange<'_, W> {
         let worker = std::rc::Rc::clone(&self.connection.worker);
         worker.wait(token);
         let event = poll_fn(|cx| {
-            if let Poll::Ready(endpoint) = worker.poll_granted(cx, token) {
-                return Poll::Ready(Event::Granted { endpoint });
+            if worker.poll_granted(cx, token).is_ready() {
+                return Poll::Ready(Event::Granted);
             }
             self.poll_interrupt(cx, true)
         })

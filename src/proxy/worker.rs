@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::rng;
 use evenkeel_core::trace::{self, NO_POOL};
@@ -48,7 +47,7 @@ pub(crate) struct Worker<W: World> {
 /// A request in a pool's queue.
 #[derive(Debug, Default)]
 struct Waiting {
-    granted: Option<EndpointIndex>,
+    granted: bool,
     waker: Option<Waker>,
 }
 
@@ -105,7 +104,7 @@ impl<W: World> Worker<W> {
         }
         // Nobody waits under the token any more: it has given the grant back by itself.
         if let Some(waiting) = self.waiting.borrow_mut().get_mut(&grant.token) {
-            waiting.granted = Some(grant.endpoint);
+            waiting.granted = true;
             if let Some(waker) = waiting.waker.take() {
                 waker.wake();
             }
@@ -117,22 +116,18 @@ impl<W: World> Worker<W> {
         self.waiting.borrow_mut().entry(token).or_default();
     }
 
-    /// The endpoint granted to `token`, once it is.
-    pub(crate) fn poll_granted(&self, cx: &mut Context<'_>, token: Token) -> Poll<EndpointIndex> {
+    /// Ready once there is a grant for `token`.
+    pub(crate) fn poll_granted(&self, cx: &mut Context<'_>, token: Token) -> Poll<()> {
         let mut waiting = self.waiting.borrow_mut();
         let Some(entry) = waiting.get_mut(&token) else {
             return Poll::Pending;
         };
-        match entry.granted {
-            Some(endpoint) => {
-                waiting.remove(&token);
-                Poll::Ready(endpoint)
-            }
-            None => {
-                entry.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if entry.granted {
+            waiting.remove(&token);
+            return Poll::Ready(());
         }
+        entry.waker = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// No longer waits under `token`.

@@ -1,7 +1,7 @@
 //! The real core under a shell that does the worst: the checker finds nothing.
 
 use super::*;
-use evenkeel_core::endpoint::{self, EndpointIndex};
+use evenkeel_core::endpoint;
 use evenkeel_core::pool::{Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Action, Event as Report, Plan, PoolAccess, Request};
@@ -109,9 +109,8 @@ fn report(kind: u8, attempt: u8, sent: bool) -> Report {
 /// Gives each promise of the pool to the request that waits for it.
 fn deliver(clients: &mut [Client], now: Timestamp, world: &mut World, rng: &mut Rng) {
     while let Some(grant) = world.grants.pop() {
-        let endpoint: EndpointIndex = grant.endpoint;
         let client = &mut clients[grant.token.0 as usize];
-        client.tell(Report::Granted { endpoint }, now, world, rng);
+        client.tell(Report::Granted, now, world, rng);
     }
 }
 

@@ -1,7 +1,10 @@
 //! `least_request`: the endpoint with the fewest requests in flight for its weight.
 //!
-//! Problem: requests of unequal cost. Rule: the least (in flight + 1) / weight over all eligible
+//! Problem: requests of unequal cost. Rule: the least in flight / weight over all eligible
 //! endpoints; among equals one drawn by weight, so that several proxies do not all run to the first.
+//! Weights: one request at a time is shared exactly by weight. With m in flight all the time at n
+//! endpoints, none holds more than one above its share of them or more than n - 1 below, so that
+//! the shares of the picks are within (n - 1) / m of the weights.
 //! Cost: O(n). Pathology: an endpoint that fails fast looks idle (see `p2c`); an endpoint that just
 //! joined has nothing in flight and gets everything until it has caught up.
 //! Source: join the shortest queue (Winston 1977); nginx `least_conn`, HAProxy `leastconn`.
@@ -41,8 +44,7 @@ impl Policy for LeastRequest {
     }
 }
 
-/// Whether a further request would load `a` less than `b`, for their weights.
+/// Whether `a` has less in flight than `b`, for their weights.
 pub(super) fn less_loaded(a: &Endpoint, b: &Endpoint) -> bool {
-    let after = |e: &Endpoint| u64::from(e.in_flight) + 1;
-    after(a) * u64::from(b.weight) < after(b) * u64::from(a.weight)
+    u64::from(a.in_flight) * u64::from(b.weight) < u64::from(b.in_flight) * u64::from(a.weight)
 }

@@ -101,6 +101,29 @@ impl Rig {
         counts
     }
 
+    /// Picks and keeps in flight.
+    fn send(&mut self) -> usize {
+        let at = self.pick().expect("somebody is eligible");
+        self.endpoints[at].in_flight += 1;
+        at
+    }
+
+    /// Keeps `load` requests in flight: each time one of them, any with the same chance, ends and
+    /// another one is sent. Calls `look` after each; returns how often each slot came in `picks`.
+    fn circulate(&mut self, load: u32, picks: u32, mut look: impl FnMut(&[Endpoint])) -> Vec<u64> {
+        let mut ends = Stream::new(7, "ends").at(u64::from(load));
+        let mut flying: Vec<usize> = (0..load).map(|_| self.send()).collect();
+        let mut counts = vec![0; self.endpoints.len()];
+        for _ in 0..picks {
+            let which = ends.below(u64::from(load)) as usize;
+            self.endpoints[flying[which]].in_flight -= 1;
+            flying[which] = self.send();
+            counts[flying[which]] += 1;
+            look(&self.endpoints);
+        }
+        counts
+    }
+
     fn cool(&mut self, slot: usize) {
         self.endpoints[slot].dial_failed(Timestamp::ZERO);
     }
@@ -109,15 +132,56 @@ impl Rig {
 /// Every count within 6 standard deviations of its share (2 in a billion), and 6 for the skew of
 /// rare ones.
 fn assert_shares(counts: &[u64], shares: &[f64]) {
+    assert_shares_within(0.0, counts, shares);
+}
+
+/// The same, and `slack` of all picks more.
+fn assert_shares_within(slack: f64, counts: &[u64], shares: &[f64]) {
     let n = counts.iter().sum::<u64>() as f64;
     let total = shares.iter().sum::<f64>();
     for (count, share) in counts.iter().zip(shares) {
         let p = share / total;
-        let bound = 6.0 * (n * p * (1.0 - p)).sqrt() + 6.0 * f64::from(u8::from(p > 0.0));
+        let deviation = (n * p * (1.0 - p)).sqrt() + f64::from(u8::from(p > 0.0));
         assert!(
-            (*count as f64 - n * p).abs() <= bound,
+            (*count as f64 - n * p).abs() <= 6.0 * deviation + slack * n,
             "{count} of {n}, expected a share of {p}: {counts:?} for {shares:?}"
         );
+    }
+}
+
+/// Weights whose shares are asked for at several loads.
+const WEIGHTS: [&[u32]; 4] = [&[3, 1], &[1, 1, 1, 1], &[1, 2, 3, 10], &[1, 1, 100]];
+/// Requests in flight.
+const LOADS: [u32; 5] = [2, 4, 16, 64, 400];
+
+/// With nothing in flight every endpoint is as little loaded as the others, so that a policy which
+/// reads the load shares by weight like one which does not.
+#[test]
+fn one_request_at_a_time_is_shared_by_weight() {
+    for kind in EVERY {
+        for weights in WEIGHTS {
+            let mut rig = Rig::new(kind, weights);
+            let counts = rig.circulate(1, 40_000, |_| ());
+            let shares: Vec<_> = weights.iter().copied().map(f64::from).collect();
+            assert_shares(&counts, &shares);
+        }
+    }
+}
+
+/// With some in flight a policy that reads the load cannot place parts of a request: shares are
+/// within (n - 1) / in flight of the weights, n being the number of endpoints.
+#[test]
+fn weights_are_honoured_under_load() {
+    for kind in EVERY {
+        for weights in WEIGHTS {
+            for load in LOADS {
+                let mut rig = Rig::new(kind, weights);
+                let counts = rig.circulate(load, 10_000, |_| ());
+                let shares: Vec<_> = weights.iter().copied().map(f64::from).collect();
+                let slack = (weights.len() - 1) as f64 / f64::from(load);
+                assert_shares_within(slack, &counts, &shares);
+            }
+        }
     }
 }
 

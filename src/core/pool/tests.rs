@@ -140,7 +140,10 @@ fn what_is_freed_goes_to_the_first_who_can_use_it() {
         "10 has tried a"
     );
     assert_eq!(done(&mut pool, "b", Verdict::Success), Some(10));
-    assert_eq!(done(&mut pool, "b", Verdict::Failed), Some(12));
+    assert_eq!(
+        done(&mut pool, "b", Verdict::Failed { dialled: None }),
+        Some(12)
+    );
     assert_eq!(done(&mut pool, "b", Verdict::Success), None);
     assert_eq!((in_flight(&pool, "a"), in_flight(&pool, "b")), (1, 0));
 }
@@ -151,13 +154,11 @@ fn a_granted_waiter_that_leaves_hands_on() {
     arrivals(&mut pool, 4);
     assert_eq!(done(&mut pool, "a", Verdict::Success), Some(1));
     let a = index(&pool, "a");
-    let next = Grant {
-        token: Token(2),
-        endpoint: a,
-    };
+    let next = Grant { token: Token(2) };
     assert_eq!(pool.leave(NOW, Token(1)), Some(next));
     assert_eq!(pool.leave(NOW, Token(3)), None, "it only waited");
-    pool.taken(Token(2));
+    let taken = pool.take_up(NOW, Token(2), Tried::default(), &mut rng());
+    assert_eq!(taken, Admission::Picked(a));
     assert_eq!(
         pool.leave(NOW, Token(2)),
         None,

@@ -6,11 +6,13 @@ mod property;
 mod rule;
 mod timeout;
 
+use std::time::Duration;
+
 use super::*;
 use crate::endpoint::Spec;
 use crate::policy::Kind;
 use crate::policy::tests::spec;
-use crate::pool::{Settings, State};
+use crate::pool::{Admission, Settings, State, Verdict};
 use crate::rng::Stream;
 
 const START: Timestamp = Timestamp(1_000_000_000);
@@ -66,7 +68,8 @@ impl Shell {
             let Some(Admission::Picked(index)) = retry else {
                 panic!("{retry:?}");
             };
-            self.pool.complete(START, index, Verdict::Cancelled);
+            self.pool
+                .complete(START, index, Verdict::Cancelled { dialled: None });
         }
     }
 
@@ -129,6 +132,27 @@ impl Rig {
         let index = self.shell.pool.endpoints()[0].index;
         let grant = self.shell.pool.complete(self.now, index, Verdict::Success);
         grant.expect("somebody waits")
+    }
+
+    /// Another request finds that the first endpoint refuses.
+    fn refuse(&mut self) {
+        let mut rng = Stream::new(1, "other").at(0);
+        let other = self.shell.pool.arrive(self.now, Token(9), &mut rng);
+        let index = self.shell.pool.endpoints()[0].index;
+        assert_eq!(other, Admission::Picked(index));
+        self.shell
+            .pool
+            .complete(self.now, index, Verdict::DialFailed);
+    }
+
+    fn reload(&mut self, endpoints: &[Spec]) -> Vec<Grant> {
+        let settings = Settings {
+            policy: Kind::RoundRobin,
+            endpoints: endpoints.to_vec(),
+            retry_budget_ppm: 0,
+            queue_limit: 2,
+        };
+        self.shell.pool.update(self.now, settings)
     }
 
     /// Reports an event; what is to be done about it, in words.

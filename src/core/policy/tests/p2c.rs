@@ -28,7 +28,7 @@ fn draw(
 ) {
     if drawn.len() == choices || left.is_empty() {
         let load =
-            |at: &usize| f64::from(endpoints[*at].in_flight + 1) / f64::from(endpoints[*at].weight);
+            |at: &usize| f64::from(endpoints[*at].in_flight) / f64::from(endpoints[*at].weight);
         // `min_by` keeps the first of equals.
         let best = drawn.iter().min_by(|a, b| load(a).total_cmp(&load(b)));
         shares[*best.expect("somebody was drawn")] += probability;

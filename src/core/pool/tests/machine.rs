@@ -23,8 +23,8 @@ fn step() -> impl Strategy<Value = Step> {
     let verdict = prop_oneof![
         Just(Verdict::Success),
         Just(Verdict::DialFailed),
-        Just(Verdict::Failed),
-        Just(Verdict::Cancelled),
+        Just(Verdict::Failed { dialled: None }),
+        Just(Verdict::Cancelled { dialled: None }),
     ];
     prop_oneof![
         8 => Just(Step::Arrive),
@@ -65,6 +65,8 @@ struct Naive {
     at: Option<EndpointIndex>,
     /// In flight by a grant that it has not taken up.
     booked: bool,
+    /// Told that there is nothing to wait for, and has not asked again.
+    told: bool,
 }
 
 struct Machine {
@@ -145,6 +147,7 @@ impl Machine {
             tried,
             at: None,
             booked: false,
+            told: false,
         };
         let (may_go, may_wait) = (self.may_go(&tried), self.may_wait(&tried));
         match admission {
@@ -168,9 +171,10 @@ impl Machine {
         let able = |token: &&Token| self.may_go(&self.requests[token].tried);
         let expected = self.line.iter().find(able).copied();
         assert_eq!(grant.map(|grant| grant.token), expected);
-        let Some(Grant { token, endpoint }) = grant else {
+        let Some(Grant { token }) = grant else {
             return;
         };
+        let endpoint = self.pool.queue.booked(token).expect("granted");
         self.check_pick(endpoint, &self.requests[&token].tried);
         self.line.retain(|waiting| *waiting != token);
         let request = self.requests.get_mut(&token).expect("it waited");
@@ -185,7 +189,13 @@ impl Machine {
         let grants = self.pool.update(self.now, settings);
         self.specs = specs;
         for grant in grants {
-            self.granted(Some(grant));
+            let is_hopeless = !self.may_wait(&self.requests[&grant.token].tried);
+            if is_hopeless {
+                self.line.retain(|waiting| *waiting != grant.token);
+                self.requests.get_mut(&grant.token).expect("it waited").told = true;
+            } else {
+                self.granted(Some(grant));
+            }
         }
     }
 
@@ -216,6 +226,24 @@ impl Machine {
         }
     }
 
+    /// Goes where the grant says while that is there; else all begins again, with the same `tried`.
+    fn take_up(&mut self, token: Token) {
+        let request = self.requests.remove(&token).expect("it is there");
+        let mut rng = Stream::new(3, "pick").at(token.0);
+        let admission = self.pool.take_up(self.now, token, request.tried, &mut rng);
+        match request.at.filter(|index| self.spec(*index).is_some()) {
+            Some(index) => {
+                assert_eq!(admission, Admission::Picked(index));
+                let taken = Naive {
+                    booked: false,
+                    ..request
+                };
+                self.requests.insert(token, taken);
+            }
+            None => self.admitted(token, request.tried, admission),
+        }
+    }
+
     fn leave(&mut self, token: Token) {
         let left = self.requests.remove(&token).expect("it is there");
         self.line.retain(|waiting| *waiting != token);
@@ -241,9 +269,8 @@ impl Machine {
                 }
             }
             Step::Take(n) => {
-                if let Some(token) = self.choose(n, |r| r.booked) {
-                    self.pool.taken(token);
-                    self.requests.get_mut(&token).expect("it is there").booked = false;
+                if let Some(token) = self.choose(n, |r| r.booked || r.told) {
+                    self.take_up(token);
                 }
             }
             Step::Leave(n) => {
@@ -266,8 +293,9 @@ impl Machine {
         }
         assert_eq!(self.pool.queued(), self.line.len());
         for token in &self.line {
-            let may_go = self.may_go(&self.requests[token].tried);
-            assert!(!may_go, "{token:?} waits and could go");
+            let tried = &self.requests[token].tried;
+            assert!(!self.may_go(tried), "{token:?} waits and could go");
+            assert!(self.may_wait(tried), "{token:?} waits for nobody");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The ways through a life that need no retry: answers, clients that leave, late reports.
 
 use super::*;
+use crate::endpoint;
 
 #[test]
 fn a_request_that_goes_well() {
@@ -54,10 +55,10 @@ fn the_pool_says_no() {
 #[test]
 fn a_wait_and_its_grant() {
     let mut rig = Rig::waiting(PLAN);
-    let endpoint = rig.other_ends().endpoint;
+    rig.other_ends();
     rig.run(&[
-        (Event::Granted { endpoint }, "connect1 a"),
-        (Event::Granted { endpoint }, ""),
+        (Event::Granted, "connect1 a"),
+        (Event::Granted, ""),
         (connected(1), "send1"),
         (head(1, 200), "forward1"),
         (Event::BodyEnded, "finish"),
@@ -84,14 +85,101 @@ fn a_second_wait_is_another_one() {
     };
     rig.run(&[(arrived(true), "wait")]);
     rig.shell.pool.complete(START, a, Verdict::Success);
-    rig.run(&[
-        (Event::Granted { endpoint: a }, "connect1 a"),
-        (dial_failed(1), "wait"),
-    ]);
+    rig.run(&[(Event::Granted, "connect1 a"), (dial_failed(1), "wait")]);
     let grant = rig.shell.pool.complete(START, b, Verdict::Success);
-    assert_eq!(grant.map(|grant| grant.endpoint), Some(b));
+    assert!(grant.is_some());
     rig.run(&[(Event::ClientLeft, "finish")]);
     assert_eq!(rig.shell.in_flight(), 0);
+}
+
+/// A request that waits for the one endpoint, and whose grant is on its way when a reload leaves
+/// `after` instead.
+fn granted_what_is_gone(after: &[Spec]) -> Rig {
+    let mut rig = Rig::waiting(PLAN);
+    rig.other_ends();
+    rig.later(3);
+    assert_eq!(rig.reload(after), []);
+    rig
+}
+
+#[test]
+fn a_grant_whose_endpoint_is_gone_is_admitted_again() {
+    let cases: [(&[Spec], &str, &str); 2] = [
+        (&[spec("new", 1)], "connect1 a", "1a picked"),
+        (&[], "NoEndpoint, finish", "0- Local(NoEndpoint)"),
+    ];
+    for (after, expected, trace) in cases {
+        let mut rig = granted_what_is_gone(after);
+        rig.run(&[(Event::Granted, expected)]);
+        assert!(rig.trace().ends_with(trace), "{}", rig.trace());
+        assert_eq!(rig.shell.in_flight(), u32::from(!after.is_empty()));
+    }
+}
+
+/// It waits once more if it must, and altogether no longer than it would have.
+#[test]
+fn a_void_grant_does_not_prolong_the_wait() {
+    let full = Spec {
+        max_connections: Some(0),
+        ..spec("new", 1)
+    };
+    let mut rig = granted_what_is_gone(&[full]);
+    rig.run(&[(Event::Granted, "wait")]);
+    assert_eq!(rig.request.deadline(), START + PLAN.queue);
+    assert_eq!(rig.reload(&[spec("new", 1)]), [Grant { token: Token(1) }]);
+    rig.run(&[(Event::Granted, "connect1 a")]);
+}
+
+/// What a request has tried and spent before its wait stays so, whatever a reload does meanwhile.
+#[test]
+fn a_void_grant_costs_no_attempt_and_forgets_no_failure() {
+    let one = |name| Spec {
+        max_connections: Some(1),
+        ..spec(name, 1)
+    };
+    let mut rig = Rig::new(&[spec("a", 1), one("b")], PLAN);
+    let mut rng = Stream::new(1, "other").at(0);
+    rig.run(&[(arrived(true), "connect1 a")]);
+    let other = rig.shell.pool.arrive(START, Token(9), &mut rng);
+    let Admission::Picked(b) = other else {
+        panic!("{other:?}");
+    };
+    rig.run(&[(dial_failed(1), "wait")]);
+    let grant = rig.shell.pool.complete(START, b, Verdict::Success);
+    assert_eq!(grant, Some(Grant { token: Token(1) }));
+    assert_eq!(rig.reload(&[spec("a", 1), spec("c", 1)]), []);
+    rig.run(&[(Event::Granted, "connect2 b")]);
+    let c = rig.shell.pool.endpoints()[1].index;
+    assert_eq!(rig.request.endpoint(), Some(c), "in the slot of b");
+}
+
+/// A reload after which nobody can ever serve those who wait: they are told, and answered at once.
+#[test]
+fn nobody_waits_for_nobody() {
+    let drained = Spec {
+        state: endpoint::State::Drain,
+        ..spec("a", 1)
+    };
+    let cases: [&[Spec]; 3] = [&[], &[drained], &[spec("a", 0)]];
+    for after in cases {
+        let mut rig = Rig::waiting(PLAN);
+        assert_eq!(rig.reload(after), [Grant { token: Token(1) }], "{after:?}");
+        assert_eq!(rig.shell.pool.queued(), 0);
+        rig.run(&[(Event::Granted, "NoEndpoint, finish")]);
+    }
+}
+
+/// One whose only untried endpoint goes is answered as if there had never been another.
+#[test]
+fn nobody_waits_for_endpoints_that_failed() {
+    let full = Spec {
+        max_connections: Some(0),
+        ..spec("b", 1)
+    };
+    let mut rig = Rig::new(&[spec("a", 1), full], PLAN);
+    rig.run(&[(arrived(true), "connect1 a"), (dial_failed(1), "wait")]);
+    assert_eq!(rig.reload(&[spec("a", 1)]), [Grant { token: Token(1) }]);
+    rig.run(&[(Event::Granted, "BadGateway, finish")]);
 }
 
 #[test]
@@ -141,10 +229,10 @@ fn a_client_may_leave_the_queue_before_and_after_its_grant() {
     assert_eq!(rig.on(Event::ClientLeft), "finish");
     assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (1, 0));
     let mut rig = Rig::waiting(PLAN);
-    let endpoint = rig.other_ends().endpoint;
+    rig.other_ends();
     assert_eq!(rig.on(Event::ClientLeft), "finish");
     assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (0, 0));
-    assert_eq!(rig.on(Event::Granted { endpoint }), "");
+    assert_eq!(rig.on(Event::Granted), "");
 }
 
 /// Every report that names a try.
@@ -187,10 +275,9 @@ fn late_reports_of_earlier_tries_are_ignored() {
 
 #[test]
 fn nothing_follows_the_end() {
-    let endpoint = EndpointIndex::default();
     let rest = [
         arrived(true),
-        Event::Granted { endpoint },
+        Event::Granted,
         Event::ReplayLost,
         Event::BodyEnded,
         Event::TunnelEnded,

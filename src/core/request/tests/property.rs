@@ -126,8 +126,8 @@ impl World {
             }
             Step::Deliver if self.shell.grants.is_empty() => {}
             Step::Deliver => {
-                let Grant { token, endpoint } = self.shell.grants.remove(0);
-                self.report(token.0 as usize, Event::Granted { endpoint });
+                let Grant { token } = self.shell.grants.remove(0);
+                self.report(token.0 as usize, Event::Granted);
             }
             Step::Due(n) => {
                 let deadline = self.seen[n % count].request.deadline();

@@ -183,13 +183,58 @@ fn rule_3_is_traced_when_the_retry_waits() {
     };
     rig.run(&[(lost(1, true), "wait")]);
     let grant = rig.shell.pool.complete(rig.now, b, Verdict::Success);
-    let endpoint = grant.expect("it waits").endpoint;
-    rig.run(&[
-        (Event::Granted { endpoint }, "connect2 b"),
-        (dial_failed(2), BAD),
-    ]);
+    assert!(grant.is_some(), "it waits");
+    rig.run(&[(Event::Granted, "connect2 b"), (dial_failed(2), BAD)]);
     let trace = rig.trace();
     assert!(trace.contains("1- queued, 2b picked on budget"), "{trace}");
+}
+
+/// An endpoint that accepted a connection after it had refused one is no longer passed over, whatever
+/// became of the try. A connection that was idle proves nothing, nor does one that was opened before.
+#[test]
+fn a_connection_ends_the_pause_after_a_failed_dial() {
+    let ends: [&[Event]; 4] = [
+        &[lost(1, true)],
+        &[Event::ClientLeft],
+        &[head(1, 200), lost(1, true)],
+        &[head(1, 200), Event::ClientLeft],
+    ];
+    let cases = [
+        ("opened after it", 3, false, false),
+        ("opened before it", 1, false, true),
+        ("idle until then", 3, true, true),
+    ];
+    for (name, connected_ms, reused, is_cooling) in cases {
+        for end in ends {
+            let mut rig = Rig::new(&[spec("a", 1)], PLAN);
+            rig.run(&[(arrived(false), "connect1 a")]);
+            for ms in 1..4 {
+                rig.later(1);
+                if ms == connected_ms {
+                    let attempt = 1;
+                    rig.run(&[(Event::Connected { attempt, reused }, "send1")]);
+                }
+                if ms == 2 {
+                    rig.refuse();
+                }
+            }
+            end.iter().for_each(|event| drop(rig.on(*event)));
+            let a = rig.shell.pool.endpoints()[0];
+            assert_eq!(a.is_cooling(rig.now), is_cooling, "{name}, {end:?}");
+        }
+    }
+}
+
+/// A try that was never connected says nothing of the endpoint either.
+#[test]
+fn no_connection_ends_no_pause() {
+    for end in [Event::ClientLeft, lost(1, false)] {
+        let mut rig = Rig::new(&[spec("a", 1)], PLAN);
+        rig.run(&[(arrived(false), "connect1 a")]);
+        rig.refuse();
+        rig.on(end);
+        assert!(rig.shell.pool.endpoints()[0].is_cooling(rig.now), "{end:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,233 @@
+//! The words between a request and its shell: what happened, what to do about it, what became of it.
+//!
+//! All of it is `Copy` and says everything by itself, so that a shell needs no other knowledge of
+//! the machine behind it.
+
+use std::time::Duration;
+
+use crate::endpoint::{EndpointIndex, TRIED_MAX};
+use crate::queue::Token;
+
+/// Why a try ended without a complete response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Failure {
+    /// The connection was refused or could not be routed.
+    Dial,
+    /// The connection was not open in time.
+    DialTimeout,
+    /// The connection was lost before the head of the response.
+    Lost,
+    /// The head did not come in time.
+    HeadTimeout,
+    /// The connection was lost inside the body.
+    Cut,
+    /// The body stood still for too long.
+    IdleTimeout,
+    /// The request's total time ran out.
+    TotalTimeout,
+    /// The client left.
+    ClientLeft,
+}
+
+/// Why the proxy answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Local {
+    /// No endpoint may take the request: 503.
+    NoEndpoint,
+    /// The queue is full: 503.
+    QueueFull,
+    /// Waited too long in the queue: 503.
+    QueueTimeout,
+    /// The last try could not connect, or lost its connection: 502.
+    BadGateway,
+    /// The endpoint's head did not come in time: 504.
+    GatewayTimeout,
+}
+
+impl Local {
+    /// The status code that the client gets (RFC 9110 section 15.6).
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoEndpoint | Self::QueueFull | Self::QueueTimeout => 503,
+            Self::BadGateway => 502,
+            Self::GatewayTimeout => 504,
+        }
+    }
+}
+
+/// What became of a request. Every request has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A complete response of an endpoint, whatever its status.
+    Complete {
+        /// The response's status code.
+        status: u16,
+    },
+    /// An answer of the proxy's own.
+    Local(Local),
+    /// The head was passed on, and then the body ended too early. The client can tell.
+    Cut {
+        /// The status code that had been passed on.
+        status: u16,
+    },
+    /// The client left before it had its response.
+    Cancelled,
+}
+
+impl Outcome {
+    /// A number for the trace: the status of a complete response; 1000 and up for the others.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Complete { status } => status,
+            Self::Local(local) => 1000 + local as u16,
+            Self::Cut { .. } => 1100,
+            Self::Cancelled => 1200,
+        }
+    }
+}
+
+/// Most tries of a request: beyond them it could not remember where it has failed.
+pub const ATTEMPTS_MAX: u8 = TRIED_MAX as u8 + 1;
+
+/// The times and bounds that a request's route and pool set for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Most tries, the first included; from 1 to [`ATTEMPTS_MAX`].
+    pub attempts: u8,
+    /// Longest wait in the queue.
+    pub queue: Duration,
+    /// Longest time to open a connection.
+    pub dial: Duration,
+    /// Longest silence between sending and the head of the response.
+    pub head: Duration,
+    /// Longest silence inside the body of the response.
+    pub idle: Duration,
+    /// Longest silence in both directions of a tunnel.
+    pub tunnel: Duration,
+    /// Longest time from arrival to the end of the response.
+    pub total: Option<Duration>,
+}
+
+/// What a shell reports. A report about an earlier try is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The request was parsed and routed to the pool.
+    Arrived {
+        /// Whether its method is idempotent (RFC 9110 section 9.2.2).
+        idempotent: bool,
+    },
+    /// The [`crate::queue::Grant`] that the request waits for.
+    Granted,
+    /// A connection is ready.
+    Connected {
+        /// The try.
+        attempt: u8,
+        /// Whether it was idle before.
+        reused: bool,
+    },
+    /// No connection could be opened.
+    DialFailed {
+        /// The try.
+        attempt: u8,
+    },
+    /// The reused connection turned out closed before any byte of a response.
+    StaleConnection {
+        /// The try.
+        attempt: u8,
+        /// Whether any byte of the request had been sent on it.
+        sent: bool,
+    },
+    /// The final head of the response arrived (not a 1xx).
+    Head {
+        /// The try.
+        attempt: u8,
+        /// Its status code.
+        status: u16,
+    },
+    /// The request's body can no longer be sent a second time.
+    ReplayLost,
+    /// The endpoint's response is complete.
+    BodyEnded,
+    /// The connection to the endpoint was lost, or what it said was not HTTP.
+    UpstreamFailed {
+        /// The try.
+        attempt: u8,
+        /// Whether any byte of the request had been sent on it.
+        sent: bool,
+    },
+    /// The endpoint agreed to switch protocols: the connection is a tunnel from now on.
+    Upgraded {
+        /// The try.
+        attempt: u8,
+    },
+    /// Both directions of the tunnel have ended.
+    TunnelEnded,
+    /// [`super::Request::deadline`] has passed.
+    Timer,
+    /// The client left, or did not keep the listener's times.
+    ClientLeft,
+}
+
+/// What the shell has to do, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Wait for a [`crate::queue::Grant`] with this token.
+    Wait {
+        /// The request's.
+        token: Token,
+    },
+    /// Get a connection to `endpoint`.
+    Connect {
+        /// The try, from 1.
+        attempt: u8,
+        /// Where to.
+        endpoint: EndpointIndex,
+        /// Open a new one: an idle one has just failed.
+        fresh: bool,
+    },
+    /// Send the request on the connection.
+    Send {
+        /// The try.
+        attempt: u8,
+    },
+    /// Drop the connection of this try.
+    Cancel {
+        /// The try.
+        attempt: u8,
+    },
+    /// Pass the head and body of the response on to the client.
+    Forward {
+        /// The try.
+        attempt: u8,
+    },
+    /// Answer the client in the endpoint's place.
+    Answer(Local),
+    /// Nothing more will happen; the last action.
+    Finish(Outcome),
+}
+
+/// Up to four actions, inline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Actions {
+    list: [Option<Action>; 4],
+}
+
+impl Actions {
+    pub(super) fn push(&mut self, action: Action) {
+        let free = self.list.iter_mut().find(|a| a.is_none());
+        *free.expect("no transition has more than four actions") = Some(action);
+    }
+}
+
+impl IntoIterator for Actions {
+    type Item = Action;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Action>, 4>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter().flatten()
+    }
+}
