@@ -45,6 +45,7 @@ impl Loaded {
 /// Reads every scenario, and tells all mistakes of all of them.
 fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
     let seeds = seeds(what)?;
+    let sets = sets(what)?;
     let mut loaded = Vec::new();
     let mut failed = false;
     for path in &what.scenarios {
@@ -52,7 +53,7 @@ fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
             failed = true;
             continue;
         };
-        let (scenario, diagnostics) = scenario::load(path, &text);
+        let (scenario, diagnostics) = scenario::load_with(path, &text, &sets);
         failed |= complain(&diagnostics);
         if let Some(scenario) = scenario {
             let seeds = seeds.clone().unwrap_or_else(|| scenario.seeds.clone());
@@ -68,6 +69,18 @@ fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
     } else {
         Ok(loaded)
     }
+}
+
+/// The changes of `--set`, each cut at its first `=`.
+fn sets(what: &cli::SimWhat) -> Result<Vec<(String, String)>, Exit> {
+    let cut = |set: &String| {
+        let (key, value) = set.split_once('=').ok_or_else(|| {
+            eprintln!("evenkeel: --set {set}: expected KEY=VALUE, such as policy=random");
+            Exit::Usage
+        })?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    what.set.iter().map(cut).collect()
 }
 
 fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
