@@ -5,6 +5,7 @@
 
 mod line;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -44,6 +45,53 @@ pub struct Broken {
     pub text: String,
 }
 
+impl Summary {
+    /// Whether every line was a request, to the end.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.broken == 0 && self.error.is_none()
+    }
+}
+
+impl fmt::Display for Summary {
+    /// What stands behind `access.log: ` in a message: how many lines, and (on lines of their own)
+    /// the first broken ones and why reading ended.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (broken, lines) = (grouped(self.broken), grouped(self.lines));
+        match self.broken {
+            0 => write!(f, "{lines} lines")?,
+            _ => write!(f, "{broken} of {lines} lines cannot be read, first:")?,
+        }
+        for broken in &self.first {
+            write!(f, "\n  {broken}")?;
+        }
+        if let Some(error) = &self.error {
+            write!(f, "\n  the rest is lost: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, fault, text } = self;
+        write!(f, "line {line}: {fault}: {text}")
+    }
+}
+
+/// The number with a comma behind every thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A log that is being read: an iterator of its good lines.
 pub struct Log {
     input: Box<dyn BufRead>,
@@ -52,8 +100,8 @@ pub struct Log {
     summary: Summary,
 }
 
-impl std::fmt::Debug for Log {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log")
             .field("summary", &self.summary)
             .finish_non_exhaustive()

@@ -5,12 +5,14 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+mod terminal;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use evenkeel_proxy::document::{Diagnostic, Severity, render};
+use evenkeel_proxy::document::Diagnostic;
+
+use terminal::complain;
 
 /// The exit codes, frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,19 +57,6 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
-}
-
-/// Whether standard error takes colour: a terminal, and nobody said `NO_COLOR`.
-pub(crate) fn colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
-}
-
-/// Prints diagnostics; true if there is an error among them.
-pub(crate) fn complain(diagnostics: &[Diagnostic]) -> bool {
-    if !diagnostics.is_empty() {
-        eprintln!("{}", render(diagnostics, colour()).trim_end());
-    }
-    diagnostics.iter().any(|d| d.severity == Severity::Error)
 }
 
 /// Reads a file, or says why it cannot be read.
