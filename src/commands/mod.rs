@@ -69,3 +69,29 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
         Exit::Invalid
     })
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod test {
+    use super::Exit::*;
+
+    #[test]
+    fn the_worse_exit_decides() {
+        let order = [
+            (Interrupted, 130),
+            (Usage, 2),
+            (Invalid, 3),
+            (Internal, 1),
+            (NotDeterministic, 6),
+            (Invariant, 5),
+            (Threshold, 4),
+            (Ok, 0),
+        ];
+        for (n, (worse, code)) in order.into_iter().enumerate() {
+            assert_eq!(worse as u8, code);
+            for (better, _) in order.into_iter().skip(n) {
+                assert_eq!(worse.worse(better), worse);
+                assert_eq!(better.worse(worse), worse);
+            }
+        }
+    }
+}

@@ -64,6 +64,11 @@ impl Connection {
         self.stream.read_exact(&mut body).ok().map(|()| body)
     }
 
+    /// Whether the peer closes the connection now, with nothing left to read.
+    pub(crate) fn ended(&mut self) -> bool {
+        !matches!(self.stream.read(&mut [0]), Ok(1))
+    }
+
     /// Sends bytes; an error when the peer takes no more.
     pub(crate) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)

@@ -62,11 +62,28 @@ impl Process {
             .expect("a child of ours can be waited for");
     }
 
-    /// SIGTERM. The child is not reaped before `exit`, so its id cannot be another process's.
+    /// Waits until a line of stderr contains `what`; it and those before it are passed over.
+    pub(crate) fn says(&mut self, what: &str) -> String {
+        loop {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(what) => return line,
+                Ok(_) => {}
+                Err(error) => panic!("{} never said {what:?}: {error}", self.name),
+            }
+        }
+    }
+
+    /// SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// A signal by its name. The child is not reaped before `exit`, so its id cannot be another
+    /// process's.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("sh")
-            .args(["-c", "kill -s TERM \"$0\"", &id])
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
             .status();
         assert!(
             sent.expect("there is a shell").success(),
