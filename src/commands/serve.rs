@@ -72,13 +72,19 @@ impl Listener for Tell {
             self.complain("SIGHUP: there is no configuration file to read again");
             return None;
         };
-        let (config, diagnostics) = config::load(path, &read(path).ok()?);
-        if complain(&diagnostics) {
+        let config = read(path).ok().and_then(|text| {
+            let (config, diagnostics) = config::load(path, &text);
+            complain(&diagnostics);
+            config
+        });
+        if config.is_none() {
             self.complain("SIGHUP: the configuration in force was kept");
-            return None;
         }
-        event("\"reloaded\"");
         config
+    }
+
+    fn reloaded(&mut self) {
+        event("\"reloaded\"");
     }
 
     fn draining(&mut self) {
