@@ -92,6 +92,16 @@ impl Process {
         );
     }
 
+    /// How many of the process's threads have a name that begins so (Linux).
+    pub(crate) fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let names = tasks.expect("it lives").filter_map(|task| {
+            let path = task.ok()?.path().join("comm");
+            std::fs::read_to_string(path).ok()
+        });
+        names.filter(|thread| thread.starts_with(name)).count()
+    }
+
     /// Waits until the process has ended by itself, which its closed stdout announces.
     pub(crate) fn exit(&mut self) -> ExitStatus {
         loop {
