@@ -17,7 +17,7 @@ use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Setup, Threshold};
 use crate::scenario::{self, Effect, Engine, Process, Scenario, Source, endpoint_names};
-use crate::workload;
+use crate::workload::{self, Arrivals};
 
 /// The host that simulated clients ask if their class names none.
 pub const HOST: &str = "evenkeel.sim";
@@ -159,6 +159,20 @@ impl Plan {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.scenario.config
+    }
+
+    /// What a user should know of `arrivals` that have been taken: logs with broken lines, a note
+    /// each.
+    #[must_use]
+    pub fn notes(&self, arrivals: &Arrivals) -> Vec<String> {
+        let spoilt = arrivals
+            .summaries()
+            .filter(|(_, summary)| !summary.is_clean());
+        let note = |(workload, summary)| {
+            let name = &self.scenario.workloads[usize::from(workload)].name;
+            format!("{name}: {summary}")
+        };
+        spoilt.map(note).collect()
     }
 
     /// Fresh pools, by number.

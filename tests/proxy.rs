@@ -1,6 +1,14 @@
 //! What clients and origins see of the proxy, byte by byte: raw sockets on both sides of
 //! `evenkeel serve`.
+#[path = "proxy/body.rs"]
+mod body;
+#[path = "proxy/limit.rs"]
+mod limit;
+#[path = "proxy/operation.rs"]
+mod operation;
 mod real;
+#[path = "proxy/tunnel.rs"]
+mod tunnel;
 
 use real::client::Client;
 use real::evenkeel::{Config, Evenkeel};

@@ -39,16 +39,16 @@ pub fn run(
     observe: bool,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
-    let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
+    let mut arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
     let mut engine = Engine::new(plan, seed, observe);
-    engine.run(arrivals, on_time)?;
+    engine.run(&mut arrivals, on_time)?;
     let (loads, now) = (engine.loads(), engine.now);
     let cell = engine.collector.finish(now, &loads);
     Ok(Ended {
         cell,
         now,
         seen: engine.seen,
-        notes: Vec::new(),
+        notes: plan.notes(&arrivals),
     })
 }
 
@@ -154,7 +154,7 @@ impl<'a> Engine<'a> {
 
     fn run(
         &mut self,
-        mut arrivals: Arrivals,
+        arrivals: &mut Arrivals,
         on_time: &mut dyn FnMut(Timestamp) -> bool,
     ) -> Result<(), Error> {
         let mut ahead = arrivals.next();

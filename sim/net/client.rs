@@ -85,17 +85,7 @@ impl Clients {
             }
             self.send(arrival);
         }
-        let summaries = arrivals
-            .summaries()
-            .filter(|(_, summary)| summary.broken > 0);
-        let notes = summaries.map(|(workload, summary)| {
-            let name = &self.run.plan.scenario.workloads[usize::from(workload)].name;
-            format!(
-                "{name}: {} of {} lines of the log cannot be read",
-                summary.broken, summary.lines
-            )
-        });
-        self.run.notes.set(notes.collect());
+        self.run.notes.set(self.run.plan.notes(&arrivals));
         self.run.exhausted.set(true);
     }
 

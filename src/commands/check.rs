@@ -5,7 +5,8 @@ use std::path::Path;
 use evenkeel_proxy::config;
 use evenkeel_proxy::document::Diagnostic;
 
-use super::{Exit, complain, read};
+use super::terminal::{complain, say};
+use super::{Exit, read};
 use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Check) -> Exit {
@@ -17,7 +18,7 @@ pub(crate) fn run(arguments: &cli::Check) -> Exit {
                 if complain(&diagnostics) {
                     exit = Exit::Invalid;
                 } else {
-                    println!("{}: {kind} ok", path.display());
+                    say(format_args!("{}: {kind} ok", path.display()));
                 }
             }
             Err(failed) => exit = failed,

@@ -5,12 +5,14 @@ pub(crate) mod schema;
 pub(crate) mod serve;
 #[cfg(feature = "sim")]
 pub(crate) mod sim;
+mod terminal;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use evenkeel_proxy::document::{Diagnostic, Severity, render};
+use evenkeel_proxy::document::Diagnostic;
+
+use terminal::complain;
 
 /// The exit codes, frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,19 +59,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whether standard error takes colour: a terminal, and nobody said `NO_COLOR`.
-pub(crate) fn colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal()
-}
-
-/// Prints diagnostics; true if there is an error among them.
-pub(crate) fn complain(diagnostics: &[Diagnostic]) -> bool {
-    if !diagnostics.is_empty() {
-        eprintln!("{}", render(diagnostics, colour()).trim_end());
-    }
-    diagnostics.iter().any(|d| d.severity == Severity::Error)
-}
-
 /// Reads a file, or says why it cannot be read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
     std::fs::read(path).map_err(|error| {
@@ -79,4 +68,30 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
         )]);
         Exit::Invalid
     })
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod test {
+    use super::Exit::*;
+
+    #[test]
+    fn the_worse_exit_decides() {
+        let order = [
+            (Interrupted, 130),
+            (Usage, 2),
+            (Invalid, 3),
+            (Internal, 1),
+            (NotDeterministic, 6),
+            (Invariant, 5),
+            (Threshold, 4),
+            (Ok, 0),
+        ];
+        for (n, (worse, code)) in order.into_iter().enumerate() {
+            assert_eq!(worse as u8, code);
+            for (better, _) in order.into_iter().skip(n) {
+                assert_eq!(worse.worse(better), worse);
+                assert_eq!(better.worse(worse), worse);
+            }
+        }
+    }
 }

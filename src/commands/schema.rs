@@ -4,6 +4,7 @@ use evenkeel_proxy::config;
 use evenkeel_proxy::document::schema;
 
 use super::Exit;
+use super::terminal::say;
 use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Schema) -> Exit {
@@ -12,6 +13,6 @@ pub(crate) fn run(arguments: &cli::Schema) -> Exit {
         #[cfg(feature = "sim")]
         cli::SchemaOf::Scenario => ("evenkeel scenario", evenkeel_sim::scenario::keys()),
     };
-    println!("{:#}", schema(title, &keys));
+    say(format_args!("{:#}", schema(title, &keys)));
     Exit::Ok
 }

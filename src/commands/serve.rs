@@ -1,12 +1,15 @@
 //! `evenkeel serve`: the live proxy.
 
+use std::fmt::Display;
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use evenkeel_proxy::config::{self, Config};
 use evenkeel_proxy::live::{self, Listener};
 use evenkeel_proxy::world::Address;
 
-use super::{Exit, complain, read};
+use super::terminal::{complain, warn};
+use super::{Exit, read};
 use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Serve) -> Exit {
@@ -27,7 +30,7 @@ pub(crate) fn run(arguments: &cli::Serve) -> Exit {
     match live::run(config, workers, &mut tell) {
         Ok(()) => Exit::Ok,
         Err(error) => {
-            eprintln!("evenkeel: {error}");
+            warn(format_args!("evenkeel: {error}"));
             Exit::Internal
         }
     }
@@ -55,11 +58,13 @@ struct Tell {
 impl Listener for Tell {
     fn listening(&mut self, name: &str, address: &Address) {
         let (name, address) = (quoted(name), quoted(&address.to_string()));
-        println!("{{\"event\":\"listening\",\"listener\":{name},\"address\":{address}}}");
+        event(format_args!(
+            "\"listening\",\"listener\":{name},\"address\":{address}"
+        ));
     }
 
     fn ready(&mut self) {
-        println!("{{\"event\":\"ready\"}}");
+        event("\"ready\"");
     }
 
     fn reload(&mut self) -> Option<Config> {
@@ -67,22 +72,34 @@ impl Listener for Tell {
             self.complain("SIGHUP: there is no configuration file to read again");
             return None;
         };
-        let (config, diagnostics) = config::load(path, &read(path).ok()?);
-        if complain(&diagnostics) {
+        let config = read(path).ok().and_then(|text| {
+            let (config, diagnostics) = config::load(path, &text);
+            complain(&diagnostics);
+            config
+        });
+        if config.is_none() {
             self.complain("SIGHUP: the configuration in force was kept");
-            return None;
         }
-        println!("{{\"event\":\"reloaded\"}}");
         config
     }
 
+    fn reloaded(&mut self) {
+        event("\"reloaded\"");
+    }
+
     fn draining(&mut self) {
-        println!("{{\"event\":\"draining\"}}");
+        event("\"draining\"");
     }
 
     fn complain(&mut self, what: &str) {
-        eprintln!("evenkeel: {what}");
+        warn(format_args!("evenkeel: {what}"));
     }
+}
+
+/// Writes one event. Clients are served whether or not anybody reads it.
+fn event(rest: impl Display) {
+    let mut out = stdout().lock();
+    let _ = writeln!(out, "{{\"event\":{rest}}}").and_then(|()| out.flush());
 }
 
 fn quoted(text: &str) -> String {

@@ -40,7 +40,11 @@ impl Observed {
     /// Why no request could be served now; nothing if some could.
     #[must_use]
     pub fn unready(&self) -> Option<String> {
-        let pools = self.proxy.pools();
+        let generation = self.proxy.generation();
+        let in_force = |name: &str| generation.config.pools.iter().any(|p| p.name == name);
+        // A pool outlives the configuration that named it.
+        let mut pools = self.proxy.pools();
+        pools.retain(|pool| in_force(pool.name()));
         let out_of_service = pools
             .iter()
             .filter(|pool| pool.with(|state| !state.endpoints().iter().any(|e| e.is_in_service())));

@@ -58,6 +58,8 @@ pub trait Listener {
     fn ready(&mut self);
     /// SIGHUP: what to put in force, or nothing if the file is not valid.
     fn reload(&mut self) -> Option<Config>;
+    /// What `reload` gave is in force: requests that begin now are served by it.
+    fn reloaded(&mut self);
     /// Nothing listens any more; requests are being finished.
     fn draining(&mut self);
     /// Something that an operator should know.
@@ -204,6 +206,7 @@ fn control(
         while !ended(&mut term, &mut int, &mut hup).await {
             if let Some(config) = tell.reload() {
                 proxy.reload(world.now(), config);
+                tell.reloaded();
             }
         }
         proxy.drain();

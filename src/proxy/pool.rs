@@ -30,16 +30,16 @@ impl Pool {
     #[must_use]
     pub fn new(id: u16, config: &config::Pool) -> Self {
         let state = pool::State::new(id, settings(config));
-        let pool = Self {
+        let mut shared = Shared {
+            state,
+            addresses: Vec::new(),
+        };
+        shared.place(config);
+        Self {
             id,
             name: config.name.clone(),
-            shared: Mutex::new(Shared {
-                state,
-                addresses: Vec::new(),
-            }),
-        };
-        pool.place(config);
-        pool
+            shared: Mutex::new(shared),
+        }
     }
 
     /// Its number: counters and idle connections are kept by it.
@@ -58,8 +58,10 @@ impl Pool {
     /// room; they must be delivered.
     #[must_use]
     pub fn update(&self, now: Timestamp, config: &config::Pool) -> Vec<Grant> {
-        let grants = self.with(|state| state.update(now, settings(config)));
-        self.place(config);
+        let mut shared = self.lock();
+        let grants = shared.state.update(now, settings(config));
+        // Under the same lock: nobody may pick a new endpoint before it has its address.
+        shared.place(config);
         grants
     }
 
@@ -74,29 +76,31 @@ impl Pool {
         self.lock().addresses.get(endpoint.slot as usize).cloned()
     }
 
-    fn place(&self, config: &config::Pool) {
-        let mut shared = self.lock();
-        for slot in 0..shared.state.endpoints().len() {
-            let name = shared.state.name(slot as u32);
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // The state is plain counters; after a panic elsewhere, serving on beats stopping.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Notes where the endpoints are.
+    fn place(&mut self, config: &config::Pool) {
+        for slot in 0..self.state.endpoints().len() {
+            let name = self.state.name(slot as u32);
             let endpoint = config
                 .endpoints
                 .iter()
                 .find(|e| Some(e.name.as_str()) == name);
             let address = endpoint.map(|e| e.address.clone());
-            match (shared.addresses.get_mut(slot), address) {
+            match (self.addresses.get_mut(slot), address) {
                 (Some(known), Some(address)) => *known = address,
                 (Some(_), None) => {}
                 (None, address) => {
                     let address = address.expect("a slot is new because its endpoint is");
-                    shared.addresses.push(address);
+                    self.addresses.push(address);
                 }
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        // The state is plain counters; after a panic elsewhere, serving on beats stopping.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -143,11 +143,6 @@ async fn accept<W: World>(
     places: Arc<Semaphore>,
 ) {
     loop {
-        let place = tokio::select! {
-            biased;
-            () = worker.drained() => None,
-            place = Arc::clone(&places).acquire_owned() => place.ok(),
-        };
         let accepted = tokio::select! {
             biased;
             accepted = worker.world.accept(&listener) => accepted,
@@ -155,6 +150,13 @@ async fn accept<W: World>(
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Only now: a worker that held a place while nobody came would keep it from the
+                // others. What waits here is one connection of each worker.
+                let place = tokio::select! {
+                    biased;
+                    place = Arc::clone(&places).acquire_owned() => place.ok(),
+                    () = worker.drained() => None,
+                };
                 let open = worker.open();
                 let serving = connection::serve(open, stream, peer, Rc::clone(&terms));
                 worker.world.spawn(async move {

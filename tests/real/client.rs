@@ -128,6 +128,28 @@ impl Client {
         Ok(())
     }
 
+    /// The next `length` bytes, whatever they are.
+    pub(crate) fn bytes(&mut self, length: usize) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        match self.take(length, &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(_) => Err(Failure::CutHead(bytes)),
+        }
+    }
+
+    /// Whether the connection ends, after whatever else comes, with a reset and not as if all were
+    /// well.
+    pub(crate) fn is_reset(&mut self) -> bool {
+        let mut rest = [0; 4096];
+        loop {
+            match self.stream.read(&mut rest) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::ConnectionReset,
+            }
+        }
+    }
+
     /// Whether the peer closes the connection now, with nothing left to read.
     pub(crate) fn ended(&mut self) -> bool {
         self.rest().is_empty() && matches!(self.fill(), Err(Stop::End))

@@ -18,6 +18,12 @@ pub(crate) struct Config {
     pub(crate) path: &'static str,
     /// Further lines of the listener.
     pub(crate) listener: &'static str,
+    /// Further lines of the pool.
+    pub(crate) pool: &'static str,
+    /// Further keys of every endpoint, each with a comma before it.
+    pub(crate) endpoint: &'static str,
+    /// Further blocks.
+    pub(crate) blocks: String,
 }
 
 impl Config {
@@ -29,21 +35,31 @@ impl Config {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             path: "/",
             listener: "",
+            pool: "policy = \"p2c\"",
+            endpoint: "",
+            blocks: String::new(),
         }
     }
 
-    fn text(&self) -> String {
+    /// The file.
+    pub(crate) fn text(&self) -> String {
         let Self {
             endpoints,
             address,
             path,
             listener,
+            pool,
+            endpoint,
+            blocks,
         } = self;
         let endpoints = endpoints
             .iter()
             .fold(String::new(), |mut list, (name, address)| {
-                writeln!(list, "  {{ name = \"{name}\", address = \"{address}\" }},")
-                    .expect("memory");
+                writeln!(
+                    list,
+                    "  {{ name = \"{name}\", address = \"{address}\"{endpoint} }},"
+                )
+                .expect("memory");
                 list
             });
         format!(
@@ -62,13 +78,13 @@ pool = "app"
 
 [[pool]]
 name = "app"
-policy = "p2c"
+{pool}
 endpoints = [
 {endpoints}]
 
 [admin]
 address = "127.0.0.1:0"
-"#
+{blocks}"#
         )
     }
 }
@@ -79,14 +95,19 @@ pub(crate) struct Evenkeel {
     pub(crate) http: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) process: Process,
-    /// Holds the configuration file.
-    _folder: TempDir,
+    /// Holds the configuration file, and whatever a test names relative to it.
+    pub(crate) folder: TempDir,
 }
 
 impl Evenkeel {
     /// Starts the proxy and waits until it is ready.
     pub(crate) fn start(config: &Config) -> Self {
-        let (mut process, folder) = Self::launch(config);
+        let (process, folder) = Self::launch(config);
+        Self::ready(process, folder)
+    }
+
+    /// Waits until a proxy that has been started is ready.
+    pub(crate) fn ready(mut process: Process, folder: TempDir) -> Self {
         let (mut http, mut admin) = (None, None);
         loop {
             let line = process.line_with("event");
@@ -98,15 +119,12 @@ impl Evenkeel {
                 _ => {}
             }
         }
-        let (http, admin) = (
-            http.expect("it listens"),
-            admin.expect("it has an admin address"),
-        );
         Self {
-            http,
-            admin,
+            http: http.expect("it listens"),
+            // Without [admin] there is none, and nobody asks it.
+            admin: admin.unwrap_or(http.expect("it listens")),
             process,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -118,6 +136,12 @@ impl Evenkeel {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         command.arg("serve").arg("-c").arg(&file);
         (Process::start("evenkeel", &mut command), folder)
+    }
+
+    /// Puts another text in the place of the configuration file and sends SIGHUP.
+    pub(crate) fn reload(&self, text: &str) {
+        std::fs::write(self.folder.path().join("evenkeel.toml"), text).expect("a temporary file");
+        self.process.signal("HUP");
     }
 
     /// A new connection to the listener.

@@ -64,6 +64,28 @@ impl Connection {
         self.stream.read_exact(&mut body).ok().map(|()| body)
     }
 
+    /// A chunked body without trailers, put together; `None` when the peer closes before its end.
+    pub(crate) fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            while !line.ends_with("\r\n") {
+                line.push(char::from(self.body(1)?[0]));
+            }
+            let size = usize::from_str_radix(line.trim_end(), 16).expect("a chunk size");
+            body.extend(self.body(size)?);
+            assert_eq!(self.body(2)?, b"\r\n");
+            if size == 0 {
+                return Some(body);
+            }
+        }
+    }
+
+    /// Whether the peer closes the connection now, with nothing left to read.
+    pub(crate) fn ended(&mut self) -> bool {
+        !matches!(self.stream.read(&mut [0]), Ok(1))
+    }
+
     /// Sends bytes; an error when the peer takes no more.
     pub(crate) fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)

@@ -62,17 +62,44 @@ impl Process {
             .expect("a child of ours can be waited for");
     }
 
-    /// SIGTERM. The child is not reaped before `exit`, so its id cannot be another process's.
+    /// Waits until a line of stderr contains `what`; it and those before it are passed over.
+    pub(crate) fn says(&mut self, what: &str) -> String {
+        loop {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(what) => return line,
+                Ok(_) => {}
+                Err(error) => panic!("{} never said {what:?}: {error}", self.name),
+            }
+        }
+    }
+
+    /// SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// A signal by its name. The child is not reaped before `exit`, so its id cannot be another
+    /// process's.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("sh")
-            .args(["-c", "kill -s TERM \"$0\"", &id])
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
             .status();
         assert!(
             sent.expect("there is a shell").success(),
             "{} is not there any more",
             self.name
         );
+    }
+
+    /// How many of the process's threads have a name that begins so (Linux).
+    pub(crate) fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let names = tasks.expect("it lives").filter_map(|task| {
+            let path = task.ok()?.path().join("comm");
+            std::fs::read_to_string(path).ok()
+        });
+        names.filter(|thread| thread.starts_with(name)).count()
     }
 
     /// Waits until the process has ended by itself, which its closed stdout announces.

@@ -14,7 +14,8 @@ use evenkeel_sim::scenario::{self, Engine, Scenario};
 use evenkeel_sim::sweep::{self, Stop, Told};
 
 use self::progress::Bar;
-use super::{Exit, complain, read};
+use super::terminal::{complain, warn};
+use super::{Exit, read};
 use crate::cli;
 
 pub(crate) fn run(command: cli::Sim) -> Exit {
@@ -89,7 +90,7 @@ fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
         (None, Some(text)) => match scenario::parse_seeds(text) {
             Ok(seeds) => Ok(Some(seeds)),
             Err(error) => {
-                eprintln!("evenkeel: --seeds {text}: {error}");
+                warn(format_args!("evenkeel: --seeds {text}: {error}"));
                 Err(Exit::Usage)
             }
         },
@@ -108,18 +109,27 @@ fn sweep(
     let stop = Stop::default();
     let asked = stop.clone();
     if let Err(error) = live::on_interrupt(move || asked.stop()) {
-        eprintln!("evenkeel: an interrupt will end it without a result: {error}");
+        warn(format_args!(
+            "evenkeel: an interrupt will end it without a result: {error}"
+        ));
     }
     let mut bar = Bar::new(label);
     let result = sweep::run(work, jobs, &stop, &mut |progress| bar.show(progress));
     bar.clear();
     match result {
         Ok(results) => {
-            let interrupted = results.iter().any(Option::is_none);
+            let finished = results.iter().flatten().count();
+            let interrupted = finished < results.len();
+            if interrupted {
+                warn(format_args!(
+                    "evenkeel: interrupted; {finished} of {} runs were finished",
+                    results.len()
+                ));
+            }
             Ok((results, interrupted))
         }
         Err(error) => {
-            eprintln!("evenkeel: {error}");
+            warn(format_args!("evenkeel: {error}"));
             Err(Exit::Internal)
         }
     }

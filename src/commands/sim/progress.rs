@@ -15,13 +15,16 @@ use evenkeel_sim::sweep::Progress;
 const PATIENCE: Duration = Duration::from_millis(700);
 /// How often a terminal's line is drawn.
 const DRAW: Duration = Duration::from_millis(100);
-/// How often a line is written where there is no terminal.
+/// How often a line is written where there is no terminal, while no run ends and while they do.
 const WRITE: Duration = Duration::from_secs(15);
+const WRITE_NEWS: Duration = Duration::from_secs(1);
 
 pub(super) struct Bar {
     label: String,
     began: Instant,
     shown: Option<Instant>,
+    /// Runs that had ended when it was shown.
+    done: usize,
     terminal: bool,
 }
 
@@ -32,18 +35,24 @@ impl Bar {
             label: label.into(),
             began: Instant::now(),
             shown: None,
+            done: 0,
             terminal,
         }
     }
 
     pub(super) fn show(&mut self, progress: Progress) {
-        let pause = if self.terminal { DRAW } else { WRITE };
+        let pause = match self.terminal {
+            true => DRAW,
+            false if progress.done > self.done => WRITE_NEWS,
+            false => WRITE,
+        };
         let since = self.shown.unwrap_or(self.began).elapsed();
         if self.began.elapsed() < PATIENCE || since < pause {
             return;
         }
         self.shown = Some(Instant::now());
         let Progress { done, all, share } = progress;
+        self.done = done;
         let spent = self.began.elapsed().as_secs_f64();
         let left = if share > 0.01 {
             format!(", about {:.0} s left", (spent / share - spent).ceil())

@@ -1,7 +1,7 @@
 //! `evenkeel sim run`: thresholds and invariants decide.
 
 use std::fs;
-use std::io::{IsTerminal, stdout};
+use std::io::{self, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,9 +12,14 @@ use evenkeel_sim::result::{Run, table, unseen};
 use super::{Loaded, json, load, sweep};
 use crate::cli::{Format, SimRun};
 use crate::commands::Exit;
+use crate::commands::terminal::{colour, say, warn};
 
 pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
     let scenarios = load(&arguments.what)?;
+    if let Some(folder) = &arguments.out {
+        // Told before the work is done and not after it.
+        fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    }
     let mut work = Vec::new();
     for loaded in &scenarios {
         let plan = loaded.plan(arguments.what.engine);
@@ -38,13 +43,14 @@ pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
         let mut notes: Vec<String> = told.iter().flat_map(|t| t.notes.clone()).collect();
         notes.dedup();
         for note in notes {
-            eprintln!("note: {}: {note}", loaded.path.display());
+            warn(format_args!("note: {}: {note}", loaded.path.display()));
         }
         let runs: Vec<Run> = told.into_iter().map(|told| told.run).collect();
-        show(arguments, loaded, plan, &runs);
+        // Files first: a reader of the table who has seen enough ends the process.
         if let Some(folder) = &arguments.out {
-            write(folder, loaded, &runs)?;
+            write(folder, loaded, &runs).map_err(|error| unwritable(folder, &error))?;
         }
+        show(arguments, loaded, plan, &runs);
         exit = exit.worse(judge(loaded, &runs));
     }
     Ok(exit)
@@ -55,13 +61,12 @@ fn show(arguments: &SimRun, loaded: &Loaded, plan: &Plan, runs: &[Run]) {
     match arguments.format {
         Format::Json => {
             for run in runs {
-                println!("{}", json(run));
+                say(format_args!("{}", json(run)));
             }
         }
         Format::Text => {
-            let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-            let colour = !no_colour && stdout().is_terminal();
-            print!("{}", table(runs, colour, &next(loaded, plan, runs)));
+            let table = table(runs, colour(&stdout()), &next(loaded, plan, runs));
+            say(table.trim_end());
         }
     }
 }
@@ -82,27 +87,25 @@ fn next(loaded: &Loaded, plan: &Plan, runs: &[Run]) -> String {
     format!("another policy: {command} --set policy={other}")
 }
 
-fn write(folder: &Path, loaded: &Loaded, runs: &[Run]) -> Result<(), Exit> {
+fn write(folder: &Path, loaded: &Loaded, runs: &[Run]) -> io::Result<()> {
     let stem = loaded
         .path
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy();
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(folder)?;
-        for run in runs {
-            let name = format!("{stem}-{}-{}.json", run.engine, run.seed);
-            fs::write(folder.join(name), json(run) + "\n")?;
-        }
-        Ok(())
-    };
-    write().map_err(|error| {
-        eprintln!(
-            "evenkeel: cannot write results into {}: {error}",
-            folder.display()
-        );
-        Exit::Internal
-    })
+    for run in runs {
+        let name = format!("{stem}-{}-{}.json", run.engine, run.seed);
+        fs::write(folder.join(name), json(run) + "\n")?;
+    }
+    Ok(())
+}
+
+fn unwritable(folder: &Path, error: &io::Error) -> Exit {
+    let folder = folder.display();
+    warn(format_args!(
+        "evenkeel: cannot write results into {folder}: {error}"
+    ));
+    Exit::Internal
 }
 
 /// The exit code of one scenario, with what failed on standard error.
@@ -118,17 +121,20 @@ fn judge(loaded: &Loaded, runs: &[Run]) -> Exit {
         for cell in &run.cells {
             for check in cell.invariants.iter().filter(|check| !check.ok) {
                 let first = check.first.as_deref().unwrap_or("no detail");
-                eprintln!("invariant {} violated: {first}\n  {again}", check.name);
+                warn(format_args!(
+                    "invariant {} violated: {first}\n  {again}",
+                    check.name
+                ));
                 exit = exit.worse(Exit::Invariant);
             }
             for verdict in cell.thresholds.iter().filter(|verdict| !verdict.ok) {
                 let value = verdict
                     .value
                     .map_or("nothing".into(), |value| format!("{value:.4}"));
-                eprintln!(
+                warn(format_args!(
                     "threshold failed: {} (measured {value})\n  {again}",
                     verdict.metric
-                );
+                ));
                 exit = exit.worse(Exit::Threshold);
             }
         }
@@ -136,7 +142,10 @@ fn judge(loaded: &Loaded, runs: &[Run]) -> Exit {
     // A partial sweep proves nothing about what must be seen at least once.
     if runs.len() == loaded.seeds.len() {
         for (_, metric) in unseen(runs) {
-            eprintln!("never seen in {} runs of {path}: {metric}", runs.len());
+            warn(format_args!(
+                "never seen in {} runs of {path}: {metric}",
+                runs.len()
+            ));
             exit = exit.worse(Exit::Threshold);
         }
     }

@@ -11,6 +11,7 @@ use evenkeel_sim::sweep::Told;
 use super::{Loaded, json, load, sweep};
 use crate::cli::SimVerify;
 use crate::commands::Exit;
+use crate::commands::terminal::{say, warn};
 
 /// Hash by scenario, engine and seed.
 type Golden = BTreeMap<(String, String, u64), String>;
@@ -49,10 +50,10 @@ pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
             same += usize::from(one.run.trace_hash == two.run.trace_hash);
         }
         let all = loaded.seeds.len();
-        println!(
+        say(format_args!(
             "{}: {same} of {all} seeds gave one trace twice",
             loaded.path.display()
-        );
+        ));
     }
     if let (Some(path), true) = (&arguments.golden, arguments.bless) {
         write(path, &golden)?;
@@ -76,7 +77,9 @@ fn compare(
     );
     if one.trace_hash != two.trace_hash || without_wall(one) != without_wall(two) {
         let (a, b) = (&one.trace_hash, &two.trace_hash);
-        eprintln!("not deterministic: {path}, seed {seed}: {a} and {b}\n  {again}");
+        warn(format_args!(
+            "not deterministic: {path}, seed {seed}: {a} and {b}\n  {again}"
+        ));
         return Exit::NotDeterministic;
     }
     let key = (stem(&loaded.path), one.engine.to_owned(), seed);
@@ -86,8 +89,12 @@ fn compare(
     } else if let Some(expected) = golden.get(&key)
         && *expected != hash
     {
-        eprintln!("not the golden trace: {path}, seed {seed}: {hash}, expected {expected}");
-        eprintln!("  {again}\n  if the change is meant, say why and write it with --bless");
+        warn(format_args!(
+            "not the golden trace: {path}, seed {seed}: {hash}, expected {expected}"
+        ));
+        warn(format_args!(
+            "  {again}\n  if the change is meant, say why and write it with --bless"
+        ));
         return Exit::NotDeterministic;
     }
     Exit::Ok
@@ -111,10 +118,10 @@ fn stem(path: &Path) -> String {
 /// Reads lines of scenario, engine, seed and hash.
 fn read(path: &Path) -> Result<Golden, Exit> {
     let text = fs::read_to_string(path).map_err(|error| {
-        eprintln!(
+        warn(format_args!(
             "evenkeel: cannot read {}: {error}; --bless writes it",
             path.display()
-        );
+        ));
         Exit::Usage
     })?;
     let lines = text
@@ -128,10 +135,10 @@ fn read(path: &Path) -> Result<Golden, Exit> {
             let entry = (|| Some(((word()?, word()?, word()?.parse().ok()?), word()?)))();
             entry.ok_or_else(|| {
                 let at = n + 1;
-                eprintln!(
+                warn(format_args!(
                     "{}:{at}: expected SCENARIO ENGINE SEED HASH",
                     path.display()
-                );
+                ));
                 Exit::Usage
             })
         })
@@ -147,7 +154,10 @@ fn write(path: &Path, golden: &Golden) -> Result<(), Exit> {
         text.push_str(&format!("{scenario} {engine} {seed} {hash}\n"));
     }
     fs::write(path, text).map_err(|error| {
-        eprintln!("evenkeel: cannot write {}: {error}", path.display());
+        warn(format_args!(
+            "evenkeel: cannot write {}: {error}",
+            path.display()
+        ));
         Exit::Internal
     })
 }

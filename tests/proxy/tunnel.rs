@@ -1,0 +1,103 @@
+//! Upgrades (RFC 9110, section 7.8): afterwards the connection is the two parties' own.
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+
+use super::{GET, HELLO, local, scripted};
+use crate::real::PATIENCE;
+use crate::real::origin::Connection;
+
+const ASK: &[u8] =
+    b"GET /chat HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+const SWITCH: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+
+/// Agrees to an upgrade, then gives back every byte until a `.`.
+fn echo(connection: &mut Connection) {
+    let Some(head) = connection.head() else {
+        return;
+    };
+    let head = head.to_lowercase();
+    assert!(head.contains("\r\nupgrade: echo\r\n"), "{head}");
+    assert!(head.contains("\r\nconnection: upgrade\r\n"), "{head}");
+    connection.say(SWITCH).expect("the proxy reads");
+    while let Some(byte) = connection.body(1) {
+        if byte == b"." || connection.say(&byte).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_tunnel_carries_both_ways_and_ends_with_the_origin() {
+    let proxy = scripted(|mut connection| echo(&mut connection));
+    let mut client = proxy.client();
+    client.send(ASK).unwrap();
+    let head = client.head().unwrap();
+    assert_eq!((head.status, head.field("upgrade")), (101, Some("echo")));
+    let long = vec![b'x'; 300_000];
+    for said in [&b"one"[..], b"\0\r\n\r\n", b"0\r\n\r\n", &long] {
+        client.send(said).unwrap();
+        assert_eq!(client.bytes(said.len()).unwrap(), said);
+    }
+    client.send(b".").unwrap();
+    assert!(client.ended());
+    proxy.stop();
+}
+
+#[test]
+fn a_tunnel_ends_with_the_client() {
+    let (sender, ended) = channel();
+    let sender = Mutex::new(sender);
+    let proxy = scripted(move |mut connection| {
+        echo(&mut connection);
+        let _ = sender.lock().expect("one sender").send(());
+    });
+    let mut client = proxy.client();
+    client.send(ASK).unwrap();
+    assert_eq!(client.head().unwrap().status, 101);
+    client.send(b"x").unwrap();
+    assert_eq!(client.bytes(1).unwrap(), b"x");
+    drop(client);
+    ended.recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
+fn bytes_that_travel_with_the_heads_are_the_tunnels() {
+    let proxy = scripted(|mut connection| {
+        connection.head();
+        connection
+            .say(&[SWITCH, b"early"].concat())
+            .expect("the proxy reads");
+        assert_eq!(connection.body(5).as_deref(), Some(&b"eager"[..]));
+        connection.say(b"late").expect("the proxy reads");
+    });
+    let mut client = proxy.client();
+    client.send(&[ASK, b"eager"].concat()).unwrap();
+    assert_eq!(client.head().unwrap().status, 101);
+    assert_eq!(client.bytes(9).unwrap(), b"earlylate");
+    assert!(client.ended());
+}
+
+#[test]
+fn an_upgrade_that_is_not_wanted_is_an_ordinary_request() {
+    let proxy = scripted(
+        |mut connection| {
+            while connection.head().is_some() && connection.say(HELLO).is_ok() {}
+        },
+    );
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        assert_eq!(client.exchange("GET", ASK).unwrap().body, b"hello");
+    }
+}
+
+#[test]
+fn a_switch_that_nobody_asked_for_is_502() {
+    let proxy = scripted(|mut connection| {
+        connection.head();
+        connection.say(SWITCH).expect("the proxy reads");
+        connection.head();
+    });
+    let mut client = proxy.client();
+    local(&client.exchange("GET", GET).unwrap(), 502);
+}
