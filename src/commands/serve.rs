@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &cli::Serve) -> Exit {
         .unwrap_or_else(cores);
     let mut tell = Tell {
         config: arguments.config.clone(),
+        begun: config.clone(),
     };
     match live::run(config, workers, &mut tell) {
         Ok(()) => Exit::Ok,
@@ -53,6 +54,8 @@ fn load(arguments: &cli::Serve) -> Result<Config, Exit> {
 /// Tells standard output in JSON Lines what supervisors and tests wait for.
 struct Tell {
     config: Option<PathBuf>,
+    /// What the process began with.
+    begun: Config,
 }
 
 impl Listener for Tell {
@@ -77,8 +80,9 @@ impl Listener for Tell {
             complain(&diagnostics);
             config
         });
-        if config.is_none() {
-            self.complain("SIGHUP: the configuration in force was kept");
+        match &config {
+            None => self.complain("SIGHUP: the configuration in force was kept"),
+            Some(config) => self.warn_of_what_stays(config),
         }
         config
     }
@@ -93,6 +97,24 @@ impl Listener for Tell {
 
     fn complain(&mut self, what: &str) {
         warn(format_args!("evenkeel: {what}"));
+    }
+}
+
+impl Tell {
+    /// Says what a reload does not take over.
+    fn warn_of_what_stays(&mut self, new: &Config) {
+        let old = &self.begun;
+        let workers = |config: &Config| config.server.workers;
+        for (block, differs) in [
+            ("[[listener]]", old.listeners != new.listeners),
+            ("[admin]", old.admin != new.admin),
+            ("[log]", old.log != new.log),
+            ("[server] workers", workers(old) != workers(new)),
+        ] {
+            if differs {
+                self.complain(&format!("SIGHUP: {block} has changed: it takes a restart"));
+            }
+        }
     }
 }
 

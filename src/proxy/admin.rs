@@ -16,11 +16,17 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::exposition::Observed;
+use crate::serve::BREATH;
 use crate::world::World;
 
 /// Answers on `listener` for as long as it is polled.
 pub async fn serve<W: World>(world: W, listener: W::Listener, observed: Observed) {
-    while let Ok((stream, _)) = world.accept(&listener).await {
+    loop {
+        let Ok((stream, _)) = world.accept(&listener).await else {
+            // Too many open files, most likely: trying at once would be a busy loop.
+            world.sleep_until(world.now() + BREATH).await;
+            continue;
+        };
         let observed = observed.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let response = answer(&request, &observed);

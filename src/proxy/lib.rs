@@ -15,6 +15,7 @@ mod life;
 pub mod live;
 pub mod log;
 pub mod metric;
+mod name;
 pub mod pool;
 mod relay;
 mod route;

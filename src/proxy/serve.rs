@@ -17,7 +17,7 @@ use crate::world::{Address, World};
 
 /// How long accepting pauses after an error such as "too many open files": trying at once would
 /// turn a shortage into a busy loop.
-const BREATH: Duration = Duration::from_millis(50);
+pub(crate) const BREATH: Duration = Duration::from_millis(50);
 
 /// What the workers of a listener share: its places for connections.
 #[derive(Clone, Debug)]

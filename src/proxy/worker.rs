@@ -20,6 +20,7 @@ use crate::buffer::Spare;
 use crate::generation::{self, Generation, Mail, Proxy};
 use crate::idle::Idle;
 use crate::log::Log;
+use crate::name::{self, Names};
 use crate::world::World;
 
 /// How often idle connections are looked through, at least; a connection outlives its time by no
@@ -31,6 +32,7 @@ pub(crate) struct Worker<W: World> {
     pub(crate) world: W,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) spare: Spare,
+    pub(crate) names: Names,
     pub(crate) idle: RefCell<Idle<W::Stream>>,
     pub(crate) picks: rng::Stream,
     pub(crate) log: Option<Log>,
@@ -60,6 +62,7 @@ impl<W: World> Worker<W> {
             number,
             generation: RefCell::new(proxy.generation()),
             spare: Spare::default(),
+            names: Names::default(),
             idle: RefCell::default(),
             picks: world.rng("pick"),
             ids: world.rng("request id"),
@@ -74,6 +77,7 @@ impl<W: World> Worker<W> {
         });
         worker.world.spawn(open_mail(Rc::clone(&worker), mailbox));
         worker.world.spawn(sweep(Rc::clone(&worker)));
+        worker.world.spawn(name::refresh(Rc::clone(&worker)));
         worker
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::document::{Address, Choice, FilePath, Integer, Size, Socket, Table, Time};
+use crate::document::{Address, Choice, FilePath, Integer, Socket, Table, Time};
 
 /// The process as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,8 +12,6 @@ pub struct Server {
     pub workers: Option<u32>,
     /// How long SIGTERM lets requests finish.
     pub drain: Duration,
-    /// All buffers together may hold so many bytes.
-    pub memory_bytes: u64,
 }
 
 /// The administration's listener.
@@ -71,18 +69,7 @@ pub(super) fn server(t: &mut Table<'_>) -> Server {
         "how long SIGTERM lets running requests finish; 30s is what orchestrators wait before \
          they kill",
     );
-    let memory_bytes = t.default(
-        "memory",
-        Size,
-        256 << 20,
-        "bytes that all buffers together may take; 256MiB holds 2,000 requests at 64KiB in both \
-         directions",
-    );
-    Server {
-        workers,
-        drain,
-        memory_bytes,
-    }
+    Server { workers, drain }
 }
 
 pub(super) fn admin(t: &mut Table<'_>) -> Option<Admin> {

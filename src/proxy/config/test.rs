@@ -15,7 +15,6 @@ schema = 1
 [server]
 workers = 4
 drain = "10s"
-memory = "1GiB"
 
 [[listener]]
 name = "http"
@@ -95,7 +94,6 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
         Server {
             workers: Some(4),
             drain: s(10),
-            memory_bytes: 1 << 30
         }
     );
     let network = |address: &str, prefix| Network {

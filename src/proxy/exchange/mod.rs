@@ -1,0 +1,279 @@
+//! One request's way through a pool and back: performs what the core's request decides.
+//!
+//! Nothing here decides. Each `Action` has one method that performs it and returns the `Event` that
+//! it came to; while something is awaited, the client's leaving and the core's deadline are watched.
+
+mod finish;
+mod forward;
+mod send;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::queue::Token;
+use evenkeel_core::request::{Action, Actions, Event};
+use evenkeel_core::time::Timestamp;
+
+use crate::buffer::Buffer;
+use crate::connection::{After, Connection};
+use crate::generation::{Generation, PoolTarget};
+use crate::h1::encode::{self, RequestPlan};
+use crate::h1::{Framing, RequestHead, ResponseHead};
+use crate::life::Life;
+use crate::log::Entry;
+use crate::name;
+use crate::relay::Relay;
+use crate::world::World;
+
+/// A connection to an endpoint.
+struct Upstream<S> {
+    stream: S,
+    buffer: Buffer,
+    endpoint: EndpointIndex,
+    reused: bool,
+    /// It takes no more bytes; what it has said may still be read.
+    broken: bool,
+    /// The client's bytes have ended and it has been told (tunnels only).
+    shut: bool,
+}
+
+/// A request being served.
+struct Exchange<'a, W: World> {
+    connection: &'a mut Connection<W>,
+    life: Life<W>,
+    head: &'a RequestHead,
+    target: &'a PoolTarget,
+    /// The request's head as every endpoint gets it.
+    request: Vec<u8>,
+    upload: Relay,
+    download: Option<Relay>,
+    upstream: Option<Upstream<W::Stream>>,
+    response: ResponseHead,
+    /// 1xx heads on their way to the client.
+    interim: Vec<u8>,
+    /// Since when the client has neither sent nor taken what it should.
+    stalled: Option<Timestamp>,
+    /// The status for a client whose request proved wrong on the way.
+    fault: Option<u16>,
+    /// Whether any byte of a final response went to the client.
+    answered: bool,
+    tunnel: bool,
+}
+
+/// Serves the request whose head takes the first `length` bytes of the connection's buffer.
+pub(crate) async fn run<W: World>(
+    connection: &mut Connection<W>,
+    head: &RequestHead,
+    length: usize,
+    id: u64,
+    generation: Arc<Generation>,
+    target: &PoolTarget,
+) -> After {
+    let worker = Rc::clone(&connection.worker);
+    let entry = worker.log.as_ref().map(|_| entry(connection, head, target));
+    let life = Life::new(&worker, id, generation, target, entry);
+    let mut request = Vec::with_capacity(length + 192);
+    let plan = RequestPlan {
+        forwarded: connection.forwarded,
+        framing: head.framing,
+        keep_alive: true,
+        extra: &[],
+    };
+    encode::request(head, connection.buffer.filled(), &plan, &mut request);
+    connection.buffer.consume(length);
+    let limits = connection.terms.limits;
+    let mut exchange = Exchange {
+        upload: Relay::new(head.framing, head.framing, &limits, target.body_limit),
+        download: None,
+        upstream: None,
+        response: ResponseHead::default(),
+        interim: Vec::new(),
+        stalled: None,
+        fault: None,
+        answered: false,
+        tunnel: false,
+        connection,
+        life,
+        head,
+        target,
+        request,
+    };
+    if let Framing::Length(length) = head.framing
+        && length > target.body_limit
+    {
+        exchange.fault = Some(413);
+    }
+    exchange.drive().await
+}
+
+fn entry<W: World>(
+    connection: &Connection<W>,
+    head: &RequestHead,
+    target: &PoolTarget,
+) -> Box<Entry> {
+    let buf = connection.buffer.filled();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut entry = Entry::new(connection.worker.world.now());
+    entry.client = connection
+        .forwarded
+        .peer
+        .map_or("unix".into(), |peer| peer.to_string());
+    entry.method = text(head.method_name.of(buf));
+    entry.host = text(head.authority.of(buf));
+    entry.path = text(head.target.whole.of(buf));
+    entry.pool = target.pool.name().to_owned();
+    Box::new(entry)
+}
+
+impl<W: World> Exchange<'_, W> {
+    /// Performs actions until the last.
+    async fn drive(mut self) -> After {
+        let idempotent = self.head.method.is_idempotent();
+        let mut event = Event::Arrived { idempotent };
+        if self.fault.is_some() {
+            self.report(event);
+            event = Event::ClientLeft;
+        }
+        loop {
+            let mut next = None;
+            for action in self.report(event) {
+                match action {
+                    Action::Wait { token } => next = Some(self.wait(token).await),
+                    Action::Connect {
+                        attempt,
+                        endpoint,
+                        fresh,
+                    } => {
+                        next = Some(self.connect(attempt, endpoint, fresh).await);
+                    }
+                    Action::Send { attempt } => next = Some(self.send(attempt).await),
+                    Action::Forward { attempt } => next = Some(self.forward(attempt).await),
+                    Action::Cancel { .. } => self.upstream = None,
+                    Action::Answer(local) => self.answer(local).await,
+                    Action::Finish(outcome) => return self.finish(outcome).await,
+                }
+            }
+            event = next.expect("a request that is not finished says what to wait for");
+        }
+    }
+
+    fn report(&mut self, event: Event) -> Actions {
+        let now = self.connection.worker.world.now();
+        self.life.on(event, now)
+    }
+
+    /// Waits for a place at an endpoint.
+    async fn wait(&mut self, token: Token) -> Event {
+        let worker = Rc::clone(&self.connection.worker);
+        worker.wait(token);
+        let event = poll_fn(|cx| {
+            if worker.poll_granted(cx, token).is_ready() {
+                return Poll::Ready(Event::Granted);
+            }
+            self.poll_interrupt(cx, true)
+        })
+        .await;
+        worker.stop_waiting(token);
+        event
+    }
+
+    /// Takes an idle connection or opens a new one.
+    async fn connect(&mut self, attempt: u8, endpoint: EndpointIndex, fresh: bool) -> Event {
+        self.upstream = None;
+        let worker = Rc::clone(&self.connection.worker);
+        let pool = self.life.pool();
+        if !fresh {
+            let idle = worker
+                .idle
+                .borrow_mut()
+                .take(pool.id(), endpoint, worker.world.now());
+            if let Some(stream) = idle {
+                self.upstream = Some(Upstream::new(stream, endpoint, true));
+                return Event::Connected {
+                    attempt,
+                    reused: true,
+                };
+            }
+        }
+        let Some(address) = pool.address(endpoint) else {
+            return Event::DialFailed { attempt };
+        };
+        let mut dial = pin!(name::connect(&worker, &address, self.life.id));
+        let stream = poll_fn(|cx| {
+            if let Poll::Ready(result) = dial.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|_| Event::DialFailed { attempt }));
+            }
+            self.poll_interrupt(cx, true).map(Err)
+        });
+        match stream.await {
+            Ok(stream) => {
+                self.upstream = Some(Upstream::new(stream, endpoint, false));
+                Event::Connected {
+                    attempt,
+                    reused: false,
+                }
+            }
+            Err(event) => event,
+        }
+    }
+    /// What may end any wait: the client's leaving (if watched) and the deadlines.
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>, watch: bool) -> Poll<Event> {
+        if watch && self.connection.poll_left(cx).is_ready() {
+            return Poll::Ready(Event::ClientLeft);
+        }
+        let deadline = self.life.request.deadline();
+        let stalled = self.stalled.unwrap_or(Timestamp::MAX);
+        if self
+            .connection
+            .alarm
+            .poll(cx, deadline.min(stalled))
+            .is_pending()
+        {
+            return Poll::Pending;
+        }
+        if stalled > deadline {
+            return Poll::Ready(Event::Timer);
+        }
+        if !self.upload.is_received() && !self.answered {
+            self.fault = Some(408);
+        }
+        Poll::Ready(Event::ClientLeft)
+    }
+
+    fn touch(&mut self) {
+        self.life.request.touch(self.connection.worker.world.now());
+    }
+
+    /// The connection to the endpoint ended before the head of a response.
+    fn lost(&mut self, attempt: u8) -> Event {
+        // What was taken from the client and is not kept is as good as sent.
+        let sent =
+            self.upload.sent() > 0 || (self.upload.payload() > 0 && !self.upload.is_replayable());
+        if self.upload.payload() > 0 && !self.upload.is_replayable() {
+            self.report(Event::ReplayLost);
+        }
+        match self.upstream.take() {
+            Some(upstream) if upstream.reused && upstream.buffer.is_empty() => {
+                Event::StaleConnection { attempt, sent }
+            }
+            _ => Event::UpstreamFailed { attempt, sent },
+        }
+    }
+}
+
+impl<S> Upstream<S> {
+    fn new(stream: S, endpoint: EndpointIndex, reused: bool) -> Self {
+        Self {
+            stream,
+            buffer: Buffer::default(),
+            endpoint,
+            reused,
+            broken: false,
+            shut: false,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The request goes out and the head of the response comes in.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use evenkeel_core::request::Event;
+use tokio::io::AsyncWrite;
+
+use super::Exchange;
+use crate::connection::Connection;
+use crate::h1::encode::{self, ResponsePlan};
+use crate::h1::{self, Framing, Status, Version};
+use crate::relay::{Broken, Relay};
+use crate::world::World;
+
+impl<W: World> Exchange<'_, W> {
+    /// Sends the request and waits for the head of the response.
+    pub(super) async fn send(&mut self, attempt: u8) -> Event {
+        if self.life.request.may_replay() && self.upload.payload() == 0 {
+            self.upload.keep(self.target.replay_limit);
+        }
+        self.upload
+            .restart(&mut self.connection.buffer)
+            .extend_from_slice(&self.request);
+        self.upload.replay();
+        self.stalled = None;
+        poll_fn(|cx| self.poll_send(cx, attempt)).await
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, attempt: u8) -> Poll<Event> {
+        if let Some(event) = self.poll_upload(cx) {
+            return Poll::Ready(event);
+        }
+        loop {
+            if let Some(event) = self.read_head(attempt) {
+                return Poll::Ready(event);
+            }
+            self.poll_interim(cx);
+            let Some(upstream) = &mut self.upstream else {
+                return Poll::Ready(self.lost(attempt));
+            };
+            let spare = &self.connection.worker.spare;
+            match upstream.buffer.poll_fill(cx, &mut upstream.stream, spare) {
+                Poll::Ready(Ok(n)) if n > 0 => self.touch(),
+                Poll::Ready(_) => return Poll::Ready(self.lost(attempt)),
+                Poll::Pending => break,
+            }
+        }
+        let watch = self.upload.is_received();
+        self.poll_interrupt(cx, watch)
+    }
+
+    /// Moves the request's body on. A sink that takes no more is not the end: the endpoint may have
+    /// answered without wanting all of it.
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        let upstream = self.upstream.as_mut()?;
+        if upstream.broken || (self.upload.is_done() && !self.tunnel) {
+            return None;
+        }
+        let Connection {
+            stream,
+            buffer,
+            worker,
+            ..
+        } = &mut *self.connection;
+        let before = self.upload.sent() + self.upload.payload();
+        let sink = &mut upstream.stream;
+        let result = self.upload.poll(cx, stream, buffer, sink, &worker.spare);
+        if self.upload.sent() + self.upload.payload() != before {
+            self.stalled = None;
+            self.touch();
+        }
+        let waits = result.is_pending() && !self.upload.is_blocked() && !self.tunnel;
+        if waits && self.stalled.is_none() {
+            self.stalled = Some(self.connection.within(self.connection.terms.timeouts.body));
+        }
+        match result {
+            Poll::Pending | Poll::Ready(Ok(())) => None,
+            Poll::Ready(Err(Broken::Sink)) => {
+                self.upstream.as_mut()?.broken = true;
+                self.stalled = None;
+                None
+            }
+            Poll::Ready(Err(Broken::Source)) => Some(Event::ClientLeft),
+            Poll::Ready(Err(Broken::Malformed(reject))) => {
+                self.fault = Some(reject.status());
+                Some(Event::ClientLeft)
+            }
+            Poll::Ready(Err(Broken::TooLong)) => {
+                self.fault = Some(413);
+                Some(Event::ClientLeft)
+            }
+        }
+    }
+
+    /// Parses what the endpoint has sent so far. Interim heads are put on their way.
+    fn read_head(&mut self, attempt: u8) -> Option<Event> {
+        let upstream = self.upstream.as_mut()?;
+        let limits = self.connection.terms.limits;
+        loop {
+            let buf = upstream.buffer.filled();
+            if buf.is_empty() {
+                return None;
+            }
+            let response = &mut self.response;
+            let failed = Event::UpstreamFailed {
+                attempt,
+                sent: true,
+            };
+            match h1::parse_response(buf, self.head.method, &limits, response) {
+                Ok(Status::Partial) => return None,
+                Err(_) => return Some(failed),
+                Ok(Status::Complete(length)) if response.is_interim() => {
+                    if self.head.version == Version::Http11 {
+                        let plan = ResponsePlan {
+                            version: self.head.version,
+                            framing: Framing::None,
+                            keep_alive: true,
+                            extra: &[],
+                        };
+                        encode::response(response, buf, &plan, &mut self.interim);
+                    }
+                    upstream.buffer.consume(length);
+                }
+                Ok(Status::Complete(length)) if response.status == 101 => {
+                    if !self.head.upgrade {
+                        return Some(failed);
+                    }
+                    self.begin_tunnel(length);
+                    return Some(Event::Upgraded { attempt });
+                }
+                Ok(Status::Complete(length)) => {
+                    self.begin_download(length);
+                    return Some(Event::Head {
+                        attempt,
+                        status: self.response.status,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Writes interim heads as far as the client takes them; the rest precedes the final head.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) {
+        while !self.interim.is_empty() {
+            match Pin::new(&mut self.connection.stream).poll_write(cx, &self.interim) {
+                Poll::Ready(Ok(n)) if n > 0 => drop(self.interim.drain(..n)),
+                // A client that is gone is noticed where its leaving is watched.
+                Poll::Ready(_) | Poll::Pending => return,
+            }
+        }
+    }
+
+    pub(super) fn begin_download(&mut self, length: usize) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        let limits = self.connection.terms.limits;
+        let framing = self.response.framing_for(self.head.version);
+        let mut relay = Relay::new(self.response.framing, framing, &limits, u64::MAX);
+        let plan = ResponsePlan {
+            version: self.head.version,
+            framing,
+            keep_alive: self.head.keep_alive && !self.connection.worker.is_draining(),
+            extra: &[],
+        };
+        relay.head().append(&mut self.interim);
+        encode::response(
+            &self.response,
+            upstream.buffer.filled(),
+            &plan,
+            relay.head(),
+        );
+        upstream.buffer.consume(length);
+        self.download = Some(relay);
+    }
+
+    fn begin_tunnel(&mut self, length: usize) {
+        let limits = self.connection.terms.limits;
+        let raw = || Relay::new(Framing::UntilClose, Framing::UntilClose, &limits, u64::MAX);
+        self.begin_download(length);
+        if let Some(download) = &mut self.download {
+            let mut tunnel = raw();
+            tunnel.head().append(download.head());
+            *download = tunnel;
+        }
+        self.upload = raw();
+        self.tunnel = true;
+    }
+}
