@@ -54,7 +54,7 @@ impl Desk {
     fn new() -> Self {
         let desk = Self(TempDir::new().expect("a temporary folder"));
         desk.write("evenkeel.toml", CONFIG);
-        desk.write("ok.toml", &scenario(""));
+        desk.write("ok.toml", scenario(""));
         desk
     }
 

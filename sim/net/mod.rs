@@ -81,7 +81,7 @@ pub fn run(
     while !run.is_over() && simulation.now() < last {
         simulation.step()?;
         steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(4096) && !on_time(simulation.now()) {
+        if steps.is_multiple_of(512) && !on_time(simulation.now()) {
             return Err(Error::Interrupted);
         }
         if let Some(error) = run.failed.take() {

@@ -58,7 +58,8 @@ pub trait Listener {
     fn ready(&mut self);
     /// SIGHUP: what to put in force, or nothing if the file is not valid.
     fn reload(&mut self) -> Option<Config>;
-    /// What `reload` gave is in force: requests that begin now are served by it.
+    /// What `reload` gave is in force: at the pools now, at the routes once each worker has read
+    /// its mail.
     fn reloaded(&mut self);
     /// Nothing listens any more; requests are being finished.
     fn draining(&mut self);

@@ -53,16 +53,15 @@ impl Narrow {
 
     /// A client whose request is with the origin.
     fn served(&self) -> Client {
-        let mut client = self.proxy.client();
-        client.send(GET).unwrap();
-        self.asked.recv_timeout(PATIENCE).unwrap();
+        let client = self.sent();
+        self.asked.recv_timeout(PATIENCE).expect("it is asked");
         client
     }
 
     /// A client that has sent its request.
     fn sent(&self) -> Client {
         let mut client = self.proxy.client();
-        client.send(GET).unwrap();
+        client.send(GET).expect("the proxy reads");
         client
     }
 
