@@ -68,7 +68,7 @@ impl Circuit {
 
     /// Wakes a task of `side`'s host.
     pub(super) fn post(&self, side: Side, waker: Waker) {
-        self.hosts[side].post(self.id, waker);
+        self.hosts[side].post(side, self.id, waker);
     }
 
     /// The opener knows that the connection is there.

@@ -115,13 +115,13 @@ impl Connection {
 
     fn wake_reader(&mut self, side: Side) {
         if let Some(waker) = self.directions[1 - side].reader.take() {
-            self.hosts[side].post(self.id, waker);
+            self.hosts[side].post(side, self.id, waker);
         }
     }
 
     fn wake_writer(&mut self, side: Side) {
         if let Some(waker) = self.directions[side].writer.take() {
-            self.hosts[side].post(self.id, waker);
+            self.hosts[side].post(side, self.id, waker);
         }
     }
 

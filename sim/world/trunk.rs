@@ -7,15 +7,17 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use evenkeel_core::time::Timestamp;
 use tokio::sync::Notify;
 use turmoil::net::{TcpListener, TcpStream};
 
+use super::connection::{OPENER, Side};
 use super::network::Network;
 use super::simulation::spawn;
 
@@ -38,7 +40,7 @@ pub(super) struct Host {
     pub(super) order: usize,
     ip: IpAddr,
     kernel: Notify,
-    /// Tasks to wake because of something that happened to a connection.
+    /// Tasks to wake because of something that happened to a connection, with their ranks.
     inbox: RefCell<Vec<(u64, Waker)>>,
     mail: Notify,
     /// Raw connections that have come in, by the address they came from.
@@ -70,15 +72,17 @@ impl Host {
         }
     }
 
-    /// Wakes a task that waits for connection number `id`. All that is posted before the host's turn
-    /// is delivered in the order of connections, so that it does not matter which host it came from
-    /// and how they are packed.
-    pub(super) fn post(&self, id: u64, waker: Waker) {
+    /// Wakes a task that waits at `side` of connection number `id`. What is posted before the host's
+    /// turn is delivered in this order: what openers wait for first, by connection, so that it does
+    /// not matter which of the hosts that answer it came from and how they are packed; then what
+    /// they have sent here, as they sent it: a request may not overtake one of the same tick.
+    pub(super) fn post(&self, side: Side, id: u64, waker: Waker) {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.is_empty() {
             self.mail.notify_one();
         }
-        inbox.push((id, waker));
+        let rank = if side == OPENER { id } else { u64::MAX };
+        inbox.push((rank, waker));
     }
 
     /// Delivers what is posted, for ever.
@@ -87,9 +91,12 @@ impl Host {
         loop {
             self.mail.notified().await;
             std::mem::swap(&mut inbox, &mut *self.inbox.borrow_mut());
-            inbox.sort_by_key(|(id, _)| *id);
+            inbox.sort_by_key(|(rank, _)| *rank);
             for (_, waker) in inbox.drain(..) {
                 waker.wake();
+                // What is accepted is served by a task of its own, which has its turn before the
+                // next delivery.
+                step_back().await;
             }
         }
     }
@@ -204,6 +211,19 @@ pub(super) async fn take(network: &Network, from: &Rc<Host>, to: &Rc<Host>) -> i
             return Ok(spare);
         }
     }
+}
+
+/// Lets every task run that is ready now; unlike tokio's `yield_now`, in their order.
+async fn step_back() {
+    let mut stepped = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut stepped, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Runs the kernel of `host`: never ends.

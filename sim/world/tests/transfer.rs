@@ -67,6 +67,41 @@ fn parts_of_a_tick_are_rounded_up_once_per_segment() {
     seen.expect(&[(5, "connected"), (11, "echo")]);
 }
 
+/// Whoever writes first is read first, on a new connection as on one that has waited, and in the
+/// order of their numbers as against it.
+#[test]
+fn nothing_overtakes_within_a_tick() {
+    let log = Log::default();
+    let (read, seen) = (log.clone(), log);
+    pair(
+        setting(),
+        20,
+        |world| async move {
+            let mut first = world.connect(&address(2, 80)).await.unwrap();
+            let mut second = world.connect(&address(2, 80)).await.unwrap();
+            world.sleep_until(ticks(5)).await;
+            second.write_all(b"a").await.unwrap();
+            let mut third = world.connect(&address(2, 80)).await.unwrap();
+            third.write_all(b"b").await.unwrap();
+            first.write_all(b"c").await.unwrap();
+            world.sleep_until(ticks(20)).await;
+        },
+        |world| async move {
+            let listener = world.bind(&address(2, 80), 0).await.unwrap();
+            loop {
+                let (mut stream, _) = world.accept(&listener).await.unwrap();
+                let (world, read) = (world.clone(), read.clone());
+                world.clone().spawn(async move {
+                    while let Ok(byte) = stream.read_u8().await {
+                        read.note(&world, char::from(byte));
+                    }
+                });
+            }
+        },
+    );
+    seen.expect(&[(5, "a"), (5, "b"), (5, "c")]);
+}
+
 /// Every arrival is the naive one: sent + latency + jitter's draw, never before the one before.
 #[test]
 fn jitter_is_drawn_per_segment_and_nothing_is_overtaken() {

@@ -1,0 +1,77 @@
+//! What the simulator must agree with: Lindley's recursion, request by request, and queueing theory
+//! on the whole. docs/fidelity.md shows the full size and what came out:
+//!
+//!     TRUTH=full cargo test --release --test truth -- --nocapture
+//!
+//! Without `TRUTH=full` the same runs are shorter, so that they pass with all other tests.
+#![cfg(feature = "sim")]
+
+mod lindley;
+mod model;
+mod net;
+mod queueing;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use evenkeel_sim::engine::Ended;
+use evenkeel_sim::plan::Plan;
+use evenkeel_sim::scenario::{Engine, Scenario, Source, load};
+use evenkeel_sim::sweep;
+
+/// The loads of an origin.
+const LOADS: [&str; 3] = ["0.5", "0.7", "0.9"];
+
+/// `full` when the numbers of docs/fidelity.md are wanted.
+fn size<T>(full: T, small: T) -> T {
+    match std::env::var("TRUTH") {
+        Ok(size) if size == "full" => full,
+        Ok(size) => panic!("TRUTH={size}: the one size that has a name is full"),
+        Err(_) => small,
+    }
+}
+
+/// The scenario of `policy` at `load`.
+fn scenario(policy: &str, load_: &str) -> Scenario {
+    let path = format!("scenarios/truth/{policy}-{load_}.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = std::fs::read(&path).expect("the scenario is there");
+    let (scenario, problems) = load(&path, &text);
+    assert!(problems.is_empty(), "{problems:?}");
+    scenario.expect("no problem is reported")
+}
+
+/// Requests a second of the scenario's one workload.
+fn rate(scenario: &Scenario) -> f64 {
+    match &scenario.workloads[..] {
+        [workload] => match &workload.source {
+            Source::Open { rate_per_s, .. } => *rate_per_s,
+            Source::Recorded { .. } => panic!("truth is about Poisson arrivals"),
+        },
+        _ => panic!("truth is about one workload"),
+    }
+}
+
+/// The scenario in a size for comparing each of at least `requests` requests, none of them unmeasured.
+fn plan(policy: &str, load: &str, engine: Engine, requests: u32) -> Arc<Plan> {
+    let mut scenario = scenario(policy, load);
+    // Five standard deviations more than the mean asks for: enough arrive under any seed.
+    let requests = f64::from(requests);
+    let seconds = (requests + 5.0 * requests.sqrt()) / rate(&scenario);
+    scenario.duration = Duration::from_secs_f64(seconds);
+    scenario.warmup = Duration::ZERO;
+    Arc::new(Plan::new(Arc::new(scenario), Some(engine)))
+}
+
+/// Runs it on a fresh thread with every request observed; those are in the order of their numbers.
+fn run(plan: &Arc<Plan>, seed: u64) -> Ended {
+    let run = || sweep::execute(plan, seed, true, &mut |_| true).expect("it runs to its end");
+    let mut ended = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));
+    for check in &ended.cell.invariants {
+        assert!(check.ok, "seed {seed}: {check:?}");
+    }
+    ended.seen.sort_unstable_by_key(|seen| seen.n);
+    ended
+}
