@@ -5,25 +5,29 @@
 //! What it leaves out: reading and writing take no time, a dial costs a round trip and nothing else,
 //! and nobody closes an idle connection.
 
+mod agenda;
 mod deadline;
 mod idle;
+mod planned;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
-use evenkeel_core::request::{Action, Event, Outcome, PoolAccess, Request};
+use evenkeel_core::request::{self, Action, Event, Outcome, PoolAccess, Request};
 use evenkeel_core::rng::{Rng, Stream};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
 
+use self::agenda::Agenda;
 use self::deadline::Deadlines;
 use self::idle::Idle;
+use self::planned::{Planned, What};
 use crate::engine::{Ended, Error, Seen};
 use crate::origin::{Job, Load, Station};
-use crate::plan::{Ask, COOL_DOWN, Change, HOST, Plan, Way};
+use crate::plan::{Ask, COOL_DOWN, Change, Plan, Way};
 use crate::result::{Collector, Completion, End};
 use crate::workload::{Arrival, Arrivals, Service};
 
@@ -58,7 +62,6 @@ struct Live {
     rng: Rng,
     arrival: Arrival,
     pool: u16,
-    idempotent: bool,
     /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
     serial: u32,
     /// How often it has reached an origin: each time draws a service of its own.
@@ -67,28 +70,30 @@ struct Live {
     reused: bool,
 }
 
-/// What happens at an instant. Equal instants are taken in the order in which they were planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    /// A request reaches the proxy.
-    Arrive(usize),
-    /// An origin has something to finish.
-    Station(usize),
-    /// A connection is ready.
-    Connected { at: usize, serial: u32, attempt: u8 },
-    /// A connection is refused.
-    Refused { at: usize, serial: u32, attempt: u8 },
-    /// The request reaches its origin.
-    Offer { at: usize, serial: u32, attempt: u8 },
-    /// The response, or its loss, reaches the proxy.
-    Reply {
-        at: usize,
-        serial: u32,
-        attempt: u8,
-        lost: bool,
-    },
-    /// A deadline that fits no queue of equal ones.
-    Deadline { at: usize, serial: u32 },
+/// Of a slot's request until the first one reaches the proxy.
+const BLANK: request::Plan = request::Plan {
+    attempts: 1,
+    queue: Duration::ZERO,
+    dial: Duration::ZERO,
+    head: Duration::ZERO,
+    idle: Duration::ZERO,
+    tunnel: Duration::ZERO,
+    total: None,
+};
+
+impl Live {
+    /// A slot with its first request, which has not reached the proxy.
+    fn new(arrival: Arrival, picks: Stream) -> Self {
+        Self {
+            request: Request::new(0, Token::default(), 0, BLANK),
+            rng: picks.at(0),
+            arrival,
+            pool: 0,
+            serial: 0,
+            offers: 0,
+            reused: false,
+        }
+    }
 }
 
 struct Engine<'a> {
@@ -96,15 +101,17 @@ struct Engine<'a> {
     observe: bool,
     seen: Vec<Seen>,
     now: Timestamp,
-    heap: BinaryHeap<Reverse<(Timestamp, u64, What)>>,
-    planned: u64,
+    planned: Planned,
+    /// When each origin acts next.
+    agenda: Agenda,
+    /// Numbers what is planned: equal instants are taken in the order of planning.
+    serial: u64,
     live: Vec<Live>,
     free: Vec<usize>,
-    ways: Vec<Vec<Way>>,
+    /// Where each workload's classes go, and whether they are idempotent.
+    ways: Vec<Vec<(Way, bool)>>,
     pools: Vec<pool::State>,
     stations: Vec<Station>,
-    /// When each station was last planned to finish something.
-    due: Vec<Timestamp>,
     idle: Idle,
     deadlines: Deadlines,
     grants: VecDeque<Grant>,
@@ -118,18 +125,16 @@ struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     fn new(plan: &'a Plan, seed: u64, observe: bool) -> Self {
-        let ways = |asks: &Vec<Ask>| {
-            asks.iter()
-                .map(|ask| plan.way(&ask.host, &ask.path))
-                .collect()
-        };
+        let way = |ask: &Ask| (plan.way(&ask.host, &ask.path), ask.is_idempotent());
+        let ways = |asks: &Vec<Ask>| asks.iter().map(way).collect();
         Self {
             plan,
             observe,
             seen: Vec::new(),
             now: Timestamp::ZERO,
-            heap: BinaryHeap::new(),
-            planned: 0,
+            planned: Planned::default(),
+            agenda: Agenda::new(plan.origins.len()),
+            serial: 0,
             live: Vec::new(),
             free: Vec::new(),
             ways: plan.asks.iter().map(ways).collect(),
@@ -139,7 +144,6 @@ impl<'a> Engine<'a> {
                 .iter()
                 .map(|origin| Station::new(origin.spec))
                 .collect(),
-            due: vec![Timestamp::MAX; plan.origins.len()],
             idle: Idle::new(plan.config()),
             deadlines: Deadlines::default(),
             grants: VecDeque::new(),
@@ -157,20 +161,18 @@ impl<'a> Engine<'a> {
         arrivals: &mut Arrivals,
         on_time: &mut dyn FnMut(Timestamp) -> bool,
     ) -> Result<(), Error> {
-        let mut ahead = arrivals.next();
         let mut changes = self.plan.changes.iter().peekable();
         let last = self.plan.end() + COOL_DOWN;
         let mut turns = 0_u32;
         loop {
-            let arrival = ahead.as_ref().map_or(Timestamp::MAX, |arrival| arrival.due);
-            let event = self
-                .heap
-                .peek()
-                .map_or(Timestamp::MAX, |Reverse((at, ..))| *at);
+            let arrival = arrivals.due();
+            let (under_way, planned) = self.planned.first();
+            let (origins, acting, origin) = self.agenda.first();
             let change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
             let deadline = self.deadlines.first();
+            let event = under_way.min(origins);
             let next = arrival.min(event).min(change).min(deadline);
-            let drained = ahead.is_none() && self.free.len() == self.live.len();
+            let drained = arrival == Timestamp::MAX && self.free.len() == self.live.len();
             if next > last || (drained && change == Timestamp::MAX) {
                 return Ok(());
             }
@@ -181,21 +183,20 @@ impl<'a> Engine<'a> {
             }
             // At one instant: what was on its way, then faults, then deadlines, then new requests.
             if event == next {
-                let Some(Reverse((_, _, what))) = self.heap.pop() else {
-                    return Ok(());
-                };
-                self.happen(what);
+                if (origins, acting) < (under_way, planned) {
+                    self.advance(origin);
+                } else if let Some(what) = self.planned.pop() {
+                    self.happen(what);
+                }
             } else if change == next {
-                let Some((_, origin, change)) = changes.next() else {
-                    return Ok(());
-                };
-                self.change(*origin, *change);
+                if let Some((_, origin, change)) = changes.next() {
+                    self.change(*origin, *change);
+                }
             } else if deadline == next {
                 if let Some((at, serial)) = self.deadlines.pop() {
                     self.expire(at, serial);
                 }
-            } else if let Some(arrival) = ahead.take() {
-                ahead = arrivals.next();
+            } else if let Some(arrival) = arrivals.next() {
                 self.due(arrival);
             }
             while let Some(Grant { token }) = self.grants.pop_front() {
@@ -226,14 +227,13 @@ impl<'a> Engine<'a> {
     }
 
     fn plan_at(&mut self, at: Timestamp, what: What) {
-        self.heap.push(Reverse((at, self.planned, what)));
-        self.planned += 1;
+        self.planned.push(at, self.serial, what);
+        self.serial += 1;
     }
 
     fn happen(&mut self, what: What) {
         match what {
-            What::Arrive(at) => self.arrive(at),
-            What::Station(origin) => self.advance(origin),
+            What::Arrive { at } => self.arrive(at),
             What::Connected {
                 at,
                 serial,
@@ -281,72 +281,65 @@ impl<'a> Engine<'a> {
 
     /// A client sends a request.
     fn due(&mut self, arrival: Arrival) {
-        self.collector
-            .sent(arrival.due, arrival.workload, arrival.class);
-        let way = match &arrival.record {
-            Some(record) => self.plan.way(HOST, &record.path),
-            None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
-        };
-        let idempotent = match &arrival.record {
-            Some(record) => Ask::recorded(record).is_idempotent(),
+        let Arrival {
+            due,
+            workload,
+            n,
+            class,
+            ..
+        } = arrival;
+        self.collector.sent(due, workload, class);
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.live[at].arrival = arrival;
+                at
+            }
             None => {
-                let asks = &self.plan.asks[usize::from(arrival.workload)];
-                asks[usize::from(arrival.class)].is_idempotent()
+                self.live.push(Live::new(arrival, self.picks));
+                self.live.len() - 1
             }
         };
-        let Way::Pool(pool, plan) = way else {
-            return self.turn_away(&arrival, way);
-        };
-        let at = self.free.pop().unwrap_or(self.live.len());
-        let serial = self.live.get(at).map_or(0, |live| live.serial);
-        let live = Live {
-            request: Request::new(0, Token(at as u64), pool, plan),
-            rng: self.picks.at(0),
-            arrival,
-            pool,
-            idempotent,
-            serial,
-            offers: 0,
-            reused: false,
-        };
-        match self.live.get_mut(at) {
-            Some(slot) => *slot = live,
-            None => self.live.push(live),
-        }
-        let n = self.live[at].arrival.n;
         let delay = self.latency(n, 0);
-        self.after(delay, What::Arrive(at));
+        self.after(delay, What::Arrive { at });
     }
 
-    /// A request for which no pool is asked.
-    fn turn_away(&mut self, arrival: &Arrival, way: Way) {
-        let Way::Answer(status) = way else { return };
-        let id = self.requests;
-        self.requests += 1;
-        self.collector.record(&trace::Event {
-            at: self.now,
-            request: id,
-            pool: trace::NO_POOL,
-            attempt: 0,
-            endpoint: None,
-            kind: trace::Kind::Rejected { status },
-        });
-        let both = self.latency(arrival.n, 0) + self.latency(arrival.n, 1);
-        self.complete(
-            arrival,
-            Timestamp(arrival.due.0 + both),
-            End::Status(status),
-        );
+    /// Where a request goes, and whether it is idempotent.
+    fn way(&self, arrival: &Arrival) -> (Way, bool) {
+        match &arrival.record {
+            Some(record) => {
+                let ask = Ask::recorded(record);
+                (self.plan.way(&ask.host, &ask.path), ask.is_idempotent())
+            }
+            None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
+        }
     }
 
+    /// A request reaches the proxy.
     fn arrive(&mut self, at: usize) {
         let id = self.requests;
         self.requests += 1;
-        let live = &mut self.live[at];
-        live.request = Request::new(id, Token(at as u64), live.pool, live.request.plan());
-        live.rng = self.picks.at(id);
-        let idempotent = live.idempotent;
-        self.report(at, Event::Arrived { idempotent });
+        let (way, idempotent) = self.way(&self.live[at].arrival);
+        match way {
+            Way::Pool(pool, plan) => {
+                let live = &mut self.live[at];
+                live.request = Request::new(id, Token(at as u64), pool, plan);
+                live.rng = self.picks.at(id);
+                live.pool = pool;
+                live.offers = 0;
+                self.report(at, Event::Arrived { idempotent });
+            }
+            Way::Answer(status) => {
+                self.collector.record(&trace::Event {
+                    at: self.now,
+                    request: id,
+                    pool: trace::NO_POOL,
+                    attempt: 0,
+                    endpoint: None,
+                    kind: trace::Kind::Rejected { status },
+                });
+                self.complete(at, End::Status(status));
+            }
+        }
     }
 
     /// Reports to the core and performs what it says, until it waits for something.
@@ -491,19 +484,12 @@ impl<'a> Engine<'a> {
 
     fn plan_station(&mut self, origin: usize) {
         let next = self.stations[origin].next().unwrap_or(Timestamp::MAX);
-        if next != self.due[origin] {
-            self.due[origin] = next;
-            if next != Timestamp::MAX {
-                self.plan_at(next, What::Station(origin));
-            }
-        }
+        self.agenda.set(origin, next, self.serial);
+        self.serial += 1;
     }
 
+    /// An origin has something to finish.
     fn advance(&mut self, origin: usize) {
-        if self.due[origin] != self.now {
-            return;
-        }
-        self.due[origin] = Timestamp::MAX;
         let mut finished = std::mem::take(&mut self.finished);
         self.stations[origin].advance(self.now, &mut |id, at| finished.push((id, at)));
         self.plan_station(origin);
@@ -594,45 +580,41 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        self.due[origin] = Timestamp::MAX;
         self.plan_station(origin);
     }
 
     fn finish(&mut self, at: usize, outcome: Outcome) {
-        let live = &mut self.live[at];
-        live.serial += 1;
-        let arrival = live.arrival.clone();
         let end = match outcome {
             Outcome::Complete { status } => End::Status(status),
             Outcome::Local(local) => End::Status(local.status()),
             Outcome::Cut { .. } => End::Cut,
             Outcome::Cancelled => End::Cancelled,
         };
-        let done = Timestamp(self.now.0 + self.latency(arrival.n, 1));
-        self.free.push(at);
-        self.complete(&arrival, done, end);
+        self.complete(at, end);
     }
 
-    fn complete(&mut self, arrival: &Arrival, done: Timestamp, end: End) {
-        let &Arrival {
+    /// A request's response sets out for its client; the slot is free.
+    fn complete(&mut self, at: usize, end: End) {
+        let live = &mut self.live[at];
+        live.serial += 1;
+        let Arrival {
             due,
             workload,
+            n,
             class,
             ..
-        } = arrival;
+        } = live.arrival;
         let completion = Completion {
             due,
-            done,
+            done: Timestamp(self.now.0 + self.latency(n, 1)),
             workload,
             class,
             end,
         };
+        self.free.push(at);
         self.collector.complete(&completion);
         if self.observe {
-            self.seen.push(Seen {
-                n: arrival.n,
-                completion,
-            });
+            self.seen.push(Seen { n, completion });
         }
     }
 

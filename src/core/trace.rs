@@ -97,11 +97,12 @@ pub enum Kind {
 }
 
 impl Event {
-    /// The fixed little-endian record that the trace hash is taken over: time (8), request (8),
-    /// pool (2), endpoint's slot (4, all ones for none), try (1), kind (1), status or detail (2).
+    /// The fixed little-endian record that the trace hash is taken over: time (8), request (4, its
+    /// low bits), pool (2), endpoint's slot (2, all ones for none), try (1), kind (1), status or
+    /// detail (2).
     #[must_use]
-    pub fn bytes(&self) -> [u8; 26] {
-        let (kind, detail) = match self.kind {
+    pub fn bytes(&self) -> [u8; 20] {
+        let (kind, detail): (u32, u16) = match self.kind {
             Kind::Arrived { idempotent } => (0, u16::from(idempotent)),
             Kind::Queued => (1, 0),
             Kind::Picked { budgeted } => (2, u16::from(budgeted)),
@@ -116,15 +117,13 @@ impl Event {
             Kind::Closed => (11, 0),
             Kind::Rejected { status } => (12, status),
         };
-        let slot = self.endpoint.map_or(u32::MAX, |e| e.slot);
-        let mut bytes = [0; 26];
+        let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
+        let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;
+        let what = u32::from(self.attempt) | kind << 8 | u32::from(detail) << 16;
+        let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&self.at.0.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.request.to_le_bytes());
-        bytes[16..18].copy_from_slice(&self.pool.to_le_bytes());
-        bytes[18..22].copy_from_slice(&slot.to_le_bytes());
-        bytes[22] = self.attempt;
-        bytes[23] = kind;
-        bytes[24..26].copy_from_slice(&detail.to_le_bytes());
+        bytes[8..16].copy_from_slice(&who.to_le_bytes());
+        bytes[16..].copy_from_slice(&what.to_le_bytes());
         bytes
     }
 }
