@@ -106,7 +106,8 @@ impl Law {
     /// Pareto's law: never below `min`, and above x with probability (min/x)^alpha.
     ///
     /// # Errors
-    /// `alpha` is not a finite number above 1: at 1 and below the mean, and so the load, is infinite.
+    /// `alpha` is not a finite number above 1: at 1 and below the mean, and so the load, is
+    /// infinite.
     pub fn pareto(min: Duration, alpha: f64) -> Result<Self, Invalid> {
         if !(alpha > 1.0 && alpha.is_finite()) {
             return Err(Invalid("alpha must be above 1, or the mean is infinite"));

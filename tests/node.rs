@@ -199,64 +199,65 @@ fn the_application_drains_on_sigterm() {
     assert_eq!(node.process.exit().code(), Some(0));
 }
 
+/// Answers that are not whole, and what the client says of them.
+const BROKEN: &[(&[u8], &str)] = &[
+    (b"", "closed before an answer"),
+    (
+        b"HTTP/1.1 200 OK\r\nContent-",
+        "cut in the head after 25 bytes",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfour",
+        "cut after 4 bytes of the body of a 200",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfour",
+        "cut after 4 bytes of the body of a 200",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n",
+        "cut after 4 bytes of the body of a 200",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n",
+        "cut after 4 bytes of the body of a 200",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nfour\r\n",
+        "malformed",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+4\r\nfour\r\n",
+        "malformed",
+    ),
+    (b"HTTP/1.1 200 OK\r\n\r\nwithout an end", "malformed"),
+    (
+        b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n1",
+        "malformed",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n1",
+        "malformed",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "malformed",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
+        "malformed",
+    ),
+    (
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        "malformed",
+    ),
+    (b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", "malformed"),
+    (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "malformed"),
+];
+
 #[test]
 fn the_client_refuses_what_is_not_whole() {
-    let cut = |body: &[u8]| format!("cut after {} bytes of the body of a 200", body.len());
-    let cases: &[(&[u8], &str)] = &[
-        (b"", "closed before an answer"),
-        (
-            b"HTTP/1.1 200 OK\r\nContent-",
-            "cut in the head after 25 bytes",
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfour",
-            &cut(b"four"),
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfour",
-            &cut(b"four"),
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n",
-            &cut(b"four"),
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n0\r\n",
-            &cut(b"four"),
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nfour\r\n",
-            "malformed",
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+4\r\nfour\r\n",
-            "malformed",
-        ),
-        (b"HTTP/1.1 200 OK\r\n\r\nwithout an end", "malformed"),
-        (
-            b"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\n1",
-            "malformed",
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n1",
-            "malformed",
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "malformed",
-        ),
-        (
-            b"HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
-            "malformed",
-        ),
-        (
-            b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
-            "malformed",
-        ),
-        (b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", "malformed"),
-        (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "malformed"),
-    ];
-    for &(answer, complaint) in cases {
+    for &(answer, complaint) in BROKEN {
         let answer = answer.to_vec();
         let shown = String::from_utf8_lossy(&answer).into_owned();
         let address = origin::start(move |mut connection| {

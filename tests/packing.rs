@@ -3,6 +3,7 @@
 //! Equal are each request's end, the number of tries at each endpoint, retries and failed dials;
 //! the latency of each request agrees within 4 ticks.
 #![cfg(feature = "sim")]
+#![expect(clippy::print_stdout, reason = "what was measured is shown")]
 
 use std::fmt::Write;
 use std::path::Path;
@@ -74,7 +75,9 @@ fn run(plan: &Arc<Plan>, seed: u64, packing: Packing) -> Ended {
 }
 
 /// What was decided, apart from when.
-fn decisions(ended: &Ended) -> (Vec<(u64, u64, u64, u64)>, u64, String) {
+type Decisions = (Vec<(u64, u64, u64, u64)>, u64, String);
+
+fn decisions(ended: &Ended) -> Decisions {
     let endpoints = ended.cell.endpoints.iter();
     let endpoints = endpoints.map(|e| (e.requests, e.failed, e.dial_failures, e.connects));
     let tries = ended.cell.tries.all;

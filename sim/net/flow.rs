@@ -1,5 +1,6 @@
 //! Requests on their way. A request carries a ticket through the proxy in a header field, and the
-//! origin looks up whose it is: that is how one draw belongs to one request, in any order of events.
+//! origin looks up whose it is: that is how one draw belongs to one request, in any order of
+//! events.
 
 use std::cell::RefCell;
 

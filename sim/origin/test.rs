@@ -312,8 +312,8 @@ fn fluid(jobs: &[(u64, u64)], changes: &[(u64, f64)]) -> Vec<f64> {
 }
 
 proptest! {
-    /// Random slow and pause sequences end where the fluid reference says. Each of the 40 jobs and 13
-    /// changes rounds by half a nanosecond, which a later factor may stretch: 60 ns bound it.
+    /// Random slow and pause sequences end where the fluid reference says. Each of the 40 jobs and
+    /// 13 changes rounds by half a nanosecond, which a later factor may stretch: 60 ns bound it.
     #[test]
     fn slow_and_pause_agree_with_the_fluid_reference(
         jobs in prop::collection::vec((0_u64..2_000_000, 1_u64..100_000), 1..40),

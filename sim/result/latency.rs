@@ -62,7 +62,8 @@ impl Latency {
         (self.count() > 0).then(|| self.sum_ns as f64 / self.count() as f64 / NS_PER_MS)
     }
 
-    /// The latency in milliseconds that a share of `quantile` does not exceed, from above by at most
+    /// The latency in milliseconds that a share of `quantile` does not exceed, from above by at
+    /// most
     /// 0.1 % or 1 us. `None` of an empty set.
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {

@@ -49,8 +49,8 @@ pub struct World {
 }
 
 impl World {
-    /// Another process of this host, called `name` (`group/member` or `group`). Its connections come
-    /// from `address`, with a new port each where the port is 0.
+    /// Another process of this host, called `name` (`group/member` or `group`). Its connections
+    /// come from `address`, with a new port each where the port is 0.
     #[must_use]
     pub fn process(&self, name: &str, address: SocketAddr) -> Self {
         let seed = self.network.setting.seed;

@@ -17,8 +17,8 @@ use super::trunk::{self, Host};
 
 /// 1 January 2026: when every simulation begins.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
-/// Steps before tick 0. In the first two the kernels open spares; then origins, proxies and, at tick
-/// 0, clients begin, one step apart, so that who is dialled listens before who dials.
+/// Steps before tick 0. In the first two the kernels open spares; then origins, proxies and, at
+/// tick 0, clients begin, one step apart, so that who is dialled listens before who dials.
 const WARM_UP: u64 = 4;
 /// Raw segments under way in a connection, of at least one byte each: more than the window has
 /// bytes, so that it is never turmoil's limit that binds.
@@ -129,8 +129,8 @@ impl Simulation {
         &self.network
     }
 
-    /// Registers a host. `software` begins at time 0, origins first and clients last, as a process `name` at `address`; it may make
-    /// more of them with [`World::process`].
+    /// Registers a host. `software` begins at time 0, origins first and clients last, as a process
+    /// `name` at `address`; it may make more of them with [`World::process`].
     ///
     /// # Panics
     /// When hosts are not registered in the order of their roles, or after the first step.

@@ -72,10 +72,10 @@ impl Host {
         }
     }
 
-    /// Wakes a task that waits at `side` of connection number `id`. What is posted before the host's
-    /// turn is delivered in this order: what openers wait for first, by connection, so that it does
-    /// not matter which of the hosts that answer it came from and how they are packed; then what
-    /// they have sent here, as they sent it: a request may not overtake one of the same tick.
+    /// Wakes a task that waits at `side` of connection number `id`. What is posted before the
+    /// host's turn is delivered in this order: what openers wait for first, by connection, so that
+    /// it does not matter which of the hosts that answer it came from and how they are packed; then
+    /// what they have sent here, as they sent it: a request may not overtake one of the same tick.
     pub(super) fn post(&self, side: Side, id: u64, waker: Waker) {
         let mut inbox = self.inbox.borrow_mut();
         if inbox.is_empty() {

@@ -121,7 +121,10 @@ mod tests {
     proptest! {
         /// Against a list of everything that ever happened.
         #[test]
-        fn agrees_with_a_list(steps in prop::collection::vec((0_u64..3_000, any::<bool>()), 1..400), share in 0_u64..1_000_000) {
+        fn agrees_with_a_list(
+            steps in prop::collection::vec((0_u64..3_000, any::<bool>()), 1..400),
+            share in 0_u64..1_000_000,
+        ) {
             let mut budget = Budget::new(share);
             let mut now_ms = 0;
             let mut requests = Vec::new();
@@ -129,7 +132,8 @@ mod tests {
             for (gap_ms, retry) in steps {
                 now_ms += gap_ms;
                 let now = Timestamp(now_ms * 1_000_000);
-                let inside = |list: &Vec<u64>| list.iter().filter(|s| **s + WINDOW_S > now_ms / 1000).count() as u64;
+                let recent = |s: &&u64| **s + WINDOW_S > now_ms / 1000;
+                let inside = |list: &Vec<u64>| list.iter().filter(recent).count() as u64;
                 if retry {
                     let allowed = (inside(&requests) * share / 1_000_000).max(100);
                     let expected = inside(&retries) < allowed;

@@ -141,8 +141,8 @@ impl State {
         grants
     }
 
-    /// Endpoints by name: the kept stay in their slots, the gone leave theirs, the new take free ones
-    /// in the order of the file.
+    /// Endpoints by name: the kept stay in their slots, the gone leave theirs, the new take free
+    /// ones in the order of the file.
     fn replace(&mut self, specs: &[Spec]) {
         let names = std::mem::take(&mut self.names).into_iter().enumerate();
         let mut owners: BTreeMap<String, usize> = names
@@ -254,8 +254,8 @@ impl State {
         Some(index)
     }
 
-    /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is gone
-    /// by now, or there was none, the request is admitted again.
+    /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is
+    /// gone by now, or there was none, the request is admitted again.
     pub fn take_up(
         &mut self,
         now: Timestamp,
@@ -277,8 +277,8 @@ impl State {
         self.complete(now, booked, Verdict::Cancelled { dialled: None })
     }
 
-    /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint that
-    /// is gone is passed over in silence.
+    /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint
+    /// that is gone is passed over in silence.
     pub fn complete(
         &mut self,
         now: Timestamp,

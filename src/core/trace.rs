@@ -20,8 +20,8 @@ pub struct Event {
     pub request: u64,
     /// The pool's number, by its place in the configuration; [`NO_POOL`] for what concerns none.
     pub pool: u16,
-    /// The try, from 1; 0 before the first. What comes between two tries bears the number of the one
-    /// before.
+    /// The try, from 1; 0 before the first. What comes between two tries bears the number of the
+    /// one before.
     pub attempt: u8,
     /// The endpoint of the present try; `None` before, between and after tries.
     pub endpoint: Option<EndpointIndex>,

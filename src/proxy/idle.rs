@@ -1,7 +1,7 @@
 //! Idle connections to endpoints: kept alive by one worker, used again last in, first out.
 //!
-//! Young connections are the ones a server has not closed yet. A Node.js server closes after 5 s
-//! of silence, so ours are given up before that; who is found closed at the hand-over is passed over.
+//! Young connections are the ones a server has not closed yet. A Node.js server closes after 5 s of
+//! silence, so ours are given up before that; who is found closed at the hand-over is passed over.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;

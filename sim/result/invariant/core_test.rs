@@ -117,7 +117,10 @@ fn deliver(clients: &mut [Client], now: Timestamp, world: &mut World, rng: &mut 
 proptest! {
     #[test]
     fn the_core_keeps_every_invariant(
-        steps in prop::collection::vec((0_u64..4, 0_u8..10, any::<prop::sample::Index>(), any::<bool>()), 1..400),
+        steps in prop::collection::vec(
+            (0_u64..4, 0_u8..10, any::<prop::sample::Index>(), any::<bool>()),
+            1..400,
+        ),
     ) {
         let (mut world, mut clients, mut now) = (world(), Vec::<Client>::new(), Timestamp::ZERO);
         let mut rng = Stream::new(1, "core").at(0);

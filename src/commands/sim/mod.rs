@@ -76,7 +76,9 @@ fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
 fn sets(what: &cli::SimWhat) -> Result<Vec<(String, String)>, Exit> {
     let cut = |set: &String| {
         let (key, value) = set.split_once('=').ok_or_else(|| {
-            eprintln!("evenkeel: --set {set}: expected KEY=VALUE, such as policy=random");
+            warn(format_args!(
+                "evenkeel: --set {set}: expected KEY=VALUE, such as policy=random"
+            ));
             Exit::Usage
         })?;
         Ok((key.to_owned(), value.to_owned()))

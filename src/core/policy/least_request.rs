@@ -1,13 +1,13 @@
 //! `least_request`: the endpoint with the fewest requests in flight for its weight.
 //!
 //! Problem: requests of unequal cost. Rule: the least in flight / weight over all eligible
-//! endpoints; among equals one drawn by weight, so that several proxies do not all run to the first.
-//! Weights: one request at a time is shared exactly by weight. With m in flight all the time at n
-//! endpoints, none holds more than one above its share of them or more than n - 1 below, so that
-//! the shares of the picks are within (n - 1) / m of the weights.
-//! Cost: O(n). Pathology: an endpoint that fails fast looks idle (see `p2c`); an endpoint that just
-//! joined has nothing in flight and gets everything until it has caught up.
-//! Source: join the shortest queue (Winston 1977); nginx `least_conn`, HAProxy `leastconn`.
+//! endpoints; among equals one drawn by weight, so that several proxies do not all run to the
+//! first. Weights: one request at a time is shared exactly by weight. With m in flight all the time
+//! at n endpoints, none holds more than one above its share of them or more than n - 1 below, so
+//! that the shares of the picks are within (n - 1) / m of the weights. Cost: O(n). Pathology: an
+//! endpoint that fails fast looks idle (see `p2c`); an endpoint that just joined has nothing in
+//! flight and gets everything until it has caught up. Source: join the shortest queue (Winston
+//! 1977); nginx `least_conn`, HAProxy `leastconn`.
 
 use super::{PickContext, Policy};
 use crate::endpoint::{Endpoint, EndpointIndex};

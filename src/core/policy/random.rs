@@ -3,7 +3,8 @@
 //! Problem: spread requests without any state shared between proxies. Rule: each endpoint with
 //! probability weight / sum of weights. Cost: O(1) with equal weights, O(log n) otherwise.
 //! Pathology: pays the full price of variance: under load each endpoint is a queue of its own
-//! (M/M/1 with exponential service). Source: folklore; nginx's and HAProxy's `random` with one draw.
+//! (M/M/1 with exponential service). Source: folklore; nginx's and HAProxy's `random` with one
+//! draw.
 
 use super::wheel::Wheel;
 use super::{PickContext, Policy};

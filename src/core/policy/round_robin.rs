@@ -3,13 +3,12 @@
 //! Problem: give each endpoint its share without bursts. Rule: every eligible endpoint's credit
 //! grows by its weight; the one with the most credit is taken (the first on a tie) and pays the sum
 //! of the eligible weights. Weights 5, 1, 1 give a a b a c a a. Equal weights are a plain cycle.
-//! Cost: O(1) with equal weights, otherwise O(n).
-//! Where it is nginx's: with unequal weights pick by pick, whoever is full, down or tried meanwhile;
-//! with equal weights pick by pick as long as all are eligible. An endpoint that was not eligible in
-//! its turn has lost it in the cycle, while its credit with nginx may bring it the next one. nginx also lowers a weight
-//! after failures and raises it again; a failed endpoint is passed over here instead.
-//! Pathology: blind to load; several proxies start at the same endpoint.
-//! Source: nginx `ngx_http_upstream_round_robin.c`.
+//! Cost: O(1) with equal weights, otherwise O(n). Where it is nginx's: with unequal weights pick by
+//! pick, whoever is full, down or tried meanwhile; with equal weights pick by pick as long as all
+//! are eligible. An endpoint that was not eligible in its turn has lost it in the cycle, while its
+//! credit with nginx may bring it the next one. nginx also lowers a weight after failures and
+//! raises it again; a failed endpoint is passed over here instead. Pathology: blind to load;
+//! several proxies start at the same endpoint. Source: nginx `ngx_http_upstream_round_robin.c`.
 
 use super::{PickContext, Policy};
 use crate::endpoint::{Endpoint, EndpointIndex};

@@ -1,4 +1,5 @@
-//! The words between a request and its shell: what happened, what to do about it, what became of it.
+//! The words between a request and its shell: what happened, what to do about it, what became of
+//! it.
 //!
 //! All of it is `Copy` and says everything by itself, so that a shell needs no other knowledge of
 //! the machine behind it.

@@ -54,8 +54,8 @@ impl Shell {
         }
     }
 
-    /// Leaves `n` retries of the hundred that ten seconds allow. The last endpoint takes the others,
-    /// so that the next round starts at the first.
+    /// Leaves `n` retries of the hundred that ten seconds allow. The last endpoint takes the
+    /// others, so that the next round starts at the first.
     fn leave_retries(&mut self, n: usize) {
         let mut tried = Tried::default();
         let endpoints = self.pool.endpoints();

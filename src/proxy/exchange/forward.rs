@@ -1,5 +1,5 @@
-//! The response goes to the client, and what is left of the request to the endpoint; or both ways of
-//! a tunnel.
+//! The response goes to the client, and what is left of the request to the endpoint; or both ways
+//! of a tunnel.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,7 +1,8 @@
 //! One request's way through a pool and back: performs what the core's request decides.
 //!
 //! Nothing here decides. Each `Action` has one method that performs it and returns the `Event` that
-//! it came to; while something is awaited, the client's leaving and the core's deadline are watched.
+//! it came to; while something is awaited, the client's leaving and the core's deadline are
+//! watched.
 
 mod finish;
 mod forward;

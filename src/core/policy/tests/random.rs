@@ -40,7 +40,8 @@ proptest! {
             rig.churn(change);
         }
         let eligible = rig.eligible();
-        let share = |at: usize| f64::from(rig.endpoints[at].weight) * f64::from(u8::from(eligible.contains(&at)));
+        let counts = |at: usize| f64::from(u8::from(eligible.contains(&at)));
+            let share = |at: usize| f64::from(rig.endpoints[at].weight) * counts(at);
         let shares: Vec<f64> = (0..rig.endpoints.len()).map(share).collect();
         if !eligible.is_empty() {
             assert_shares(&rig.counts(4_000), &shares);

@@ -127,7 +127,13 @@ fn a_turn_of_the_backups_does_not_start_the_round_again() {
 
 proptest! {
     #[test]
-    fn agrees_with_the_naive_rule(weights in prop::collection::vec(prop_oneof![1_u32..8, Just(3), any::<u32>().prop_map(|w| w.max(1))], 1..12), n in 1_usize..200) {
+    fn agrees_with_the_naive_rule(
+        weights in prop::collection::vec(
+            prop_oneof![1_u32..8, Just(3), any::<u32>().prop_map(|w| w.max(1))],
+            1..12,
+        ),
+        n in 1_usize..200,
+    ) {
         let mut rig = Rig::new(Kind::RoundRobin, &weights);
         let mut naive = Naive(vec![0; weights.len()]);
         for _ in 0..n {

@@ -38,7 +38,8 @@ fn report() -> impl Strategy<Value = Event> {
 fn step() -> impl Strategy<Value = Step> {
     let age = prop_oneof![9 => Just(0_u8), 1 => 1_u8..3];
     prop_oneof![
-        20 => (any::<usize>(), age, report()).prop_map(|(n, age, event)| Step::Report(n, age, event)),
+        20 => (any::<usize>(), age, report())
+            .prop_map(|(n, age, event)| Step::Report(n, age, event)),
         3 => Just(Step::Deliver),
         1 => any::<usize>().prop_map(Step::Due),
         1 => endpoints().prop_map(Step::Reload),

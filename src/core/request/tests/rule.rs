@@ -189,8 +189,9 @@ fn rule_3_is_traced_when_the_retry_waits() {
     assert!(trace.contains("1- queued, 2b picked on budget"), "{trace}");
 }
 
-/// An endpoint that accepted a connection after it had refused one is no longer passed over, whatever
-/// became of the try. A connection that was idle proves nothing, nor does one that was opened before.
+/// An endpoint that accepted a connection after it had refused one is no longer passed over,
+/// whatever became of the try. A connection that was idle proves nothing, nor does one that was
+/// opened before.
 #[test]
 fn a_connection_ends_the_pause_after_a_failed_dial() {
     let ends: [&[Event]; 4] = [
