@@ -207,7 +207,7 @@ proptest::proptest! {
     /// No text makes the grammar panic, and what it reads it can print and read again.
     #[test]
     fn any_text_is_read_as_a_threshold(
-        text in "(class:|endpoint:)?[a-zµ ]{0,6}(p99|ok|share)? ?[<=>!]{0,2} ?[0-9.]{0,4}(ms|%|s| )?"
+        text in "(class:|endpoint:)?[a-zµ ]{0,6}(p99|ok|share)? ?[<=>!]{0,2} ?[0-9.]{0,4}(ms|%|s)?"
     ) {
         if let Ok(threshold) = Threshold::parse(&text) {
             proptest::prop_assert_eq!(Threshold::parse(&threshold.to_string()), Ok(threshold));

@@ -60,7 +60,8 @@ fn lines_of(path: &str, text: impl AsRef<[u8]>) -> Vec<String> {
 
 #[test]
 fn a_good_file_has_its_values_and_defaults() {
-    let toml = "[server]\nworkers = 2\n[[pool]]\nname = \"a\"\ndial = \"1.5s\"\npolicy = \"random\"\n\
+    let toml = "[server]\nworkers = 2\n\
+                [[pool]]\nname = \"a\"\ndial = \"1.5s\"\npolicy = \"random\"\n\
                 [[pool]]\nname = \"b\"\nweights = [0, 7]\npolicy = { name = \"p2c\", choices = 3 }\n";
     let json = r#"{ "server": { "workers": 2 }, "pool": [
         { "name": "a", "dial": "1.5s", "policy": "random" },
