@@ -5,6 +5,7 @@
 //!
 //! Without `TRUTH=full` the same runs are shorter, so that they pass with all other tests.
 #![cfg(feature = "sim")]
+#![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
 
 mod lindley;
 mod model;
