@@ -3,7 +3,7 @@
 //! Equal are each request's end, the number of tries at each endpoint, retries and failed dials;
 //! the latency of each request agrees within 4 ticks.
 #![cfg(feature = "sim")]
-#![expect(clippy::print_stdout, reason = "what was measured is shown")]
+#![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
 
 use std::fmt::Write;
 use std::path::Path;
@@ -74,18 +74,16 @@ fn run(plan: &Arc<Plan>, seed: u64, packing: Packing) -> Ended {
     ended
 }
 
-/// What was decided, apart from when.
-type Decisions = (Vec<(u64, u64, u64, u64)>, u64, String);
-
-fn decisions(ended: &Ended) -> Decisions {
-    let endpoints = ended.cell.endpoints.iter();
-    let endpoints = endpoints.map(|e| (e.requests, e.failed, e.dial_failures, e.connects));
-    let tries = ended.cell.tries.all;
-    (
-        endpoints.collect(),
-        tries,
-        format!("{:?}", ended.cell.requests),
-    )
+/// What was decided, apart from when: a line for each endpoint and one for all requests.
+fn decisions(ended: &Ended) -> Vec<String> {
+    let cell = &ended.cell;
+    let endpoints = cell.endpoints.iter().map(|e| {
+        let (name, requests, failed) = (&e.name, e.requests, e.failed);
+        let (refused, connects) = (e.dial_failures, e.connects);
+        format!("{name}: {requests} tries, {failed} failed, {connects} connects, {refused} refused")
+    });
+    let all = format!("{:?}, {:?}", cell.requests, cell.tries);
+    endpoints.chain([all]).collect()
 }
 
 fn compare(policy: &str, seed: u64) {

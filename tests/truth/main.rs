@@ -5,7 +5,7 @@
 //!
 //! Without `TRUTH=full` the same runs are shorter, so that they pass with all other tests.
 #![cfg(feature = "sim")]
-#![expect(clippy::print_stdout, reason = "what was measured is shown")]
+#![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
 
 mod lindley;
 mod model;
@@ -55,8 +55,7 @@ fn rate(scenario: &Scenario) -> f64 {
     }
 }
 
-/// The scenario in a size for comparing each of at least `requests` requests, none of them
-/// unmeasured.
+/// The scenario in a size for comparing each of at least `requests` requests, none of them unmeasured.
 fn plan(policy: &str, load: &str, engine: Engine, requests: u32) -> Arc<Plan> {
     let mut scenario = scenario(policy, load);
     // Five standard deviations more than the mean asks for: enough arrive under any seed.
