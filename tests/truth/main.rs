@@ -55,7 +55,8 @@ fn rate(scenario: &Scenario) -> f64 {
     }
 }
 
-/// The scenario in a size for comparing each of at least `requests` requests, none of them unmeasured.
+/// The scenario in a size for comparing each of at least `requests` requests, none of them
+/// unmeasured.
 fn plan(policy: &str, load: &str, engine: Engine, requests: u32) -> Arc<Plan> {
     let mut scenario = scenario(policy, load);
     // Five standard deviations more than the mean asks for: enough arrive under any seed.

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const DRAW: Duration = Duration::from_millis(100);
 /// How often a line is written where there is no terminal, while no run ends and while they do.
 const WRITE: Duration = Duration::from_secs(15);
-const WRITE_NEWS: Duration = Duration::from_secs(1);
+const WRITE_NEWS: Duration = Duration::from_secs(3);
 
 pub(super) struct Bar {
     label: String,
