@@ -15,7 +15,7 @@ use evenkeel_proxy::pool::settings;
 
 use crate::law::Law;
 use crate::origin;
-use crate::result::{Limit, Setup, Threshold};
+use crate::result::{Limit, Promise, Setup, Threshold};
 use crate::scenario::{self, Effect, Engine, Process, Scenario, Source, endpoint_names};
 use crate::workload::{self, Arrivals};
 
@@ -330,5 +330,6 @@ fn setup(scenario: &Scenario) -> Setup {
                 budget_ppm: u64::from(pool.retry.budget.ppm()),
             })
             .collect(),
+        promises: Promise::all(scenario),
     }
 }

@@ -12,6 +12,7 @@ use super::hash::TraceHash;
 use super::invariant::{Checker, Limit};
 use super::latency::Latency;
 use super::run::{Cell, Class, Endpoint, Requests, Tries};
+use super::share::Promise;
 use crate::origin::Load;
 
 /// How a request ended for its client.
@@ -75,6 +76,8 @@ pub struct Setup {
     pub endpoints: Vec<Vec<String>>,
     /// What each pool promises about retries.
     pub limits: Vec<Limit>,
+    /// What each pool promises about its picks.
+    pub promises: Vec<Promise>,
 }
 
 /// The counts of one class.
@@ -132,7 +135,7 @@ impl Collector {
             tries: Tries::default(),
             retried: 0,
             hash: TraceHash::default(),
-            checker: Checker::new(&setup.limits),
+            checker: Checker::new(&setup.limits, &setup.promises),
             setup,
         }
     }

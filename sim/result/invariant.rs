@@ -12,6 +12,8 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 use serde::Serialize;
 
+use super::share::{Promise, Share};
+
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
@@ -30,10 +32,14 @@ pub enum Invariant {
     Budget,
     /// No request that is not idempotent is retried after it was sent.
     SafeRetry,
+    /// Nothing is picked that is down or has no weight.
+    InService,
+    /// Picks follow the weights, where the policy alone decides.
+    Weights,
 }
 
 impl Invariant {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::OneOutcome,
         Self::InFlight,
         Self::Tries,
@@ -41,6 +47,8 @@ impl Invariant {
         Self::Attempts,
         Self::Budget,
         Self::SafeRetry,
+        Self::InService,
+        Self::Weights,
     ];
 
     /// The name in results.
@@ -54,6 +62,8 @@ impl Invariant {
             Self::Attempts => "attempts",
             Self::Budget => "retry_budget",
             Self::SafeRetry => "safe_retry",
+            Self::InService => "in_service",
+            Self::Weights => "weights",
         }
     }
 }
@@ -111,6 +121,8 @@ const ABSENT: usize = 4096;
 #[derive(Debug)]
 pub struct Checker {
     pools: Vec<(Limit, Window)>,
+    /// By pool; empty where nothing is promised.
+    shares: Vec<Share>,
     lives: VecDeque<Life>,
     /// The number of the ring's first request.
     base: u64,
@@ -123,9 +135,9 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// A checker of pools with these limits, in their order.
+    /// A checker of pools with these limits and promises, in their order.
     #[must_use]
-    pub fn new(limits: &[Limit]) -> Self {
+    pub fn new(limits: &[Limit], promises: &[Promise]) -> Self {
         let check = |invariant: Invariant| Check {
             name: invariant.name(),
             ok: true,
@@ -137,6 +149,7 @@ impl Checker {
                 .iter()
                 .map(|limit| (*limit, Window::default()))
                 .collect(),
+            shares: promises.iter().map(Share::new).collect(),
             lives: VecDeque::new(),
             base: 0,
             arrived: 0,
@@ -167,8 +180,10 @@ impl Checker {
         match event.kind {
             Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
             Kind::Picked { budgeted } => self.pick(event, index, budgeted),
+            Kind::Queued => self.disturb(event),
             Kind::Failed { sent, .. } => {
                 self.failed += 1;
+                self.disturb(event);
                 let life = &mut self.lives[index];
                 life.spent |= sent && !life.idempotent;
                 self.end(event, index);
@@ -220,6 +235,10 @@ impl Checker {
                 self.picked, self.completed, self.failed
             );
             self.violate((0, now), Invariant::Tries, &text);
+        }
+        let faults: Vec<String> = self.shares.iter().filter_map(Share::fault).collect();
+        for fault in faults {
+            self.violate((0, now), Invariant::Weights, &fault);
         }
         self.checks
     }
@@ -293,6 +312,13 @@ impl Checker {
                 "its tries are not numbered one by one",
             );
         }
+        let share = self.shares.get_mut(usize::from(event.pool));
+        if let (Some(share), Some(endpoint)) = (share, event.endpoint)
+            && !share.pick(endpoint.slot)
+        {
+            let text = "it was sent to an endpoint that is down or has no weight";
+            self.violated(event, Invariant::InService, text);
+        }
         let Some((limit, window)) = self.pools.get_mut(usize::from(event.pool)) else {
             return;
         };
@@ -311,6 +337,12 @@ impl Checker {
                 Invariant::Budget,
                 "its retry was beyond the budget of 10 s",
             );
+        }
+    }
+
+    fn disturb(&mut self, event: &Event) {
+        if let Some(share) = self.shares.get_mut(usize::from(event.pool)) {
+            share.disturb();
         }
     }
 

@@ -9,6 +9,7 @@ mod invariant;
 mod latency;
 mod metric;
 mod run;
+mod share;
 mod table;
 #[cfg(test)]
 mod test;
@@ -20,5 +21,6 @@ pub use invariant::{Check, Checker, Invariant, Limit};
 pub use latency::Latency;
 pub use metric::{Metric, Scope, Unit};
 pub use run::{Cell, Class, Endpoint, Requests, Run, Sessions, Tries, unseen};
+pub use share::Promise;
 pub use table::table;
 pub use threshold::{Error, Op, Threshold, Verdict};

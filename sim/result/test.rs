@@ -36,6 +36,7 @@ fn setup() -> Setup {
             attempts: 2,
             budget_ppm: 200_000,
         }],
+        promises: Vec::new(),
     }
 }
 
@@ -200,6 +201,8 @@ fn json_is_the_contracts() {
         "attempts",
         "retry_budget",
         "safe_retry",
+        "in_service",
+        "weights",
     ]
     .map(|name| format!("{{\"name\":\"{name}\",\"ok\":true}}"))
     .join(",");

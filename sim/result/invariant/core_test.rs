@@ -53,7 +53,7 @@ fn world() -> World {
     World {
         pool: State::new(0, settings),
         grants: Vec::new(),
-        checker: Checker::new(&[LIMIT]),
+        checker: Checker::new(&[LIMIT], &[]),
     }
 }
 

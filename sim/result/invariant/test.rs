@@ -40,7 +40,7 @@ type Fed = (u64, u8, Kind);
 
 /// Feeds (request, try, kind) at one event a millisecond; what was violated and its sentence.
 fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
-    let mut checker = Checker::new(&[LIMIT]);
+    let mut checker = Checker::new(&[LIMIT], &[]);
     for (at, &(request, attempt, kind)) in (1..).zip(events) {
         checker.on(&event(at * 1_000_000, request, attempt, Some(0), kind));
     }
@@ -234,7 +234,7 @@ fn the_budget_is_a_share_of_ten_seconds_and_a_minimum() {
 
 #[test]
 fn the_ring_slides() {
-    let mut checker = Checker::new(&[LIMIT]);
+    let mut checker = Checker::new(&[LIMIT], &[]);
     for request in 0..100_000 {
         checker.on(&event(request, request * 2, 0, None, ARRIVED));
         checker.on(&event(request, request * 2, 0, None, LEFT));
@@ -255,7 +255,7 @@ proptest! {
         events in prop::collection::vec((0_u64..6, any::<u8>(), 0_usize..10, any::<u32>()), 0..200),
     ) {
         let kinds = [ARRIVED, UNSAFE, PICKED, RETRIED, COMPLETED, REFUSED, LOST, DONE, LEFT, HEAD];
-        let mut checker = Checker::new(&[LIMIT]);
+        let mut checker = Checker::new(&[LIMIT], &[]);
         for (request, attempt, kind, at) in events {
             checker.on(&event(u64::from(at) * 1_000, request, attempt, None, kinds[kind]));
         }

@@ -1,0 +1,140 @@
+//! Whom a pool may pick, and how often: what is out of service never, the others by weight.
+
+use crate::scenario::Scenario;
+use evenkeel_proxy::config::{self, Policy};
+
+/// What a pool promises about its picks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promise {
+    /// The weight of each slot; 0 for one that is down or takes nothing.
+    pub weights: Vec<u32>,
+    /// The law by which picks follow the weights, where the policy alone decides.
+    pub law: Option<Law>,
+}
+
+/// How closely picks follow the weights of a pool in which nothing fails and nobody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// Each count is at most one pick an endpoint away from its part.
+    RoundRobin,
+    /// Each count is within six standard deviations of its part (a binomial law).
+    Random,
+}
+
+impl Promise {
+    /// The promises of all pools.
+    #[must_use]
+    pub fn all(scenario: &Scenario) -> Vec<Self> {
+        scenario.config.pools.iter().map(Self::new).collect()
+    }
+
+    fn new(pool: &config::Pool) -> Self {
+        let endpoints = &pool.endpoints;
+        let free = endpoints
+            .iter()
+            .all(|e| !e.backup && e.max_connections.is_none());
+        let law = match pool.policy {
+            Policy::RoundRobin => Some(Law::RoundRobin),
+            Policy::Random => Some(Law::Random),
+            Policy::LeastRequest | Policy::P2c { .. } => None,
+        };
+        let weight = |e: &config::Endpoint| if e.down { 0 } else { e.weight };
+        Self {
+            weights: endpoints.iter().map(weight).collect(),
+            law: law.filter(|_| free),
+        }
+    }
+}
+
+/// The picks of one pool.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    promise: Promise,
+    counts: Vec<u64>,
+    /// Something failed or had to wait: from then on more than the weights decided.
+    disturbed: bool,
+}
+
+impl Share {
+    pub(super) fn new(promise: &Promise) -> Self {
+        let counts = vec![0; promise.weights.len()];
+        Self {
+            promise: promise.clone(),
+            counts,
+            disturbed: false,
+        }
+    }
+
+    /// Counts a pick; false if the endpoint is out of service.
+    pub(super) fn pick(&mut self, slot: u32) -> bool {
+        let slot = slot as usize;
+        if let Some(count) = self.counts.get_mut(slot) {
+            *count += 1;
+        }
+        self.promise
+            .weights
+            .get(slot)
+            .is_none_or(|weight| *weight > 0)
+    }
+
+    pub(super) const fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// What is wrong with the counts, if anything is.
+    pub(super) fn fault(&self) -> Option<String> {
+        let law = self.promise.law.filter(|_| !self.disturbed)?;
+        let all: u64 = self.counts.iter().sum();
+        let weights: u64 = self.promise.weights.iter().map(|w| u64::from(*w)).sum();
+        let wrong = self.counts.iter().zip(&self.promise.weights).enumerate();
+        wrong.into_iter().find_map(|(slot, (count, weight))| {
+            let part = f64::from(*weight) / weights as f64;
+            let expected = all as f64 * part;
+            let bound = match law {
+                Law::RoundRobin => self.counts.len() as f64,
+                Law::Random => 6.0 * libm::sqrt(expected * (1.0 - part)) + 1.0,
+            };
+            let off = (*count as f64 - expected).abs();
+            (off > bound).then(|| {
+                format!(
+                    "slot {slot} had {count} of {all} picks; by weight {expected:.1} ± {bound:.1}"
+                )
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(law: Law, counts: &[u64]) -> Share {
+        let mut share = Share::new(&Promise {
+            weights: vec![3, 1, 0],
+            law: Some(law),
+        });
+        share.counts = counts.to_vec();
+        share
+    }
+
+    #[test]
+    fn picks_by_weight_keep_the_promise() {
+        assert_eq!(share(Law::RoundRobin, &[753, 247, 0]).fault(), None);
+        assert_eq!(share(Law::Random, &[730, 270, 0]).fault(), None);
+    }
+
+    #[test]
+    fn picks_against_the_weights_break_it() {
+        assert!(share(Law::RoundRobin, &[740, 260, 0]).fault().is_some());
+        assert!(share(Law::Random, &[600, 400, 0]).fault().is_some());
+        let mut disturbed = share(Law::Random, &[600, 400, 0]);
+        disturbed.disturb();
+        assert_eq!(disturbed.fault(), None);
+    }
+
+    #[test]
+    fn nobody_out_of_service_is_picked() {
+        let mut share = share(Law::Random, &[0, 0, 0]);
+        assert!(share.pick(0) && !share.pick(2));
+    }
+}
