@@ -61,7 +61,7 @@ fn a_scenario_with_many_mistakes_tells_all_of_them() {
         "--> bad.toml:13:10",
         "13 | target = \"c\"",
         "known: a, b",
-        "unknown metric \"p98\"",
+        "unknown metric `p98`",
         "--> bad.toml:15:11",
         "did you mean `p9",
         "4 errors",
