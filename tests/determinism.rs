@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const SEEDS: [u64; 2] = [1, 2];
 /// Scenarios of more ticks take too long here; `evenkeel sim verify` runs those.
-const MOST_TICKS: u128 = 500_000;
+const MOST_TICKS: u128 = 750_000;
 
 /// The scenarios in `scenarios/` that are short enough, with their plans. Recorded workloads may be
 /// of any length.
@@ -72,6 +72,17 @@ fn elsewhere(path: &Path, jobs: &str) -> Vec<String> {
     text.lines().map(line).collect()
 }
 
+/// The committed trace hash, made by a release build.
+fn golden(path: &Path, seed: u64) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/golden.txt");
+    let text = std::fs::read_to_string(file).expect("readable");
+    let stem = path.file_stem().expect("a file").to_string_lossy();
+    let key = format!("{stem} net {seed} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&key));
+    line.unwrap_or_else(|| panic!("no golden trace of {key}"))
+        .to_owned()
+}
+
 #[test]
 fn a_seed_has_one_trace_wherever_it_runs() {
     let scenarios = scenarios();
@@ -96,6 +107,11 @@ fn a_seed_has_one_trace_wherever_it_runs() {
         for (hashes, jobs) in jobs.iter().zip(["1", "2"]) {
             assert_eq!(*hashes, expected, "{name}: another process, --jobs {jobs}");
         }
+        assert_eq!(
+            expected[0],
+            golden(&path, SEEDS[0]),
+            "{name}: another build"
+        );
         println!("{name}: seeds {SEEDS:?} have one trace each");
     }
 }
