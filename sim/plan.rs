@@ -11,6 +11,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::Config;
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::{Proxy, Target};
+use evenkeel_proxy::h1::Method;
 use evenkeel_proxy::pool::settings;
 
 use crate::law::Law;
@@ -83,13 +84,10 @@ impl Ask {
         }
     }
 
-    /// Whether it may be sent twice (RFC 9110 section 9.2.2).
+    /// Whether it may be sent twice, as the proxy sees it.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
-        matches!(
-            self.method.as_str(),
-            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
-        )
+        Method::of(self.method.as_bytes()).is_idempotent()
     }
 }
 

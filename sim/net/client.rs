@@ -201,10 +201,7 @@ impl Clients {
         write(&mut stream, job)
             .await
             .map_err(|_| Broken::Unanswered)?;
-        let method = match job.ask.method.as_str() {
-            "HEAD" => Method::Head,
-            _ => Method::Get,
-        };
+        let method = Method::of(job.ask.method.as_bytes());
         let limits = Limits::default();
         loop {
             match h1::parse_response(received.bytes(), method, &limits, head) {

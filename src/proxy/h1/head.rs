@@ -24,7 +24,9 @@ pub enum Method {
 }
 
 impl Method {
-    fn of(name: &[u8]) -> Self {
+    /// The method of this name.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
         match name {
             b"CONNECT" => Self::Connect,
             b"DELETE" => Self::Delete,
