@@ -41,6 +41,14 @@ pub(crate) struct Buffer {
     end: usize,
 }
 
+impl From<Vec<u8>> for Buffer {
+    /// A buffer that has received `bytes`.
+    fn from(bytes: Vec<u8>) -> Self {
+        let (start, end) = (0, bytes.len());
+        Self { bytes, start, end }
+    }
+}
+
 impl Buffer {
     /// What has been received and not consumed.
     pub(crate) fn filled(&self) -> &[u8] {

@@ -14,18 +14,20 @@ use tokio::io::AsyncWrite;
 
 use crate::alarm::Alarm;
 use crate::buffer::Buffer;
+use crate::channel::{Channel, Sink as _};
 use crate::config::{self, ListenerTimeouts};
 use crate::exchange;
 use crate::generation::{Generation, Target};
-use crate::h1::{self, Local, Method, RequestHead, Status, encode::Forwarded};
+use crate::h1::{self, Local, Method, Reject, RequestHead, Status, Version, encode::Forwarded};
+use crate::http2;
 use crate::worker::{Open, Worker};
-use crate::world::{Peer, Stream as _, World};
+use crate::world::{Peer, World};
 
 /// Bytes of a body that nobody wants are read up to here, so that the client can send its next
 /// request or read our answer; beyond it the connection is closed.
 pub(crate) const DRAIN: u64 = 64 << 10;
 /// How long a closing connection is read from, so that a reset does not overtake our last bytes.
-const LINGER: Duration = Duration::from_secs(1);
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// What a listener says of its connections.
 #[derive(Debug)]
@@ -33,6 +35,12 @@ pub(crate) struct Terms {
     pub(crate) timeouts: ListenerTimeouts,
     pub(crate) limits: h1::Limits,
     pub(crate) trusted: Vec<crate::document::Network>,
+    /// Whether HTTP/2 is spoken.
+    pub(crate) http2: bool,
+    /// Streams open at once on an HTTP/2 connection.
+    pub(crate) streams: u32,
+    /// Streams of an HTTP/2 connection that its client may reset in ten seconds.
+    pub(crate) resets: u32,
 }
 
 impl Terms {
@@ -45,6 +53,9 @@ impl Terms {
                 uri_bytes: usize::try_from(config.limits.uri_bytes).unwrap_or(usize::MAX),
             },
             trusted: config.trusted_proxies.clone(),
+            http2: true,
+            streams: 128,
+            resets: 200,
         }
     }
 }
@@ -60,16 +71,15 @@ pub(crate) enum After {
     Abort,
 }
 
-/// A client's connection.
+/// What a client's requests come on: its connection, or one stream of HTTP/2.
 pub(crate) struct Connection<W: World> {
     pub(crate) worker: Rc<Worker<W>>,
-    pub(crate) stream: W::Stream,
+    pub(crate) stream: Channel<W::Stream>,
     /// Received and not consumed: the head being served, its body, requests behind it.
     pub(crate) buffer: Buffer,
     pub(crate) alarm: Alarm<W>,
     pub(crate) terms: Rc<Terms>,
     pub(crate) forwarded: Forwarded,
-    _open: Open<W>,
 }
 
 /// Serves a connection to its end.
@@ -85,29 +95,25 @@ pub(crate) async fn serve<W: World>(
         Peer::Unix => None,
     };
     let trusted = ip.is_some_and(|ip| terms.trusted.iter().any(|network| network.contains(ip)));
-    let mut connection = Connection {
-        _open: open,
-        alarm: Alarm::new(&worker.world),
-        stream,
-        buffer: Buffer::default(),
-        terms,
-        forwarded: Forwarded {
-            peer: ip,
-            trusted,
-            proto: "http",
-        },
-        worker,
+    let forwarded = Forwarded {
+        peer: ip,
+        trusted,
+        proto: "http",
     };
+    let channel = Channel::Plain(stream);
+    let mut connection = Connection::new(worker, channel, Buffer::default(), terms, forwarded);
     let mut head = RequestHead::default();
     let mut after = After::Keep;
+    let mut first = true;
     while after == After::Keep {
-        after = match connection.next(&mut head).await {
+        after = match connection.next(&mut head, std::mem::take(&mut first)).await {
             Next::Request(length) => connection.answer(&head, length).await,
             Next::Reject(status, why) => {
                 let id = connection.worker.proxy.number();
                 connection.reject(id, status, why, &[], false).await;
                 After::Close
             }
+            Next::Http2 => return Box::pin(connection.serve_http2()).await,
             Next::End => return,
         };
     }
@@ -121,6 +127,8 @@ pub(crate) async fn serve<W: World>(
 enum Next {
     /// A head of so many bytes, at the front of the buffer.
     Request(usize),
+    /// HTTP/2, without being asked.
+    Http2,
     /// Something that is answered with this status, because of that.
     Reject(u16, String),
     /// Nothing.
@@ -128,14 +136,82 @@ enum Next {
 }
 
 impl<W: World> Connection<W> {
-    /// Waits for the next head.
-    async fn next(&mut self, head: &mut RequestHead) -> Next {
+    pub(crate) fn new(
+        worker: Rc<Worker<W>>,
+        stream: Channel<W::Stream>,
+        buffer: Buffer,
+        terms: Rc<Terms>,
+        forwarded: Forwarded,
+    ) -> Self {
+        Self {
+            alarm: Alarm::new(&worker.world),
+            worker,
+            stream,
+            buffer,
+            terms,
+            forwarded,
+        }
+    }
+
+    async fn serve_http2(self) {
+        let Self {
+            worker,
+            stream,
+            buffer,
+            terms,
+            forwarded,
+            ..
+        } = self;
+        http2::serve(worker, stream, buffer, terms, forwarded).await;
+    }
+
+    /// Serves a stream of HTTP/2 whose head, of so many fields, is in the buffer. True if its
+    /// client has reset it.
+    pub(crate) async fn serve_stream(mut self, fields: usize) -> bool {
+        let mut head = RequestHead::default();
+        let limits = &self.terms.limits;
+        let parsed = if fields > limits.headers {
+            Err(Reject::TooManyFields)
+        } else {
+            h1::parse_request(self.buffer.filled(), limits, &mut head)
+        };
+        head.version = Version::Http2;
+        let after = match parsed {
+            Ok(Status::Complete(length)) => self.answer(&head, length).await,
+            Ok(Status::Partial) | Err(_) => {
+                let reject = parsed.err().unwrap_or(Reject::StartLine);
+                let id = self.worker.proxy.number();
+                self.reject(id, reject.status(), reject.to_string(), &[], false)
+                    .await;
+                After::Close
+            }
+        };
+        let reset = matches!(&self.stream, Channel::Http2(stream) if stream.is_reset());
+        if after == After::Abort {
+            self.stream.abort();
+        }
+        reset
+    }
+
+    /// Waits for the next head, the first of its connection or not.
+    async fn next(&mut self, head: &mut RequestHead, first: bool) -> Next {
         if self.buffer.is_empty() && !self.wake().await {
             return Next::End;
         }
         let deadline = self.within(self.terms.timeouts.header);
+        let preface = if first && self.terms.http2 {
+            http2::PREFACE
+        } else {
+            b""
+        };
         loop {
-            match h1::parse_request(self.buffer.filled(), &self.terms.limits, head) {
+            let received = self.buffer.filled();
+            let partial = preface.starts_with(received);
+            if !preface.is_empty() && received.starts_with(preface) {
+                return Next::Http2;
+            }
+            match h1::parse_request(received, &self.terms.limits, head) {
+                _ if partial => {}
                 Ok(Status::Complete(length)) => return Next::Request(length),
                 Ok(Status::Partial) => {}
                 Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
@@ -311,7 +387,10 @@ impl<W: World> Connection<W> {
                     Poll::Pending => return self.alarm.poll(cx, deadline).map(|()| false),
                 }
             }
-            Poll::Ready(true)
+            match self.stream.poll_finish(cx, &[]) {
+                Poll::Ready(result) => Poll::Ready(result.is_ok()),
+                Poll::Pending => self.alarm.poll(cx, deadline).map(|()| false),
+            }
         })
         .await
     }
@@ -319,6 +398,9 @@ impl<W: World> Connection<W> {
     /// Whether the client has left. What it sends meanwhile is the beginning of its next request,
     /// and is kept; while there is some, nothing is read, so that it cannot pile up.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Channel::Http2(stream) = &mut self.stream {
+            return stream.poll_left(cx);
+        }
         if !self.buffer.is_empty() {
             return Poll::Pending;
         }

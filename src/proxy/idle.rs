@@ -11,19 +11,18 @@ use std::time::Duration;
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::time::Timestamp;
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead as _, ReadBuf};
 
+use crate::channel::Channel;
 use crate::world::Stream;
 
 /// Idle connections of one worker, by pool and endpoint.
-#[derive(Debug)]
 pub(crate) struct Idle<S> {
     endpoints: BTreeMap<(u16, EndpointIndex), VecDeque<Entry<S>>>,
 }
 
-#[derive(Debug)]
 struct Entry<S> {
-    stream: S,
+    stream: Channel<S>,
     until: Timestamp,
 }
 
@@ -37,7 +36,12 @@ impl<S> Default for Idle<S> {
 
 impl<S: Stream> Idle<S> {
     /// The youngest connection that is still open.
-    pub(crate) fn take(&mut self, pool: u16, endpoint: EndpointIndex, now: Timestamp) -> Option<S> {
+    pub(crate) fn take(
+        &mut self,
+        pool: u16,
+        endpoint: EndpointIndex,
+        now: Timestamp,
+    ) -> Option<Channel<S>> {
         let list = self.endpoints.get_mut(&(pool, endpoint))?;
         while let Some(mut entry) = list.pop_back() {
             if now < entry.until && is_quiet(&mut entry.stream) {
@@ -52,7 +56,7 @@ impl<S: Stream> Idle<S> {
         &mut self,
         pool: u16,
         endpoint: EndpointIndex,
-        stream: S,
+        stream: Channel<S>,
         now: Timestamp,
         (limit, timeout): (usize, Duration),
     ) {
@@ -91,7 +95,7 @@ impl<S: Stream> Idle<S> {
 
 /// Whether the stream is open and has nothing to say. Bytes or an end that nobody asked for mean
 /// that the server has closed it, or is out of step.
-fn is_quiet(stream: &mut impl Stream) -> bool {
+fn is_quiet(stream: &mut Channel<impl Stream>) -> bool {
     let mut cx = Context::from_waker(Waker::noop());
     if stream.poll_readable(&mut cx).is_pending() {
         return true;

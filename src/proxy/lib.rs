@@ -3,6 +3,7 @@
 pub mod admin;
 mod alarm;
 mod buffer;
+mod channel;
 pub mod config;
 mod connection;
 pub mod document;
@@ -10,6 +11,7 @@ mod exchange;
 pub mod exposition;
 pub mod generation;
 pub mod h1;
+mod http2;
 mod idle;
 mod life;
 pub mod live;

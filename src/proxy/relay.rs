@@ -9,9 +9,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use crate::buffer::{Buffer, Spare};
+use crate::channel::{Sink, Source};
 use crate::h1::{Decoder, Eof, Framing, Limits, Reject, encode};
 
 /// Payloads up to this size are copied behind the head instead of written beside it.
@@ -44,6 +45,12 @@ pub(crate) struct Relay {
     in_chunk: bool,
     /// The end of the body is framed.
     ended: bool,
+    /// Something was written that the sink may still hold.
+    unflushed: bool,
+    /// The sink has been told the end.
+    finished: bool,
+    /// Trailer lines for a sink that frames the end by itself.
+    trailers: Vec<u8>,
     /// Bytes written, to this sink.
     sent: u64,
     /// Payload bytes decoded.
@@ -72,6 +79,9 @@ impl Relay {
             direct: 0,
             in_chunk: false,
             ended: false,
+            unflushed: false,
+            finished: false,
+            trailers: Vec::new(),
             sent: 0,
             payload: 0,
             limit,
@@ -98,6 +108,7 @@ impl Relay {
         self.output.clear();
         (self.written, self.sent) = (0, 0);
         (self.in_chunk, self.ended) = (false, false);
+        (self.unflushed, self.finished) = (false, false);
         &mut self.output
     }
 
@@ -124,11 +135,15 @@ impl Relay {
 
     /// Whether the whole body has been written.
     pub(crate) const fn is_done(&self) -> bool {
-        self.ended && self.written == self.output.len() && self.direct == 0
+        self.finished
     }
 
-    /// Whether bytes wait for the sink.
+    /// Whether something waits for the sink.
     pub(crate) const fn is_blocked(&self) -> bool {
+        self.is_waiting() || self.unflushed
+    }
+
+    const fn is_waiting(&self) -> bool {
         self.written < self.output.len() || self.direct > 0
     }
 
@@ -157,31 +172,52 @@ impl Relay {
         spare: &Spare,
     ) -> Poll<Result<(), Broken>>
     where
-        R: AsyncRead + Unpin,
-        S: AsyncWrite + Unpin,
+        R: Source,
+        S: Sink,
     {
         loop {
             self.advance(buffer)?;
-            if self.is_blocked() {
+            if self.is_waiting() {
                 ready!(self.poll_write(cx, buffer, sink)).map_err(|_| Broken::Sink)?;
                 continue;
             }
             if self.ended {
-                return Poll::Ready(Ok(()));
+                return self.poll_finish(cx, sink);
             }
-            match ready!(buffer.poll_fill(cx, source, spare)) {
-                Ok(0) if self.decoder.eof() == Eof::Complete => self.end(),
-                Ok(0) | Err(_) => return Poll::Ready(Err(Broken::Source)),
-                Ok(_) => {}
+            match buffer.poll_fill(cx, source, spare) {
+                Poll::Ready(Ok(0)) if self.decoder.eof() == Eof::Complete => {
+                    self.end(source.trailers());
+                }
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Broken::Source)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => {
+                    if self.unflushed {
+                        ready!(Pin::new(sink).poll_flush(cx)).map_err(|_| Broken::Sink)?;
+                        self.unflushed = false;
+                    }
+                    return Poll::Pending;
+                }
             }
         }
+    }
+
+    fn poll_finish(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<(), Broken>> {
+        if !self.finished {
+            ready!(sink.poll_finish(cx, &self.trailers)).map_err(|_| Broken::Sink)?;
+            (self.unflushed, self.finished) = (false, true);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Decodes what is in the buffer until enough waits to be written.
     fn advance(&mut self, buffer: &mut Buffer) -> Result<(), Broken> {
         while self.direct == 0 && !self.ended && self.output.len() < GATHER * 2 {
             if self.decoder.is_end() {
-                self.end();
+                self.end(&[]);
                 break;
             }
             if buffer.is_empty() {
@@ -223,13 +259,19 @@ impl Relay {
         }
     }
 
-    fn end(&mut self) {
+    /// The source has ended, with these trailers beside its body or with some inside.
+    fn end(&mut self, beside: &[u8]) {
         self.ended = true;
+        let inside = self.decoder.trailers();
+        let trailers = if inside.is_empty() { beside } else { inside };
         if self.framing == Framing::Chunked {
             if std::mem::take(&mut self.in_chunk) {
                 self.output.extend_from_slice(b"\r\n");
             }
-            encode::last_chunk(self.decoder.trailers(), &mut self.output);
+            encode::last_chunk(trailers, &mut self.output);
+        } else {
+            self.trailers.clear();
+            self.trailers.extend_from_slice(trailers);
         }
     }
 
@@ -253,6 +295,7 @@ impl Relay {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.sent += n as u64;
+        self.unflushed = true;
         let head = n.min(self.output.len() - self.written);
         self.written += head;
         if self.written == self.output.len() {

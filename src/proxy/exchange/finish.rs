@@ -118,7 +118,9 @@ impl<W: World> Exchange<'_, W> {
     async fn after_response(&mut self) -> After {
         let framing = self.response.framing_for(self.head.version);
         let worker = Rc::clone(&self.connection.worker);
-        if !self.head.keep_alive || framing == Framing::UntilClose || worker.is_draining() {
+        // What a client of HTTP/2 still sends concerns its stream alone.
+        let ends = framing == Framing::UntilClose || self.head.version == h1::Version::Http2;
+        if !self.head.keep_alive || ends || worker.is_draining() {
             return After::Close;
         }
         if self.upload.is_received() {

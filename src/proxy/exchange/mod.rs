@@ -20,10 +20,11 @@ use evenkeel_core::request::{Action, Actions, Event};
 use evenkeel_core::time::Timestamp;
 
 use crate::buffer::Buffer;
+use crate::channel::Channel;
 use crate::connection::{After, Connection};
 use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
-use crate::h1::{Framing, RequestHead, ResponseHead};
+use crate::h1::{Framing, RequestHead, ResponseHead, Version};
 use crate::life::Life;
 use crate::log::Entry;
 use crate::name;
@@ -32,7 +33,7 @@ use crate::world::World;
 
 /// A connection to an endpoint.
 struct Upstream<S> {
-    stream: S,
+    stream: Channel<S>,
     buffer: Buffer,
     endpoint: EndpointIndex,
     reused: bool,
@@ -86,9 +87,15 @@ pub(crate) async fn run<W: World>(
     };
     encode::request(head, connection.buffer.filled(), &plan, &mut request);
     connection.buffer.consume(length);
+    connection.buffer.release(&worker.spare);
     let limits = connection.terms.limits;
+    let from = match (head.version, head.framing) {
+        // A stream ends its body by itself.
+        (Version::Http2, Framing::Chunked) => Framing::UntilClose,
+        (_, framing) => framing,
+    };
     let mut exchange = Exchange {
-        upload: Relay::new(head.framing, head.framing, &limits, target.body_limit),
+        upload: Relay::new(from, head.framing, &limits, target.body_limit),
         download: None,
         upstream: None,
         response: ResponseHead::default(),
@@ -212,6 +219,7 @@ impl<W: World> Exchange<'_, W> {
         });
         match stream.await {
             Ok(stream) => {
+                let stream = Channel::Plain(stream);
                 self.upstream = Some(Upstream::new(stream, endpoint, false));
                 Event::Connected {
                     attempt,
@@ -267,7 +275,7 @@ impl<W: World> Exchange<'_, W> {
 }
 
 impl<S> Upstream<S> {
-    fn new(stream: S, endpoint: EndpointIndex, reused: bool) -> Self {
+    fn new(stream: Channel<S>, endpoint: EndpointIndex, reused: bool) -> Self {
         Self {
             stream,
             buffer: Buffer::default(),

@@ -112,7 +112,7 @@ impl<W: World> Exchange<'_, W> {
                 Ok(Status::Partial) => return None,
                 Err(_) => return Some(failed),
                 Ok(Status::Complete(length)) if response.is_interim() => {
-                    if self.head.version == Version::Http11 {
+                    if self.head.version != Version::Http10 {
                         let plan = ResponsePlan {
                             version: self.head.version,
                             framing: Framing::None,
@@ -143,6 +143,9 @@ impl<W: World> Exchange<'_, W> {
 
     /// Writes interim heads as far as the client takes them; the rest precedes the final head.
     fn poll_interim(&mut self, cx: &mut Context<'_>) {
+        if self.interim.is_empty() {
+            return;
+        }
         while !self.interim.is_empty() {
             match Pin::new(&mut self.connection.stream).poll_write(cx, &self.interim) {
                 Poll::Ready(Ok(n)) if n > 0 => drop(self.interim.drain(..n)),
@@ -150,6 +153,7 @@ impl<W: World> Exchange<'_, W> {
                 Poll::Ready(_) | Poll::Pending => return,
             }
         }
+        let _ = Pin::new(&mut self.connection.stream).poll_flush(cx);
     }
 
     pub(super) fn begin_download(&mut self, length: usize) {

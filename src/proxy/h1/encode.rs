@@ -84,7 +84,7 @@ pub fn request(head: &RequestHead, buf: &[u8], plan: &RequestPlan<'_>, out: &mut
             | Known::XForwardedProto
             | Known::XForwarded => trusted,
             Known::Host | Known::XForwardedFor => false,
-            Known::Expect => head.version == Version::Http11,
+            Known::Expect => head.version != Version::Http10,
             _ => passes(known),
         },
     );
@@ -136,11 +136,12 @@ pub fn response(head: &ResponseHead, buf: &[u8], plan: &ResponsePlan<'_>, out: &
     }
     let keep_alive = plan.keep_alive && plan.framing != Framing::UntilClose;
     match head.status {
-        101 => {
+        101 if plan.version != Version::Http2 => {
             joined("Upgrade", Known::Upgrade, &head.fields, buf, b"", out);
             field(b"Connection", b"upgrade", out);
         }
         100..200 => {}
+        _ if plan.version == Version::Http2 => {}
         _ if !keep_alive => field(b"Connection", b"close", out),
         _ if plan.version == Version::Http10 => field(b"Connection", b"keep-alive", out),
         _ => {}
@@ -314,6 +315,7 @@ fn via(received: Version) -> &'static [u8] {
     match received {
         Version::Http10 => b"1.0 evenkeel",
         Version::Http11 => b"1.1 evenkeel",
+        Version::Http2 => b"2.0 evenkeel",
     }
 }
 

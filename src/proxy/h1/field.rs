@@ -36,7 +36,8 @@ pub enum Known {
 }
 
 impl Known {
-    fn of(name: &[u8]) -> Self {
+    /// The field of this name, in any case.
+    pub fn of(name: &[u8]) -> Self {
         // Length and first letter leave one or two candidates.
         let candidates: &[(&str, Self)] = match (name.len(), name[0] | 0x20) {
             (2, b't') => &[("te", Self::Te)],

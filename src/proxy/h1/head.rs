@@ -57,7 +57,8 @@ impl Method {
     }
 }
 
-/// The two versions that are spoken.
+/// The versions that are spoken. A head of HTTP/2 is read and written as the text of an HTTP/1.1
+/// head, so that every rule about heads exists once; only its body is framed by HTTP/2 itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0
@@ -65,6 +66,8 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2; never the outcome of parsing
+    Http2,
 }
 
 /// A request's head. All spans are ranges of the buffer given to [`parse_request`].
@@ -124,11 +127,11 @@ impl ResponseHead {
     }
 
     /// The framing towards a client of `version`: chunked where the length is not known, and until
-    /// close for one that does not know chunks.
+    /// close for one that does not know chunks or ends its streams by itself.
     pub fn framing_for(&self, version: Version) -> Framing {
         match (self.framing, version) {
-            (Framing::Chunked | Framing::UntilClose, Version::Http10) => Framing::UntilClose,
             (Framing::Chunked | Framing::UntilClose, Version::Http11) => Framing::Chunked,
+            (Framing::Chunked, _) => Framing::UntilClose,
             (framing, _) => framing,
         }
     }

@@ -1,0 +1,207 @@
+//! Heads of HTTP/2 as the text of HTTP/1.1 heads, and back (RFC 9113 section 8).
+
+use std::io;
+
+use bytes::Bytes;
+use h2::ext::Protocol;
+use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+
+use crate::h1::encode::{decimal, field};
+use crate::h1::{self, Fields, Known, Limits, RequestHead, ResponseHead, Status};
+
+/// The text that we wrote ourselves is not bounded again.
+const UNBOUNDED: Limits = Limits {
+    header_bytes: usize::MAX,
+    headers: usize::MAX,
+    uri_bytes: usize::MAX,
+};
+
+/// What a WebSocket's handshake needs over HTTP/1.1; RFC 8441 has neither it nor its answer, so any
+/// valid nonce does.
+const WEBSOCKET_KEY: &str = "ZXZlbmtlZWwgb3ZlciBoMg==";
+
+/// Writes a client's request. `ends` says that no body follows. An extended CONNECT for a WebSocket
+/// (RFC 8441) becomes the upgrade that it is over HTTP/1.1.
+pub(super) fn request_text<B>(request: &Request<B>, ends: bool, out: &mut Vec<u8>) {
+    let uri = request.uri();
+    let upgrade = is_websocket(request);
+    let method = if upgrade {
+        "GET"
+    } else {
+        request.method().as_str()
+    };
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    match uri.path_and_query() {
+        Some(path) if upgrade || request.method() != Method::CONNECT => {
+            out.extend_from_slice(path.as_str().as_bytes());
+        }
+        _ => out.extend_from_slice(uri.authority().map_or("*", |a| a.as_str()).as_bytes()),
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let host = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    if let Some(host) = host {
+        field(b"host", host, out);
+    }
+    if upgrade {
+        field(b"connection", b"upgrade", out);
+        field(b"upgrade", b"websocket", out);
+        field(b"sec-websocket-key", WEBSOCKET_KEY.as_bytes(), out);
+    }
+    let headers = request.headers();
+    for (name, value) in headers {
+        // One that says otherwise is kept, and so refused as a second one.
+        let repeats =
+            || name == HOST && host.is_some_and(|h| h.eq_ignore_ascii_case(value.as_bytes()));
+        if name != COOKIE && !repeats() {
+            field(name.as_str().as_bytes(), value.as_bytes(), out);
+        }
+    }
+    crumbs(headers, out);
+    if !ends && !upgrade && !headers.contains_key(CONTENT_LENGTH) {
+        field(b"transfer-encoding", b"chunked", out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a request opens a WebSocket by RFC 8441.
+pub(super) fn is_websocket<B>(request: &Request<B>) -> bool {
+    let protocol = request.extensions().get::<Protocol>();
+    protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+/// One `Cookie` of several (RFC 9113 section 8.2.3).
+fn crumbs(headers: &HeaderMap, out: &mut Vec<u8>) {
+    let mut before: &[u8] = b"cookie: ";
+    for value in headers.get_all(COOKIE) {
+        out.extend_from_slice(before);
+        out.extend_from_slice(value.as_bytes());
+        before = b"; ";
+    }
+    if before == b"; " {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Writes a server's response, interim or final.
+pub(super) fn response_text<B>(response: &Response<B>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    decimal(u64::from(response.status().as_u16()), out);
+    out.extend_from_slice(b" \r\n");
+    for (name, value) in response.headers() {
+        field(name.as_str().as_bytes(), value.as_bytes(), out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes trailers as lines, without those that may not stand there (RFC 9110 section 6.5.1).
+pub(super) fn trailer_lines(trailers: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in trailers {
+        let name = name.as_str().as_bytes();
+        if Known::of(name) == Known::Other {
+            field(name, value.as_bytes(), out);
+        }
+    }
+}
+
+/// Reads lines as [`trailer_lines`] and the codec's decoder write them.
+pub(super) fn trailers(lines: &[u8]) -> io::Result<HeaderMap> {
+    let mut text = b"HTTP/1.1 200 \r\n".to_vec();
+    text.extend_from_slice(lines);
+    text.extend_from_slice(b"\r\n");
+    let (head, _) = parse_response(&text, h1::Method::Get)?.ok_or_else(invalid)?;
+    let mut headers = HeaderMap::new();
+    copy(&head.fields, &Bytes::from(text), &mut headers)?;
+    Ok(headers)
+}
+
+/// A response whose head stands at the front of `text`, and its length. `None` while more must
+/// come.
+pub(super) fn response(text: &[u8]) -> io::Result<Option<(Response<()>, usize)>> {
+    let Some((head, length)) = parse_response(text, h1::Method::Get)? else {
+        return Ok(None);
+    };
+    let text = Bytes::copy_from_slice(&text[..length]);
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| invalid())?;
+    copy(&head.fields, &text, response.headers_mut())?;
+    Ok(Some((response, length)))
+}
+
+/// A request whose head stands at the front of `text`, and its length. `None` while more must come.
+pub(super) fn request(
+    text: &[u8],
+    scheme: &'static str,
+) -> io::Result<Option<(Request<()>, usize)>> {
+    let mut head = RequestHead::default();
+    let length = match h1::parse_request(text, &UNBOUNDED, &mut head) {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return Ok(None),
+        Err(_) => return Err(invalid()),
+    };
+    let text = Bytes::copy_from_slice(&text[..length]);
+    let mut request = Request::new(());
+    *request.method_mut() =
+        Method::from_bytes(head.method_name.of(&text)).map_err(|_| invalid())?;
+    let target = text.slice_ref(head.target.whole.of(&text));
+    let authority = text.slice_ref(head.authority.of(&text));
+    let uri = if authority.is_empty() {
+        Uri::from_maybe_shared(target)
+    } else {
+        *request.version_mut() = http::Version::HTTP_2;
+        let uri = Uri::builder().scheme(scheme).authority(&authority[..]);
+        return match uri.path_and_query(&target[..]).build() {
+            Ok(uri) => {
+                *request.uri_mut() = uri;
+                copy(&head.fields, &text, request.headers_mut())?;
+                Ok(Some((request, length)))
+            }
+            Err(_) => Err(invalid()),
+        };
+    };
+    *request.uri_mut() = uri.map_err(|_| invalid())?;
+    copy(&head.fields, &text, request.headers_mut())?;
+    Ok(Some((request, length)))
+}
+
+fn parse_response(text: &[u8], method: h1::Method) -> io::Result<Option<(ResponseHead, usize)>> {
+    let mut head = ResponseHead::default();
+    match h1::parse_response(text, method, &UNBOUNDED, &mut head) {
+        Ok(Status::Complete(length)) => Ok(Some((head, length))),
+        Ok(Status::Partial) => Ok(None),
+        Err(_) => Err(invalid()),
+    }
+}
+
+/// Copies fields but those that HTTP/2 forbids or says otherwise (RFC 9113 section 8.2.2). The
+/// values share the text's memory.
+fn copy(fields: &Fields, text: &Bytes, headers: &mut HeaderMap) -> io::Result<()> {
+    headers.reserve(fields.iter().len());
+    for line in fields {
+        let te = line.known == Known::Te;
+        if matches!(
+            line.known,
+            Known::Connection
+                | Known::Host
+                | Known::KeepAlive
+                | Known::ProxyConnection
+                | Known::TransferEncoding
+                | Known::Upgrade
+        ) || te && line.value.of(text) != b"trailers"
+        {
+            continue;
+        }
+        let name = HeaderName::from_bytes(line.name.of(text)).map_err(|_| invalid())?;
+        let value = HeaderValue::from_maybe_shared(text.slice_ref(line.value.of(text)));
+        headers.append(name, value.map_err(|_| invalid())?);
+    }
+    Ok(())
+}
+
+/// What HTTP/1.1 can say and HTTP/2 cannot.
+fn invalid() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not expressible in HTTP/2")
+}
