@@ -142,7 +142,7 @@ impl Plan {
             thresholds: scenario.thresholds.clone(),
             sometimes: scenario.sometimes.clone(),
             setup: setup(&scenario),
-            routes: Arc::new(Proxy::new(config.clone())),
+            routes: Arc::new(Proxy::new(config.clone(), Default::default())),
             scenario,
         }
     }

@@ -181,7 +181,10 @@ fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
         let config: &Config = run.plan.config();
         let workers = config.server.workers.unwrap_or(1);
         let places = Places::new(&config.listeners);
-        let proxy = Arc::new(evenkeel_proxy::generation::Proxy::new(config.clone()));
+        let proxy = Arc::new(evenkeel_proxy::generation::Proxy::new(
+            config.clone(),
+            evenkeel_proxy::tls::Material::default(),
+        ));
         let mut at: Vec<Address> = Vec::new();
         for _ in 0..workers {
             let world: World = world.clone();

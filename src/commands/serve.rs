@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use evenkeel_proxy::config::{self, Config};
 use evenkeel_proxy::live::{self, Listener};
+use evenkeel_proxy::tls::{self, Authority, Material};
 use evenkeel_proxy::world::Address;
 
 use super::terminal::{complain, warn};
@@ -13,8 +15,15 @@ use super::{Exit, read};
 use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Serve) -> Exit {
-    let config = match load(arguments) {
-        Ok(config) => config,
+    let authority = match Authority::live(unix_now()) {
+        Ok(authority) => authority,
+        Err(error) => {
+            warn(format_args!("evenkeel: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let (config, material) = match load(arguments, &authority) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -27,8 +36,9 @@ pub(crate) fn run(arguments: &cli::Serve) -> Exit {
     let mut tell = Tell {
         config: arguments.config.clone(),
         begun: config.clone(),
+        authority,
     };
-    match live::run(config, workers, &mut tell) {
+    match live::run(config, material, workers, &mut tell) {
         Ok(()) => Exit::Ok,
         Err(error) => {
             warn(format_args!("evenkeel: {error}"));
@@ -37,18 +47,33 @@ pub(crate) fn run(arguments: &cli::Serve) -> Exit {
     }
 }
 
-fn load(arguments: &cli::Serve) -> Result<Config, Exit> {
-    let (config, diagnostics) = match &arguments.config {
-        Some(path) => config::load(path, &read(path)?),
-        None => {
-            let to: Vec<&str> = arguments.to.iter().map(String::as_str).collect();
-            Config::direct(&arguments.listen, &to)
-        }
-    };
-    if complain(&diagnostics) {
-        return Err(Exit::Invalid);
+fn load(arguments: &cli::Serve, authority: &Authority) -> Result<(Config, Material), Exit> {
+    if let Some(path) = &arguments.config {
+        return read_file(path, authority);
     }
-    config.ok_or(Exit::Invalid)
+    let to: Vec<&str> = arguments.to.iter().map(String::as_str).collect();
+    let (config, diagnostics) = Config::direct(&arguments.listen, &to);
+    complain(&diagnostics);
+    let config = config.ok_or(Exit::Invalid)?;
+    Ok((config, Material::default()))
+}
+
+/// Reads a configuration and its certificates, and says everything that is wrong with them.
+fn read_file(path: &Path, authority: &Authority) -> Result<(Config, Material), Exit> {
+    let text = read(path)?;
+    let (config, diagnostics) = config::load(path, &text);
+    complain(&diagnostics);
+    let config = config.ok_or(Exit::Invalid)?;
+    let (material, problems) = Material::load(&config, authority);
+    complain(&tls::locate(path, &text, &problems));
+    Ok((config, material.ok_or(Exit::Invalid)?))
+}
+
+#[expect(clippy::disallowed_methods, reason = "before there is a world")]
+pub(super) fn unix_now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// Tells standard output in JSON Lines what supervisors and tests wait for.
@@ -56,6 +81,7 @@ struct Tell {
     config: Option<PathBuf>,
     /// What the process began with.
     begun: Config,
+    authority: Authority,
 }
 
 impl Listener for Tell {
@@ -70,21 +96,18 @@ impl Listener for Tell {
         event("\"ready\"");
     }
 
-    fn reload(&mut self) -> Option<Config> {
+    fn reload(&mut self) -> Option<(Config, Material)> {
         let Some(path) = &self.config else {
             self.complain("SIGHUP: there is no configuration file to read again");
             return None;
         };
-        let config = read(path).ok().and_then(|text| {
-            let (config, diagnostics) = config::load(path, &text);
-            complain(&diagnostics);
-            config
-        });
-        match &config {
+        self.authority.set_time(unix_now());
+        let loaded = read_file(path, &self.authority).ok();
+        match &loaded {
             None => self.complain("SIGHUP: the configuration in force was kept"),
-            Some(config) => self.warn_of_what_stays(config),
+            Some((config, _)) => self.warn_of_what_stays(config),
         }
-        config
+        loaded
     }
 
     fn reloaded(&mut self) {

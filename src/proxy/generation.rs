@@ -16,9 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::config::{self, Action, Config};
 use crate::pool::Pool;
 use crate::route::Router;
-
-/// Silence after which a tunnel is closed, in both directions together.
-const TUNNEL: Duration = Duration::from_secs(3600);
+use crate::tls::{self, Material};
 
 /// Where a route leads.
 #[derive(Debug)]
@@ -39,6 +37,10 @@ pub enum Target {
 pub struct PoolTarget {
     /// The pool.
     pub pool: Arc<Pool>,
+    /// TLS to its endpoints, if it is spoken.
+    pub tls: Option<Arc<tls::Client>>,
+    /// Whether its endpoints are spoken to in HTTP/2.
+    pub http2: bool,
     /// Times and attempts.
     pub plan: Plan,
     /// How many idle connections a worker keeps to an endpoint, and for how long.
@@ -56,6 +58,8 @@ pub struct Generation {
     pub number: u64,
     /// The routes.
     pub router: Router<Target>,
+    /// Certificates, keys and what else TLS needs.
+    pub material: Material,
     /// What it was made of.
     pub config: Config,
 }
@@ -107,13 +111,13 @@ pub(crate) const fn worker_of(token: Token) -> usize {
 }
 
 impl Proxy {
-    /// A proxy that serves `config`.
+    /// A proxy that serves `config`, with the material that was loaded for it.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, material: Material) -> Self {
         let mut pools = BTreeMap::new();
         let generation = Arc::new(build(
             1,
-            config,
+            (config, material),
             &mut pools,
             Timestamp::ZERO,
             &mut Vec::new(),
@@ -135,12 +139,14 @@ impl Proxy {
         Arc::clone(&self.lock().generation)
     }
 
-    /// Puts another configuration in force at `now`.
-    pub fn reload(&self, now: Timestamp, config: Config) {
+    /// Puts another configuration in force at `now`, with the material that was loaded for it.
+    pub fn reload(&self, now: Timestamp, config: Config, mut material: Material) {
         let mut shared = self.lock();
         let number = shared.generation.number + 1;
         let mut grants = Vec::new();
-        shared.generation = Arc::new(build(number, config, &mut shared.pools, now, &mut grants));
+        material.keep(&shared.generation.material);
+        let made_of = (config, material);
+        shared.generation = Arc::new(build(number, made_of, &mut shared.pools, now, &mut grants));
         for grant in grants {
             shared.send(grant);
         }
@@ -188,7 +194,7 @@ impl Proxy {
 
 fn build(
     number: u64,
-    config: Config,
+    (config, material): (Config, Material),
     pools: &mut BTreeMap<String, Arc<Pool>>,
     now: Timestamp,
     grants: &mut Vec<Grant>,
@@ -212,6 +218,7 @@ fn build(
             Some(Target::Pool(pool_target(
                 pool,
                 Arc::clone(pools.get(name)?),
+                material.client(name).cloned(),
                 route,
             )))
         }
@@ -221,20 +228,28 @@ fn build(
     Generation {
         number,
         router,
+        material,
         config,
     }
 }
 
-fn pool_target(config: &config::Pool, pool: Arc<Pool>, route: &config::Route) -> PoolTarget {
+fn pool_target(
+    config: &config::Pool,
+    pool: Arc<Pool>,
+    tls: Option<Arc<tls::Client>>,
+    route: &config::Route,
+) -> PoolTarget {
     PoolTarget {
         pool,
+        tls,
+        http2: config.http2,
         plan: Plan {
             attempts: u8::try_from(config.retry.attempts).unwrap_or(u8::MAX),
             queue: config.queue.timeout,
             dial: config.timeouts.dial,
             head: route.timeouts.header.unwrap_or(config.timeouts.header),
             idle: route.timeouts.idle.unwrap_or(config.timeouts.idle),
-            tunnel: TUNNEL,
+            tunnel: route.timeouts.tunnel,
             total: route.timeouts.total,
         },
         idle: (config.idle.per_worker as usize, config.idle.timeout),

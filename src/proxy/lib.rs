@@ -22,5 +22,6 @@ pub mod pool;
 mod relay;
 mod route;
 pub mod serve;
+pub mod tls;
 mod worker;
 pub mod world;

@@ -16,10 +16,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, LocalRuntime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::admin;
 use crate::config::{Access, Config, Sink};
@@ -28,8 +28,9 @@ use crate::generation::Proxy;
 use crate::log::Log;
 use crate::metric;
 use crate::serve::{self, BindError, Places};
+use crate::tls::Material;
 use crate::world::real::Real;
-use crate::world::{Address, World};
+use crate::world::{Address, Sleep, World};
 
 /// Why a live proxy could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ pub trait Listener {
     /// Everything listens.
     fn ready(&mut self);
     /// SIGHUP: what to put in force, or nothing if the file is not valid.
-    fn reload(&mut self) -> Option<Config>;
+    fn reload(&mut self) -> Option<(Config, Material)>;
     /// What `reload` gave is in force: at the pools now, at the routes once each worker has read
     /// its mail.
     fn reloaded(&mut self);
@@ -67,6 +68,9 @@ pub trait Listener {
     fn complain(&mut self, what: &str);
 }
 
+/// How often certificates that end are complained of.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What threads tell the one that controls them.
 enum Report {
     Bound(Vec<(String, Address)>),
@@ -75,19 +79,24 @@ enum Report {
     Ended { served: bool },
 }
 
-/// Serves `config` with `workers` threads until SIGTERM or SIGINT, and then until every request is
-/// finished or the configured time for it is over.
+/// Serves `config` (`material` was loaded for it) with `workers` threads until SIGTERM or SIGINT,
+/// and then until every request is finished or the configured time for it is over.
 ///
 /// # Errors
 ///
 /// If it cannot be started. Once it serves, nothing ends it but a signal.
-pub fn run(config: Config, workers: usize, tell: &mut impl Listener) -> Result<(), Error> {
+pub fn run(
+    config: Config,
+    material: Material,
+    workers: usize,
+    tell: &mut impl Listener,
+) -> Result<(), Error> {
     let start = Instant::now();
     let seed = RandomState::new().hash_one(start);
     let log = config.log.access.as_ref().map(open_log).transpose()?;
     let (log, writer) = log.unzip();
     let places = Places::new(&config.listeners);
-    let proxy = Arc::new(Proxy::new(config));
+    let proxy = Arc::new(Proxy::new(config, material));
     let counters: Vec<_> = (0..workers)
         .map(|_| Arc::<metric::Worker>::default())
         .collect();
@@ -204,25 +213,29 @@ fn control(
         let mut int = signal(SignalKind::interrupt())?;
         let mut hup = signal(SignalKind::hangup())?;
         tell.ready();
-        while !ended(&mut term, &mut int, &mut hup).await {
-            if let Some(config) = tell.reload() {
-                proxy.reload(world.now(), config);
-                tell.reloaded();
+        let mut look = world.sleep_until(world.now() + DAY);
+        loop {
+            tokio::select! {
+                biased;
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hup.recv() => {
+                    if let Some((config, material)) = tell.reload() {
+                        proxy.reload(world.now(), config, material);
+                        tell.reloaded();
+                    }
+                }
+                () = &mut look => {
+                    for what in proxy.generation().material.expiring(world.unix_now()) {
+                        tell.complain(&what);
+                    }
+                    look.reset(world.now() + DAY);
+                }
             }
         }
         proxy.drain();
         Ok(())
     })
-}
-
-/// Waits for a signal: true to end, false to reload.
-async fn ended(term: &mut Signal, int: &mut Signal, hup: &mut Signal) -> bool {
-    tokio::select! {
-        biased;
-        _ = term.recv() => true,
-        _ = int.recv() => true,
-        _ = hup.recv() => false,
-    }
 }
 
 fn wait_for_workers(

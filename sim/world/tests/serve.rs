@@ -53,7 +53,7 @@ fn the_proxy_serves_in_the_simulated_world() {
         let (config, _) = Config::direct("0.0.0.0:8080", &["10.0.0.11:80", "10.0.0.12:80"]);
         let config = config.unwrap();
         let places = Places::new(&config.listeners);
-        let proxy = Arc::new(Proxy::new(config));
+        let proxy = Arc::new(Proxy::new(config, Default::default()));
         let bound = serve::bind(world, proxy, &places, &[], None).await.unwrap();
         bound.run(|| ()).await;
     });

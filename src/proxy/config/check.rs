@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Admin, Endpoint, Host, Listener, Match, Route};
+use super::{Action, Admin, Endpoint, Host, Listener, Match, Route, tls};
 use crate::document::{Address, Names, Span, Table};
 
 /// No address twice, the administration's included.
@@ -38,13 +38,14 @@ pub(super) fn listeners(
     }
 }
 
-/// No two routes for the same requests, no pool without a route, no pools without routes.
-pub(super) fn routes(t: &mut Table<'_>, routes: &[Option<Route>], pools: &Names) {
+/// No two routes for the same requests, no pool without a route, no pools without routes. Listeners
+/// that only redirect (`serves` is false) need neither.
+pub(super) fn routes(t: &mut Table<'_>, routes: &[Option<Route>], pools: &Names, serves: bool) {
     let spans = t.element_spans("route");
     if spans.is_empty() {
         match (pools.iter().next(), pools.iter().nth(1)) {
             (Some(_), None) => {}
-            (None, _) if t.has("pool") => {}
+            (None, _) if t.has("pool") || !serves => {}
             (None, _) => {
                 let problem = t.problem(t.own_span(), "there is no pool to send requests to");
                 t.report(problem.label("expected [[pool]] with `name` and `endpoints`"));
@@ -150,6 +151,23 @@ pub(super) fn endpoints(t: &mut Table<'_>, endpoints: &[Option<Endpoint>], pool:
                 t.report(problem.related(*first, "the first one"));
             }
             None => _ = seen.insert(&endpoint.address, (&endpoint.name, span)),
+        }
+    }
+}
+
+/// A socket of this machine has no name that a certificate could prove.
+pub(super) fn server_names(t: &mut Table<'_>, endpoints: &[Endpoint], tls: Option<&tls::Upstream>) {
+    if !tls.is_some_and(|tls| tls.verify && tls.server_name.is_none()) {
+        return;
+    }
+    let spans = t.element_spans("endpoints");
+    for (endpoint, span) in endpoints.iter().zip(spans) {
+        if let Address::Unix(_) = endpoint.address {
+            let message = format!("nobody says what `{}` must prove to be", endpoint.name);
+            let problem = t
+                .problem(span, message)
+                .related(t.span("tls"), "TLS is spoken");
+            t.report(problem.label("a socket has no name: expected `server_name` in `tls`"));
         }
     }
 }

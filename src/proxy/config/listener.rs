@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Named, named_address};
-use crate::document::{Address, Cidr, Integer, List, Names, Network, Size, Socket, Table, Time};
+use serde_json::{Value as Json, json};
+
+use super::{Named, named_address, tls};
+use crate::document::{
+    self, Address, Boolean, Cidr, Integer, Kind, List, Names, Network, Node, Size, Socket, Table,
+    Time, Value,
+};
 
 /// Where clients connect.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +17,12 @@ pub struct Listener {
     pub name: String,
     /// Where it listens.
     pub address: Address,
+    /// Certificates, if TLS is spoken.
+    pub tls: Option<tls::Downstream>,
+    /// Whether HTTP/2 is spoken: offered over TLS, by its preface in plain text.
+    pub http2: bool,
+    /// Where every request is sent instead of to a route.
+    pub redirect: Option<Redirect>,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<Network>,
     /// How long a client may take.
@@ -20,9 +31,18 @@ pub struct Listener {
     pub limits: Limits,
 }
 
+/// The same host, path and query over https.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// The port there; 443 is left out of the `Location`.
+    pub port: u16,
+}
+
 /// How long a client may take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timeouts {
+    /// From a connection to the end of its TLS handshake.
+    pub handshake: Duration,
     /// From the first byte of a head to its last.
     pub header: Duration,
     /// Between two pieces of a request's body.
@@ -38,12 +58,18 @@ pub struct Timeouts {
 pub struct Limits {
     /// Connections open at once; further ones wait in the kernel.
     pub connections: u32,
+    /// TLS handshakes under way at once; further ones wait.
+    pub handshakes: u32,
     /// Bytes of a request's head.
     pub header_bytes: u64,
     /// Header fields of a request.
     pub headers: u32,
     /// Bytes of a request's target.
     pub uri_bytes: u64,
+    /// Requests open at once on an HTTP/2 connection.
+    pub streams: u32,
+    /// Requests that a client may reset within 10 s on an HTTP/2 connection.
+    pub resets: u32,
 }
 
 pub(super) fn listener(t: &mut Table<'_>, names: &mut Names) -> Option<Listener> {
@@ -56,6 +82,19 @@ pub(super) fn listener(t: &mut Table<'_>, names: &mut Names) -> Option<Listener>
     if t.has("name") {
         names.declare(t, "name", named.as_ref().map(|named| named.name.as_str()));
     }
+    let doc = "speak TLS; absent: plain text";
+    let tls = t.optional_table("tls", doc, tls::downstream);
+    let http2 = t.default(
+        "http2",
+        Boolean,
+        true,
+        "speak HTTP/2 with clients that want it; true, as it costs the others nothing",
+    );
+    let redirect = t.optional(
+        "redirect",
+        RedirectKind,
+        "send every request to the same place over https (301) and serve nothing else",
+    );
     let trusted_proxies = t.default(
         "trusted_proxies",
         List(Cidr),
@@ -65,9 +104,16 @@ pub(super) fn listener(t: &mut Table<'_>, names: &mut Names) -> Option<Listener>
     let timeouts = t.table("timeouts", "how long a client may take", timeouts);
     let limits = t.table("limits", "how much a client may send", limits);
     let Named { name, address } = named?;
+    let tls = match tls {
+        Some(tls) => Some(tls?),
+        None => None,
+    };
     Some(Listener {
         name,
         address,
+        tls,
+        http2,
+        redirect,
         trusted_proxies,
         timeouts,
         limits,
@@ -78,6 +124,11 @@ fn timeouts(t: &mut Table<'_>) -> Timeouts {
     let mut time =
         |name, seconds, doc| t.default(name, Time::POSITIVE, Duration::from_secs(seconds), doc);
     Timeouts {
+        handshake: time(
+            "handshake",
+            10,
+            "from a connection to the end of its TLS handshake; 10s is slow for any client",
+        ),
         header: time(
             "header",
             10,
@@ -112,6 +163,12 @@ fn limits(t: &mut Table<'_>) -> Limits {
             "connections open at once, further ones wait in the kernel; 10,000 needs as many open \
              files",
         ),
+        handshakes: t.default(
+            "handshakes",
+            Integer(1..=1_000_000_u32),
+            100,
+            "TLS handshakes under way at once, further ones wait; 100 keep a core busy for 30ms",
+        ),
         header_bytes: t.default(
             "header_bytes",
             Size,
@@ -130,5 +187,65 @@ fn limits(t: &mut Table<'_>) -> Limits {
             8 << 10,
             "bytes of a request's target, else 414; 8KiB is what other servers accept",
         ),
+        streams: t.default(
+            "streams",
+            Integer(1..=10_000_u32),
+            128,
+            "requests open at once on an HTTP/2 connection; 128 is what browsers are used to",
+        ),
+        resets: t.default(
+            "resets",
+            Integer(1..=1_000_000_u32),
+            200,
+            "requests that a client may reset within 10s on an HTTP/2 connection, then it is \
+             closed; 200 is more than leaving a page costs",
+        ),
+    }
+}
+
+/// `https`, or `https:` and a port.
+struct RedirectKind;
+
+impl RedirectKind {
+    fn parse(text: &str) -> Option<Redirect> {
+        let port = match text.strip_prefix("https")? {
+            "" => 443,
+            port => port
+                .strip_prefix(':')?
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)?,
+        };
+        Some(Redirect { port })
+    }
+}
+
+impl Kind for RedirectKind {
+    type Value = Redirect;
+
+    fn expected(&self) -> String {
+        "\"https\", or \"https:8443\" with another port".into()
+    }
+
+    fn read(&self, value: &Value, sink: &mut document::Sink<'_>) -> Option<Redirect> {
+        let parsed = match &value.node {
+            Node::Text(text) => Self::parse(text),
+            _ => None,
+        };
+        if parsed.is_none() {
+            sink.mismatch(value, self.expected());
+        }
+        parsed
+    }
+
+    fn show(&self, value: &Redirect) -> Json {
+        json!(match value.port {
+            443 => "https".to_owned(),
+            port => format!("https:{port}"),
+        })
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "pattern": r"^https(:[0-9]+)?$" })
     }
 }

@@ -9,6 +9,7 @@ mod listener;
 mod pool;
 mod route;
 mod server;
+mod tls;
 
 #[cfg(test)]
 mod test;
@@ -20,10 +21,11 @@ use crate::document::{
     self, Diagnostic, Entry, Integer, Key, Names, Node, Socket, Source, Span, Table, Value,
 };
 
-pub use listener::{Limits, Listener, Timeouts as ListenerTimeouts};
+pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
 pub use pool::{Endpoint, Idle, Policy, Pool, Queue, Retry, Timeouts as PoolTimeouts};
 pub use route::{Action, Host, Match, Route, Timeouts as RouteTimeouts};
 pub use server::{Access, Admin, Format, Log, Server, Sink};
+pub use tls::{Certificate, Clients, Downstream as ListenerTls, Upstream as PoolTls, Version};
 
 /// Everything that a configuration says, with defaults filled in and references checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +138,11 @@ pub fn read(t: &mut Table<'_>) -> Option<Config> {
     let log = t.table("log", "what is written about requests", server::log);
 
     check::listeners(t, &listeners, admin.as_ref());
-    check::routes(t, &routes, &pool_names);
+    let serves = !listeners
+        .iter()
+        .flatten()
+        .all(|listener| listener.redirect.is_some());
+    check::routes(t, &routes, &pool_names, serves);
     let admin = match admin {
         Some(admin) => Some(admin?),
         None => None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Named, check, named_address};
+use super::{Named, check, named_address, tls};
 use crate::document::{
     Address, Boolean, Choice, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
 };
@@ -16,6 +16,10 @@ pub struct Pool {
     pub policy: Policy,
     /// Who can be picked; at least one.
     pub endpoints: Vec<Endpoint>,
+    /// TLS to the endpoints, if it is spoken.
+    pub tls: Option<tls::Upstream>,
+    /// Whether endpoints are spoken to in HTTP/2.
+    pub http2: bool,
     /// What happens after a failed try.
     pub retry: Retry,
     /// How long an endpoint may take.
@@ -110,6 +114,14 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
     let endpoints = t.required_tables("endpoints", example, doc, |t| {
         endpoint(t, &mut endpoint_names)
     });
+    let tls = tls::upstream(t);
+    let http2 = t.default(
+        "http2",
+        Boolean,
+        false,
+        "speak HTTP/2 to endpoints, all requests over one connection; false, as few applications \
+         do",
+    );
     let retry = t.table("retry", "what happens after a failed try", retry);
     let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
     let idle = t.table("idle", "connections kept for later requests", idle);
@@ -119,11 +131,15 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
         queue,
     );
     check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
-    let endpoints = endpoints.into_iter().collect::<Option<_>>()?;
+    let endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
+    let tls = tls?;
+    check::server_names(t, &endpoints, tls.as_ref());
     Some(Pool {
         name: name?,
         policy,
         endpoints,
+        tls,
+        http2,
         retry,
         timeouts,
         idle,

@@ -59,7 +59,7 @@ pub enum Action {
 }
 
 /// Timeouts of a route; what is absent is the pool's.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Timeouts {
     /// Until the response's head.
     pub header: Option<Duration>,
@@ -67,6 +67,19 @@ pub struct Timeouts {
     pub idle: Option<Duration>,
     /// For the whole request, retries included; absent is no limit.
     pub total: Option<Duration>,
+    /// Silence in both directions of a tunnel.
+    pub tunnel: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            header: None,
+            idle: None,
+            total: None,
+            tunnel: Duration::from_secs(3600),
+        }
+    }
 }
 
 impl Route {
@@ -183,6 +196,13 @@ fn timeouts(t: &mut Table<'_>) -> Timeouts {
             "total",
             Time::POSITIVE,
             "for the whole request, retries included; absent: no limit, as downloads may be long",
+        ),
+        tunnel: t.default(
+            "tunnel",
+            Time::POSITIVE,
+            Timeouts::default().tunnel,
+            "silence in both directions of a WebSocket or other upgrade; 1h, as most applications \
+             say something more often",
         ),
     }
 }

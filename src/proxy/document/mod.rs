@@ -44,4 +44,4 @@ pub use size::Size;
 pub use source::{Position, Source, Span};
 pub use table::Table;
 pub use time::Time;
-pub use tree::{Entry, Node, Value, is_scenario, open, parse};
+pub use tree::{Entry, Node, Step, Value, find, is_scenario, open, parse};

@@ -77,6 +77,38 @@ impl Value {
     }
 }
 
+/// One step from a tree's root to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Into a table.
+    Key(&'static str),
+    /// Into a list, from 0.
+    Index(usize),
+}
+
+/// The place of a value, or of the last on the way to it that is there.
+pub fn find(root: &[Entry], way: &[Step]) -> Span {
+    let entry = |entries: &[Entry], key: &str| entries.iter().position(|entry| entry.key == key);
+    let mut span = Span::default();
+    let mut entries = root;
+    let mut values: &[Value] = &[];
+    for step in way {
+        let value = match *step {
+            Step::Key(key) => entry(entries, key).map(|n| &entries[n].value),
+            Step::Index(n) => values.get(n),
+        };
+        let Some(value) = value else { break };
+        span = value.span;
+        (entries, values) = (&[], &[]);
+        match &value.node {
+            Node::Table(inside) => entries = inside,
+            Node::List(inside) => values = inside,
+            _ => {}
+        }
+    }
+    span
+}
+
 /// Reads a file, at most the size that [`parse`] accepts.
 ///
 /// # Errors
