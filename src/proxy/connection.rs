@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
+use rustls::ServerConfig;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use tokio::io::AsyncWrite;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::alarm::Alarm;
 use crate::buffer::Buffer;
@@ -20,6 +24,7 @@ use crate::exchange;
 use crate::generation::{Generation, Target};
 use crate::h1::{self, Local, Method, Reject, RequestHead, Status, Version, encode::Forwarded};
 use crate::http2;
+use crate::route;
 use crate::worker::{Open, Worker};
 use crate::world::{Peer, World};
 
@@ -35,6 +40,11 @@ pub(crate) struct Terms {
     pub(crate) timeouts: ListenerTimeouts,
     pub(crate) limits: h1::Limits,
     pub(crate) trusted: Vec<crate::document::Network>,
+    /// By which its certificates are found, which change while it listens.
+    name: String,
+    redirect: Option<config::Redirect>,
+    /// Places for TLS handshakes under way.
+    handshakes: Semaphore,
     /// Whether HTTP/2 is spoken.
     pub(crate) http2: bool,
     /// Streams open at once on an HTTP/2 connection.
@@ -53,9 +63,12 @@ impl Terms {
                 uri_bytes: usize::try_from(config.limits.uri_bytes).unwrap_or(usize::MAX),
             },
             trusted: config.trusted_proxies.clone(),
-            http2: true,
-            streams: 128,
-            resets: 200,
+            name: config.name.clone(),
+            redirect: config.redirect,
+            handshakes: Semaphore::new(config.limits.handshakes as usize),
+            http2: config.http2,
+            streams: config.limits.streams,
+            resets: config.limits.resets,
         }
     }
 }
@@ -95,12 +108,31 @@ pub(crate) async fn serve<W: World>(
         Peer::Unix => None,
     };
     let trusted = ip.is_some_and(|ip| terms.trusted.iter().any(|network| network.contains(ip)));
-    let forwarded = Forwarded {
+    let mut forwarded = Forwarded {
         peer: ip,
         trusted,
         proto: "http",
     };
-    let channel = Channel::Plain(stream);
+    let generation = worker.generation();
+    let channel = match generation.material.server(&terms.name) {
+        None => Channel::Plain(stream),
+        Some(tls) => {
+            forwarded.proto = "https";
+            generation.material.set_time(worker.world.unix_now());
+            let tls = Arc::clone(tls);
+            drop(generation);
+            match Box::pin(shake_hands(&worker, stream, tls, &terms)).await {
+                Some(stream) => Channel::Tls(Box::new(stream.into())),
+                None => return,
+            }
+        }
+    };
+    if let Channel::Tls(tls) = &channel
+        && tls.get_ref().1.alpn_protocol() == Some(b"h2")
+    {
+        let serving = http2::serve(worker, channel, Buffer::default(), terms, forwarded);
+        return Box::pin(serving).await;
+    }
     let mut connection = Connection::new(worker, channel, Buffer::default(), terms, forwarded);
     let mut head = RequestHead::default();
     let mut after = After::Keep;
@@ -123,6 +155,26 @@ pub(crate) async fn serve<W: World>(
     }
 }
 
+/// Begins TLS on a client's connection, within bounds.
+async fn shake_hands<W: World>(
+    worker: &Worker<W>,
+    stream: W::Stream,
+    tls: Arc<ServerConfig>,
+    terms: &Terms,
+) -> Option<TlsStream<W::Stream>> {
+    let mut alarm = Alarm::new(&worker.world);
+    let deadline = worker.world.now() + terms.timeouts.handshake;
+    let mut shaking = pin!(async {
+        let _place = terms.handshakes.acquire().await.ok()?;
+        TlsAcceptor::from(tls).accept(stream).await.ok()
+    });
+    poll_fn(|cx| match shaking.as_mut().poll(cx) {
+        Poll::Ready(stream) => Poll::Ready(stream),
+        Poll::Pending => alarm.poll(cx, deadline).map(|()| None),
+    })
+    .await
+}
+
 /// What comes next on a connection.
 enum Next {
     /// A head of so many bytes, at the front of the buffer.
@@ -133,6 +185,24 @@ enum Next {
     Reject(u16, String),
     /// Nothing.
     End,
+}
+
+/// The same place over https.
+fn https(redirect: config::Redirect, head: &RequestHead, buf: &[u8]) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let host = text(route::without_port(head.authority.of(buf)));
+    let port = match redirect.port {
+        443 => String::new(),
+        port => format!(":{port}"),
+    };
+    let path = match head.target.path(buf) {
+        b"*" => "/".into(),
+        path => text(path),
+    };
+    format!(
+        "https://{host}{port}{path}{}",
+        text(head.target.query.of(buf))
+    )
 }
 
 impl<W: World> Connection<W> {
@@ -287,6 +357,12 @@ impl<W: World> Connection<W> {
             self.reject(id, 405, "CONNECT is not offered".into(), &extra, false)
                 .await;
             return After::Close;
+        }
+        if let Some(redirect) = self.terms.redirect {
+            let to = https(redirect, head, buf);
+            let why = format!("the page is at {to}");
+            let extra = [("Location", to.as_bytes())];
+            return self.turn_away(head, length, id, (301, why), &extra).await;
         }
         let target = generation
             .router

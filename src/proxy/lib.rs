@@ -6,6 +6,7 @@ mod buffer;
 mod channel;
 pub mod config;
 mod connection;
+mod dial;
 pub mod document;
 mod exchange;
 pub mod exposition;

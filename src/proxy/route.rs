@@ -128,7 +128,7 @@ fn paths<'a, T>(list: &'a mut Vec<(String, Paths<T>)>, host: &str) -> &'a mut Pa
 }
 
 /// The host of an authority. The codec has checked the form.
-fn without_port(authority: &[u8]) -> &[u8] {
+pub(crate) fn without_port(authority: &[u8]) -> &[u8] {
     let end = match authority.iter().rposition(|b| matches!(b, b':' | b']')) {
         Some(at) if authority[at] == b':' => at,
         _ => authority.len(),

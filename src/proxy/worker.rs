@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::buffer::Spare;
 use crate::generation::{self, Generation, Mail, Proxy};
+use crate::http2;
 use crate::idle::Idle;
 use crate::log::Log;
 use crate::name::{self, Names};
@@ -26,6 +27,9 @@ use crate::world::World;
 /// How often idle connections are looked through, at least; a connection outlives its time by no
 /// more than this.
 const SWEEP: Duration = Duration::from_millis(100);
+/// How long a connection of HTTP/2 is kept without a stream. Servers that speak it keep theirs for
+/// minutes, and a stream that meets the end of one is refused, not lost.
+const MULTIPLEXED: Duration = Duration::from_secs(60);
 
 /// One worker.
 pub(crate) struct Worker<W: World> {
@@ -34,6 +38,7 @@ pub(crate) struct Worker<W: World> {
     pub(crate) spare: Spare,
     pub(crate) names: Names,
     pub(crate) idle: RefCell<Idle<W::Stream>>,
+    pub(crate) http2: http2::Connections,
     pub(crate) picks: rng::Stream,
     pub(crate) log: Option<Log>,
     ids: rng::Stream,
@@ -64,6 +69,7 @@ impl<W: World> Worker<W> {
             spare: Spare::default(),
             names: Names::default(),
             idle: RefCell::default(),
+            http2: http2::Connections::default(),
             picks: world.rng("pick"),
             ids: world.rng("request id"),
             log,
@@ -203,6 +209,7 @@ async fn open_mail<W: World>(worker: Rc<Worker<W>>, mut mailbox: UnboundedReceiv
                 worker.draining.set(true);
                 worker.drain.notify_waiters();
                 worker.idle.borrow_mut().clear();
+                worker.http2.clear();
             }
         }
     }
@@ -213,6 +220,7 @@ async fn sweep<W: World>(worker: Rc<Worker<W>>) {
     loop {
         let now = worker.world.now();
         let next = worker.idle.borrow_mut().expire(now);
+        worker.http2.expire(now, MULTIPLEXED);
         let next = next.unwrap_or(now).max(now + SWEEP);
         worker.world.sleep_until(next).await;
     }

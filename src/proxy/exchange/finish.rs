@@ -8,6 +8,7 @@ use evenkeel_core::request::{Local, Outcome};
 
 use super::{Exchange, Upstream};
 use crate::buffer::Buffer;
+use crate::channel::Channel;
 use crate::connection::{After, Connection, DRAIN};
 use crate::h1::{self, Framing, encode};
 use crate::relay::Relay;
@@ -101,7 +102,8 @@ impl<W: World> Exchange<'_, W> {
         let worker = &self.connection.worker;
         let clean = upstream.buffer.is_empty() && !upstream.broken && self.upload.is_done();
         upstream.buffer.release(&worker.spare);
-        if clean && self.response.keep_alive && !worker.is_draining() {
+        let again = self.response.keep_alive && !matches!(upstream.stream, Channel::Http2(_));
+        if clean && again && !worker.is_draining() {
             let (pool, now) = (self.life.pool().id(), worker.world.now());
             let Upstream {
                 endpoint, stream, ..

@@ -9,7 +9,6 @@ mod forward;
 mod send;
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,12 +21,12 @@ use evenkeel_core::time::Timestamp;
 use crate::buffer::Buffer;
 use crate::channel::Channel;
 use crate::connection::{After, Connection};
+use crate::dial::Need;
 use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
 use crate::h1::{Framing, RequestHead, ResponseHead, Version};
 use crate::life::Life;
 use crate::log::Entry;
-use crate::name;
 use crate::relay::Relay;
 use crate::world::World;
 
@@ -94,8 +93,12 @@ pub(crate) async fn run<W: World>(
         (Version::Http2, Framing::Chunked) => Framing::UntilClose,
         (_, framing) => framing,
     };
+    let to = match head.framing {
+        Framing::Chunked if target.http2 && !head.upgrade => Framing::UntilClose,
+        framing => framing,
+    };
     let mut exchange = Exchange {
-        upload: Relay::new(from, head.framing, &limits, target.body_limit),
+        upload: Relay::new(from, to, &limits, target.body_limit),
         download: None,
         upstream: None,
         response: ResponseHead::default(),
@@ -193,34 +196,32 @@ impl<W: World> Exchange<'_, W> {
     async fn connect(&mut self, attempt: u8, endpoint: EndpointIndex, fresh: bool) -> Event {
         self.upstream = None;
         let worker = Rc::clone(&self.connection.worker);
-        let pool = self.life.pool();
-        if !fresh {
-            let idle = worker
-                .idle
-                .borrow_mut()
-                .take(pool.id(), endpoint, worker.world.now());
-            if let Some(stream) = idle {
-                self.upstream = Some(Upstream::new(stream, endpoint, true));
-                return Event::Connected {
-                    attempt,
-                    reused: true,
-                };
-            }
+        let need = Need {
+            target: self.target,
+            endpoint,
+            http2: self.target.http2 && !self.head.upgrade,
+            header_bytes: self.connection.terms.limits.header_bytes,
+        };
+        if !fresh && let Some(channel) = need.idle(&worker) {
+            self.upstream = Some(Upstream::new(channel, endpoint, true));
+            return Event::Connected {
+                attempt,
+                reused: true,
+            };
         }
-        let Some(address) = pool.address(endpoint) else {
+        let Some(address) = self.life.pool().address(endpoint) else {
             return Event::DialFailed { attempt };
         };
-        let mut dial = pin!(name::connect(&worker, &address, self.life.id));
-        let stream = poll_fn(|cx| {
-            if let Poll::Ready(result) = dial.as_mut().poll(cx) {
+        let mut open = Box::pin(need.open(&worker, &address, self.life.id));
+        let channel = poll_fn(|cx| {
+            if let Poll::Ready(result) = open.as_mut().poll(cx) {
                 return Poll::Ready(result.map_err(|_| Event::DialFailed { attempt }));
             }
             self.poll_interrupt(cx, true).map(Err)
         });
-        match stream.await {
-            Ok(stream) => {
-                let stream = Channel::Plain(stream);
-                self.upstream = Some(Upstream::new(stream, endpoint, false));
+        match channel.await {
+            Ok(channel) => {
+                self.upstream = Some(Upstream::new(channel, endpoint, false));
                 Event::Connected {
                     attempt,
                     reused: false,
@@ -229,6 +230,7 @@ impl<W: World> Exchange<'_, W> {
             Err(event) => event,
         }
     }
+
     /// What may end any wait: the client's leaving (if watched) and the deadlines.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>, watch: bool) -> Poll<Event> {
         if watch && self.connection.poll_left(cx).is_ready() {
@@ -259,9 +261,10 @@ impl<W: World> Exchange<'_, W> {
 
     /// The connection to the endpoint ended before the head of a response.
     fn lost(&mut self, attempt: u8) -> Event {
+        let refused = |u: &Upstream<_>| matches!(&u.stream, Channel::Http2(s) if s.is_refused());
         // What was taken from the client and is not kept is as good as sent.
-        let sent =
-            self.upload.sent() > 0 || (self.upload.payload() > 0 && !self.upload.is_replayable());
+        let sent = (self.upload.sent() > 0 && !self.upstream.as_ref().is_some_and(refused))
+            || (self.upload.payload() > 0 && !self.upload.is_replayable());
         if self.upload.payload() > 0 && !self.upload.is_replayable() {
             self.report(Event::ReplayLost);
         }

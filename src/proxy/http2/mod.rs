@@ -5,10 +5,12 @@
 //! hop-by-hop rules and refusals exist once, and what HTTP/2 allows but HTTP/1.1 does not meets the
 //! same strict parser as everything else.
 
+mod client;
 mod head;
 mod server;
 mod stream;
 
+pub(crate) use client::{Connections, Key, connect};
 pub(crate) use server::{PREFACE, serve};
 pub(crate) use stream::Stream;
 

@@ -11,6 +11,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
 use tokio::io::ReadBuf;
 
+use super::client::Place;
 use super::head;
 
 /// One stream, from either end.
@@ -28,6 +29,7 @@ pub(crate) struct Stream {
     text: Vec<u8>,
     held: Held,
     fault: Fault,
+    _place: Option<Place>,
 }
 
 /// What the errors of a stream have said.
@@ -94,9 +96,14 @@ impl Stream {
     }
 
     /// A stream of a connection to an endpoint that is ready for another one.
-    #[expect(dead_code, reason = "the upstream side")]
-    pub(super) fn to_endpoint(open: SendRequest<Bytes>, scheme: &'static str) -> Self {
-        Self::new(Incoming::Nothing, Outgoing::Open(open, scheme))
+    pub(super) fn to_endpoint(
+        open: SendRequest<Bytes>,
+        scheme: &'static str,
+        place: Place,
+    ) -> Self {
+        let mut stream = Self::new(Incoming::Nothing, Outgoing::Open(open, scheme));
+        stream._place = Some(place);
+        stream
     }
 
     fn new(incoming: Incoming, outgoing: Outgoing) -> Self {
@@ -108,6 +115,7 @@ impl Stream {
             text: Vec::new(),
             held: Held::Nothing,
             fault: Fault::default(),
+            _place: None,
         }
     }
 
@@ -117,7 +125,6 @@ impl Stream {
     }
 
     /// Whether the other side said that it did nothing with the request (RFC 9113 section 8.7).
-    #[expect(dead_code, reason = "the upstream side")]
     pub(crate) fn is_refused(&self) -> bool {
         self.fault.refused
     }

@@ -19,15 +19,14 @@ use crate::world::Address;
 /// How a pool's endpoints are spoken to over TLS.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// What rustls needs.
-    pub config: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
 }
 
 impl Client {
     pub(super) fn build(
         tls: &config::PoolTls,
-        http2: bool,
         identity: Option<&Identity>,
         authority: &Authority,
     ) -> Result<Self, Error> {
@@ -44,18 +43,24 @@ impl Client {
                 Arc::clone(&identity.key),
             ))),
         };
-        config.alpn_protocols = if http2 {
-            vec![b"h2".to_vec()]
-        } else {
-            alpn(false)
-        };
+        config.alpn_protocols = alpn(false);
+        let http1 = Arc::new(config.clone());
+        config.alpn_protocols = vec![b"h2".to_vec()];
         let server_name = tls.server_name.clone().map(ServerName::try_from);
         Ok(Self {
-            config: Arc::new(config),
+            http1,
+            http2: Arc::new(config),
             server_name: server_name
                 .transpose()
                 .map_err(|error| Error::Refused(format!("`server_name`: {error}")))?,
         })
+    }
+
+    /// What rustls needs to offer HTTP/2 or HTTP/1.1: never both, as what was asked for is what is
+    /// spoken.
+    #[must_use]
+    pub fn config(&self, http2: bool) -> Arc<ClientConfig> {
+        Arc::clone(if http2 { &self.http2 } else { &self.http1 })
     }
 
     /// What the endpoint at `address` must prove to be.

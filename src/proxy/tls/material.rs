@@ -189,7 +189,7 @@ impl Loader<'_> {
             }
             None => None,
         };
-        match Client::build(tls, pool.http2, identity.as_ref(), self.authority) {
+        match Client::build(tls, identity.as_ref(), self.authority) {
             Ok(client) => Some(client),
             Err(error) => {
                 let place = [&place[..], &[Step::Key("ca")]].concat();

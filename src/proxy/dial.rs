@@ -1,0 +1,93 @@
+//! Opens connections to endpoints: the name, the socket, TLS, HTTP/2.
+
+use std::io;
+use std::rc::Rc;
+
+use evenkeel_core::endpoint::EndpointIndex;
+use tokio_rustls::TlsConnector;
+
+use crate::channel::Channel;
+use crate::generation::PoolTarget;
+use crate::http2;
+use crate::name;
+use crate::worker::Worker;
+use crate::world::{Address, World};
+
+/// What a request needs of its endpoint's connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Need<'a> {
+    pub(crate) target: &'a PoolTarget,
+    pub(crate) endpoint: EndpointIndex,
+    /// A stream of HTTP/2; else a connection for HTTP/1.1.
+    pub(crate) http2: bool,
+    /// Bytes of a response's head.
+    pub(crate) header_bytes: usize,
+}
+
+impl Need<'_> {
+    fn key(&self) -> http2::Key {
+        (self.target.pool.id(), self.endpoint)
+    }
+
+    /// An open connection that waits for a request, or a stream of one.
+    pub(crate) fn idle<W: World>(&self, worker: &Worker<W>) -> Option<Channel<W::Stream>> {
+        let now = worker.world.now();
+        if self.http2 {
+            let stream = worker.http2.take(self.key(), now)?;
+            return Some(Channel::Http2(Box::new(stream)));
+        }
+        let (pool, endpoint) = self.key();
+        worker.idle.borrow_mut().take(pool, endpoint, now)
+    }
+
+    /// A new connection, or a stream of one that another request has just opened.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint cannot be reached, does not prove who it is, or speaks something else.
+    pub(crate) async fn open<W: World>(
+        &self,
+        worker: &Rc<Worker<W>>,
+        address: &Address,
+        turn: u64,
+    ) -> io::Result<Channel<W::Stream>> {
+        if !self.http2 {
+            return self.connect(worker, address, turn).await;
+        }
+        loop {
+            match worker.http2.dial(self.key()) {
+                Ok(_guard) => {
+                    let channel = self.connect(worker, address, turn).await?;
+                    http2::connect(worker, self.key(), channel, self.header_bytes).await?;
+                    return self.idle(worker).ok_or_else(|| {
+                        io::Error::other("the endpoint takes no stream on a new connection")
+                    });
+                }
+                Err(dial) => dial.notified().await,
+            }
+            if let Some(channel) = self.idle(worker) {
+                return Ok(channel);
+            }
+        }
+    }
+
+    async fn connect<W: World>(
+        &self,
+        worker: &Worker<W>,
+        address: &Address,
+        turn: u64,
+    ) -> io::Result<Channel<W::Stream>> {
+        let stream = name::connect(worker, address, turn).await?;
+        let Some(tls) = &self.target.tls else {
+            return Ok(Channel::Plain(stream));
+        };
+        let material = &worker.generation().material;
+        material.set_time(worker.world.unix_now());
+        let connector = TlsConnector::from(tls.config(self.http2));
+        let stream = connector.connect(tls.server_name(address), stream).await?;
+        if self.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(io::Error::other("the endpoint does not speak HTTP/2"));
+        }
+        Ok(Channel::Tls(Box::new(stream.into())))
+    }
+}
