@@ -11,17 +11,23 @@ BEGIN, END = "<!-- table -->", "<!-- /table -->"
 
 
 def read(paths):
-    """Runs from files of JSON lines: (machine of the last run, [samples with "run"])."""
-    machine, samples, run = None, [], 0
+    """Runs from files of JSON lines: (the last run's entry, [samples with "run"]).
+
+    The entry's "differs" names what was not the same in all runs.
+    """
+    last, samples, run, differs = None, [], 0, set()
     for path in paths:
         with open(path) as file:
             for line in file:
                 entry = json.loads(line)
                 if "machine" in entry:
-                    machine, run = entry, run + 1
+                    for block in ("machine", "options") if last else ():
+                        differs |= {key for key, value in entry[block].items()
+                                    if value != last[block].get(key)}
+                    last, run = {**entry, "differs": sorted(differs)}, run + 1
                 else:
                     samples.append({**entry, "run": run})
-    return machine, samples
+    return last, samples
 
 
 class Rows:
@@ -192,6 +198,9 @@ def machine_lines(entry):
         m["h2load"])]
     lines.append("%d s for each sample, %s idle connections." % (
         options["seconds"], format(options["connections"], ",")))
+    if entry.get("differs"):
+        lines.append("The samples are from runs that differ in %s; said here is what the last had." %
+                     ", ".join(entry["differs"]))
     if m["irq_is_apart"]:
         lines.append("This kernel leaves interrupts out of a process's time: the network's part "
                      "of a request is missing from all figures alike.")
