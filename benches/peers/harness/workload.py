@@ -76,7 +76,7 @@ def parse(command, output):
     reader = {"wrk": wrk, "h2load": h2load}.get(command[0], tool)
     try:
         result, errors = reader(output)
-    except (AttributeError, ValueError, IndexError, KeyError) as problem:
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
         raise Void("%s said nothing that can be read: %s" % (command[0], output[-300:])) from problem
     if errors:
         raise Void(errors)
