@@ -20,8 +20,15 @@ drain = "10s"
 name = "http"
 address = ":8080"
 trusted_proxies = ["10.0.0.0/8", "::1"]
-timeouts = { header = "5s", body = "6s", write = "7s", idle = "8s" }
-limits = { connections = 100, header_bytes = "8KiB", headers = 50, uri_bytes = "1KiB" }
+http2 = false
+redirect = "https:8443"
+timeouts = { handshake = "4s", header = "5s", body = "6s", write = "7s", idle = "8s" }
+limits = { connections = 100, header_bytes = "8KiB", headers = 50, uri_bytes = "1KiB", handshakes = 9, streams = 10, resets = 11 }
+
+[listener.tls]
+certificates = [{ cert = "a.pem", key = "/keys/a.key" }, { cert = "b.pem", key = "b.key" }]
+protocols = ["1.3"]
+clients = { ca = "clients.pem", required = false }
 
 [[route]]
 path = { exact = "/" }
@@ -31,7 +38,7 @@ redirect = { status = 307, to = "/webapp/" }
 host = ["Example.com", "*.example.com"]
 path = "/webapp/"
 pool = "nodejs"
-timeouts = { header = "1s", idle = "2s", total = "3s" }
+timeouts = { header = "1s", idle = "2s", total = "3s", tunnel = "4s" }
 body_limit = "1MiB"
 
 [[pool]]
@@ -46,6 +53,8 @@ retry = { attempts = 3, budget = "0.5%", buffer = "1KiB" }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
 queue = { limit = 0, timeout = "250ms" }
+http2 = true
+tls = { ca = "ca.pem", server_name = "app.internal", certificate = { cert = "me.pem", key = "me.key" } }
 
 [admin]
 address = "127.0.0.1:9901"
@@ -82,6 +91,13 @@ fn ip(address: &str) -> Address {
     Address::Ip(address.parse().expect("an address"))
 }
 
+fn certificate(cert: &str, key: &str) -> Certificate {
+    Certificate {
+        cert: cert.into(),
+        key: key.into(),
+    }
+}
+
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -103,8 +119,22 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
     let listener = Listener {
         name: "http".into(),
         address: ip("0.0.0.0:8080"),
+        tls: Some(ListenerTls {
+            certificates: vec![
+                certificate("/etc/a.pem", "/keys/a.key"),
+                certificate("/etc/b.pem", "/etc/b.key"),
+            ],
+            protocols: vec![Version::Tls13],
+            clients: Some(Clients {
+                ca: "/etc/clients.pem".into(),
+                required: false,
+            }),
+        }),
+        http2: false,
+        redirect: Some(Redirect { port: 8443 }),
         trusted_proxies: vec![network("10.0.0.0", 8), network("::1", 128)],
         timeouts: ListenerTimeouts {
+            handshake: s(4),
             header: s(5),
             body: s(6),
             write: s(7),
@@ -112,9 +142,12 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
         },
         limits: Limits {
             connections: 100,
+            handshakes: 9,
             header_bytes: 8192,
             headers: 50,
             uri_bytes: 1024,
+            streams: 10,
+            resets: 11,
         },
     };
     assert_eq!(config.listeners, [listener]);
@@ -152,6 +185,7 @@ fn every_key_of_routes_arrives() {
         header: Some(s(1)),
         idle: Some(s(2)),
         total: Some(s(3)),
+        tunnel: s(4),
     };
     let webapp = Route {
         hosts: vec![
@@ -192,6 +226,13 @@ fn every_key_of_pools_arrives() {
         panic!("{:?}", config.pools)
     };
     assert_eq!(pool.name, "nodejs");
+    let tls = PoolTls {
+        ca: Some("/etc/ca.pem".into()),
+        server_name: Some("app.internal".into()),
+        verify: true,
+        certificate: Some(certificate("/etc/me.pem", "/etc/me.key")),
+    };
+    assert_eq!((&pool.tls, pool.http2), (&Some(tls), true));
     assert_eq!(pool.policy, Policy::P2c { choices: 3 });
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
     assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
@@ -229,8 +270,16 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
     assert_eq!(config, direct);
     let config = config.expect("it has no errors");
     assert_eq!(config.routes, [Route::all_to(&config.pools[0])]);
-    assert_eq!(config.listeners[0].name, ":8080");
+    let listener = &config.listeners[0];
+    assert_eq!(listener.name, ":8080");
+    assert_eq!((&listener.tls, listener.http2), (&None, true));
+    assert_eq!(
+        (listener.limits.streams, listener.limits.resets),
+        (128, 200)
+    );
+    assert_eq!(config.routes[0].timeouts.tunnel, s(3600));
     let pool = &config.pools[0];
+    assert_eq!((&pool.tls, pool.http2), (&None, false));
     assert_eq!(pool.endpoints[1].name, "127.0.0.1:3002");
     assert_eq!(pool.policy, Policy::P2c { choices: 2 });
     let retry = Retry {

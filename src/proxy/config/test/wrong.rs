@@ -225,3 +225,115 @@ fn routes_that_cannot_work() {
             .map(|(text, wanted)| (format!("{start}\n[[route]]\n{text}\n"), *wanted)),
     );
 }
+
+/// The last lines of a listener on line 4, and what is told.
+const LISTENERS: &[(&str, &[&str])] = &[
+    (
+        "tls = {}",
+        &[
+            ":4:7: error: `listener.tls.certificates` is missing; expected `certificates`, at least \
+               one, such as [{ cert =",
+        ],
+    ),
+    (
+        "tls = { certificates = [] }",
+        &[":4:24: error: `listener.tls.certificates` is an empty list; expected at least one"],
+    ),
+    (
+        "tls = { certificates = [{ cert = \"a\" }] }",
+        &[":4:25: error: `listener.tls.certificates.key` is missing"],
+    ),
+    (
+        "tls = { certificates = [{ cert = \"a\", key = \"b\" }], protocols = [\"1.1\", 1.3] }",
+        &[
+            ":4:66: error: `listener.tls.protocols`: unknown TLS version \"1.1\"",
+            ":4:73: error: `listener.tls.protocols` is the number 1.3; expected \"1.3\" or \"1.2\"",
+        ],
+    ),
+    (
+        "tls = { certificates = [{ cert = \"a\", key = \"b\" }], protocols = [] }",
+        &[":4:66: error: without a version nobody can connect"],
+    ),
+    (
+        "tls = { certificates = [{ cert = \"a\", key = \"b\" }], clients = {} }",
+        &[":4:64: error: `listener.tls.clients.ca` is missing"],
+    ),
+    (
+        "tls = true",
+        &[":4:7: error: `listener.tls` is the boolean true; expected a table"],
+    ),
+    (
+        "tls = { certificates = [{ cert = \"a\", key = \"b\" }] }\nredirect = \"https:8443\"",
+        &[],
+    ),
+    (
+        "redirect = \"http\"",
+        &[":4:12: error: `listener.redirect` is the string \"http\"; expected \"https\", or"],
+    ),
+    (
+        "redirect = \"https:0\"",
+        &[":4:12: error: `listener.redirect` is"],
+    ),
+    (
+        "limits = { streams = 0 }",
+        &[":4:22: error: `listener.limits.streams` is the integer 0; expected an integer from 1"],
+    ),
+];
+
+#[test]
+fn listeners_that_cannot_work() {
+    let start = "pool = [{ name = \"p\", endpoints = [{ address = \"a:1\" }] }]\n\
+                 [[listener]]\naddress = \":80\"";
+    check(
+        LISTENERS
+            .iter()
+            .map(|(text, wanted)| (format!("{start}\n{text}\n"), *wanted)),
+    );
+}
+
+/// TLS of a pool on line 5 with one endpoint, and what is told.
+const POOL_TLS: &[(&str, &[&str])] = &[
+    ("tls = true", &[]),
+    ("tls = false", &[]),
+    (
+        "tls = 1",
+        &[":5:7: error: `pool.tls.enabled` is the integer 1; expected true or false"],
+    ),
+    (
+        "tls = { verify = false }",
+        &[":5:18: warning: endpoints are not verified: anybody"],
+    ),
+    (
+        "tls = { verify = true, server_name = \"https://a/\" }",
+        &[":5:38: error: \"https://a/\" is no name that a certificate could hold"],
+    ),
+    ("tls = { server_name = \"::1\" }", &[]),
+    (
+        "tls = { certificate = { cert = \"a\" } }",
+        &[":5:23: error: `pool.tls.certificate.key` is missing"],
+    ),
+];
+
+#[test]
+fn tls_of_pools_that_cannot_work() {
+    let pool = |text| with_pool(&format!("endpoints = [{{ address = \"a:1\" }}]\n{text}"));
+    check(POOL_TLS.iter().map(|(text, wanted)| (pool(text), *wanted)));
+    let socket = |tls| with_pool(&format!("endpoints = [{{ address = \"unix:a\" }}]\n{tls}"));
+    let wanted = ":4:14: error: nobody says what `unix:a` must prove to be; a socket has no name";
+    let cases = [
+        (socket("tls = true"), &[wanted][..]),
+        (socket("tls = { server_name = \"a\" }"), &[]),
+    ];
+    check(cases.into_iter());
+}
+
+#[test]
+fn listeners_that_only_redirect_need_no_pool() {
+    let file = |more| format!("[[listener]]\naddress = \":80\"\nredirect = \"https\"\n{more}");
+    let wanted = ":1:1: error: there is no pool to send requests to";
+    let cases = [
+        (file(""), &[][..]),
+        (file("[[listener]]\naddress = \":81\"\n"), &[wanted]),
+    ];
+    check(cases.into_iter());
+}
