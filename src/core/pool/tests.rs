@@ -105,6 +105,28 @@ fn bounds_are_exact_then_the_queue_then_no() {
 }
 
 #[test]
+fn tunnels_and_requests_share_the_bound() {
+    let mut pool = State::new(0, settings(&[bounded("a", 2)]));
+    let a = index(&pool, "a");
+    let counts = |pool: &State| {
+        let endpoint = &pool.endpoints()[0];
+        (endpoint.in_flight, endpoint.tunnels)
+    };
+    arrivals(&mut pool, 5);
+    pool.upgrade(NOW, a);
+    assert_eq!((counts(&pool), pool.queued()), ((1, 1), 3));
+    assert_eq!(done(&mut pool, "a", Verdict::Success), Some(2));
+    pool.upgrade(NOW, a);
+    assert_eq!((counts(&pool), pool.queued()), ((0, 2), 2));
+    // Not even a tunnel above the bound makes room below it.
+    assert_eq!(pool.update(NOW, settings(&[bounded("a", 1)])), []);
+    assert_eq!(pool.hang_up(NOW, a, Verdict::Success), None);
+    let grant = pool.hang_up(NOW, a, Verdict::Success);
+    assert_eq!(grant, Some(Grant { token: Token(3) }));
+    assert_eq!((counts(&pool), pool.queued()), ((1, 0), 1));
+}
+
+#[test]
 fn no_endpoint_is_said_at_once() {
     let down = |state| Spec {
         state,
@@ -190,6 +212,16 @@ fn a_success_ends_the_pause_after_a_failed_dial() {
     assert_eq!(picked(&mut pool, 3), "b");
     done(&mut pool, "a", Verdict::Success);
     assert_eq!(picked(&mut pool, 4), "a");
+}
+
+#[test]
+fn a_tunnel_that_opens_ends_the_pause_after_a_failed_dial() {
+    let mut pool = State::new(0, settings(&[spec("a", 1), backup("b")]));
+    arrivals(&mut pool, 2);
+    done(&mut pool, "a", Verdict::DialFailed);
+    let a = index(&pool, "a");
+    pool.upgrade(NOW, a);
+    assert_eq!(picked(&mut pool, 3), "a");
 }
 
 #[test]

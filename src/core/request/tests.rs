@@ -76,6 +76,10 @@ impl Shell {
     fn in_flight(&self) -> u32 {
         self.pool.endpoints().iter().map(|e| e.in_flight).sum()
     }
+
+    fn tunnels(&self) -> u32 {
+        self.pool.endpoints().iter().map(|e| e.tunnels).sum()
+    }
 }
 
 impl PoolAccess for Shell {

@@ -131,6 +131,10 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.request.status = 101;
             self.record(trace::Kind::Head { status: 101 });
             self.enter(Phase::Tunnel);
+            if let Some(endpoint) = self.request.endpoint {
+                let now = self.now;
+                self.pool.with(|pool| pool.upgrade(now, endpoint));
+            }
             self.actions.push(Action::Forward { attempt });
         }
     }
@@ -252,13 +256,18 @@ impl<P: PoolAccess> Turn<'_, P> {
         });
     }
 
-    /// Ends the try at its endpoint.
+    /// Ends the try at its endpoint, as what it is counted there.
     fn release(&mut self, verdict: Verdict) {
         let Some(endpoint) = self.request.endpoint.take() else {
             return;
         };
         let now = self.now;
-        if let Some(grant) = self.pool.with(|pool| pool.complete(now, endpoint, verdict)) {
+        let grant = if self.request.phase == Phase::Tunnel {
+            self.pool.with(|pool| pool.hang_up(now, endpoint, verdict))
+        } else {
+            self.pool.with(|pool| pool.complete(now, endpoint, verdict))
+        };
+        if let Some(grant) = grant {
             self.pool.grant(grant);
         }
     }
