@@ -193,7 +193,8 @@ impl State {
         self.admit(now, token, Tried::default(), rng)
     }
 
-    /// A retry that draws on the budget; `None` if the budget is spent.
+    /// A retry that draws on the budget if it finds an endpoint or a place in the queue; `None` if
+    /// the budget is spent.
     pub fn retry(
         &mut self,
         now: Timestamp,
@@ -201,13 +202,14 @@ impl State {
         tried: Tried,
         rng: &mut Rng,
     ) -> Option<Admission> {
-        // Nothing is drawn for a retry that has nowhere to go.
-        if !may_serve(&self.endpoints, &tried) {
-            return Some(Admission::NoEndpoint);
+        if !self.budget.allows(now) {
+            return None;
         }
-        self.budget
-            .take(now)
-            .then(|| self.admit(now, token, tried, rng))
+        let admission = self.admit(now, token, tried, rng);
+        if matches!(admission, Admission::Picked(_) | Admission::Queued) {
+            self.budget.retry(now);
+        }
+        Some(admission)
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.

@@ -338,3 +338,21 @@ fn a_retry_without_anywhere_to_go_draws_nothing() {
     assert_eq!(retries.count(), 100);
     assert_eq!((in_flight(&pool, "a"), in_flight(&pool, "b")), (0, 100));
 }
+
+#[test]
+fn a_retry_without_a_place_in_the_queue_draws_nothing() {
+    let mut pool = State::new(0, settings(&[spec("a", 1), bounded("b", 1)]));
+    let only_a = tried(&pool, &["a"]);
+    let mut retry = |token| pool.retry(NOW, Token(token), only_a, &mut rng());
+    assert!(matches!(retry(0), Some(Admission::Picked(_))));
+    for token in 1..4 {
+        assert_eq!(retry(token), Some(Admission::Queued));
+    }
+    for token in 4..500 {
+        assert_eq!(retry(token), Some(Admission::QueueFull));
+    }
+    // Four of the hundred that are always allowed.
+    let only_b = tried(&pool, &["b"]);
+    let retries = (0..500).filter(|n| pool.retry(NOW, Token(*n), only_b, &mut rng()).is_some());
+    assert_eq!(retries.count(), 96);
+}

@@ -28,12 +28,12 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admitted(admission, false);
     }
 
+    /// `budgeted`: it drew on the retry budget.
     fn admitted(&mut self, admission: Admission, budgeted: bool) {
-        self.request.budgeted = budgeted;
         match admission {
-            Admission::Picked(endpoint) => self.connect(endpoint),
+            Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
             Admission::Queued => {
-                self.record(trace::Kind::Queued);
+                self.record(trace::Kind::Queued { budgeted });
                 // A wait that goes on after a void grant is no longer for it.
                 if self.request.phase != Phase::Waiting {
                     self.enter(Phase::Waiting);
@@ -56,17 +56,15 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let (now, token, tried) = (self.now, self.request.token, self.request.tried);
         let admission = self.pool.with(|pool| pool.take_up(now, token, tried, rng));
-        self.admitted(admission, self.request.budgeted);
+        self.admitted(admission, false);
     }
 
-    fn connect(&mut self, endpoint: EndpointIndex) {
+    fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
         self.request.dialled = None;
-        self.record(trace::Kind::Picked {
-            budgeted: self.request.budgeted,
-        });
+        self.record(trace::Kind::Picked { budgeted });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
         self.actions.push(Action::Connect {
