@@ -104,7 +104,8 @@ mod test {
 
     #[test]
     fn blocks_do_not_show() {
-        let events = || (0..1_000).map(|at| event(at, at, 0, None, Kind::Queued));
+        let events =
+            || (0..1_000).map(|at| event(at, at, 0, None, Kind::Queued { budgeted: false }));
         let mut whole = Sha256::new();
         events().for_each(|event| whole.update(event.bytes()));
         assert_eq!(hash(events()), Digest(whole.finalize().into()));
@@ -135,8 +136,8 @@ mod test {
 
     #[test]
     fn every_other_event_and_their_order_count() {
-        let one = event(1, 1, 0, None, Kind::Queued);
-        let two = event(1, 2, 0, None, Kind::Queued);
+        let one = event(1, 1, 0, None, Kind::Queued { budgeted: false });
+        let two = event(1, 2, 0, None, Kind::Queued { budgeted: false });
         assert_ne!(hash([one, two].into_iter()), hash([two, one].into_iter()));
         assert_ne!(hash([one].into_iter()), hash([one, one].into_iter()));
     }

@@ -180,7 +180,10 @@ impl Checker {
         match event.kind {
             Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
             Kind::Picked { budgeted } => self.pick(event, index, budgeted),
-            Kind::Queued => self.disturb(event),
+            Kind::Queued { budgeted } => {
+                self.disturb(event);
+                self.draw(event, budgeted);
+            }
             Kind::Failed { sent, .. } => {
                 self.failed += 1;
                 self.disturb(event);
@@ -319,19 +322,23 @@ impl Checker {
             let text = "it was sent to an endpoint that is down or has no weight";
             self.violated(event, Invariant::InService, text);
         }
-        let Some((limit, window)) = self.pools.get_mut(usize::from(event.pool)) else {
-            return;
-        };
-        let over = event.attempt > limit.attempts;
-        let broke = budgeted && !window.retry(event.at, limit.budget_ppm);
-        if over {
+        let pool = self.pools.get(usize::from(event.pool));
+        if pool.is_some_and(|(limit, _)| event.attempt > limit.attempts) {
             self.violated(
                 event,
                 Invariant::Attempts,
                 "it has more tries than `attempts` allows",
             );
         }
-        if broke {
+        self.draw(event, budgeted);
+    }
+
+    /// A retry draws on the budget, if it is `budgeted`.
+    fn draw(&mut self, event: &Event, budgeted: bool) {
+        if budgeted
+            && let Some((limit, window)) = self.pools.get_mut(usize::from(event.pool))
+            && !window.retry(event.at, limit.budget_ppm)
+        {
             self.violated(
                 event,
                 Invariant::Budget,

@@ -56,17 +56,18 @@ impl Budget {
         self.requests += 1;
     }
 
-    /// Takes one retry from the budget, if there is one left.
-    pub fn take(&mut self, now: Timestamp) -> bool {
+    /// Whether another retry is within the budget.
+    pub fn allows(&mut self, now: Timestamp) -> bool {
         self.slot(now);
         let share = u128::from(self.requests) * u128::from(self.share_ppm) / 1_000_000;
         let allowed = share.max(u128::from(MINIMUM_PER_S * WINDOW_S));
-        if u128::from(self.retries) >= allowed {
-            return false;
-        }
+        u128::from(self.retries) < allowed
+    }
+
+    /// Counts a retry; ask [`Budget::allows`] before.
+    pub fn retry(&mut self, now: Timestamp) {
         self.slot(now).retries += 1;
         self.retries += 1;
-        true
     }
 
     /// The slot of the current second, after forgetting what left the window.
@@ -91,6 +92,16 @@ mod tests {
     use std::time::Duration;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    impl Budget {
+        fn take(&mut self, now: Timestamp) -> bool {
+            let allowed = self.allows(now);
+            if allowed {
+                self.retry(now);
+            }
+            allowed
+        }
+    }
 
     #[test]
     fn a_quiet_pool_gets_the_minimum() {

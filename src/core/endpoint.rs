@@ -53,9 +53,12 @@ pub struct Endpoint {
     pub index: EndpointIndex,
     /// Configured weight.
     pub weight: u32,
-    /// Requests dispatched to it and not completed.
+    /// Requests dispatched to it and not completed, without those that became tunnels.
     pub in_flight: u32,
-    /// Bound of `in_flight`; `u32::MAX` for none.
+    /// Tunnels open to it. They hold a connection and, most of the time, do nothing: they count
+    /// towards `max_connections` and not as load.
+    pub tunnels: u32,
+    /// Bound of `in_flight` and `tunnels` together; `u32::MAX` for none.
     pub max_connections: u32,
     /// Used only when no other endpoint can be.
     pub backup: bool,
@@ -75,6 +78,7 @@ impl Endpoint {
             index,
             weight: 0,
             in_flight: 0,
+            tunnels: 0,
             max_connections: u32::MAX,
             backup: false,
             state: State::Up,
@@ -100,10 +104,10 @@ impl Endpoint {
         self.state == State::Up && self.weight > 0
     }
 
-    /// Holds as many requests as it may.
+    /// Holds as many requests and tunnels as it may.
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        self.in_flight >= self.max_connections
+        self.in_flight >= self.max_connections.saturating_sub(self.tunnels)
     }
 
     /// Is being passed over after failed dials.

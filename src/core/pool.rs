@@ -162,6 +162,7 @@ impl State {
             self.endpoints[slot].state = Admin::Down;
             self.endpoints[slot].index.generation += 1;
             self.endpoints[slot].in_flight = 0;
+            self.endpoints[slot].tunnels = 0;
         }
         let is_free = |slot: &usize| self.names[*slot].is_none();
         let free: Vec<_> = (0..self.names.len()).filter(is_free).collect();
@@ -192,7 +193,8 @@ impl State {
         self.admit(now, token, Tried::default(), rng)
     }
 
-    /// A retry that draws on the budget; `None` if the budget is spent.
+    /// A retry that draws on the budget if it finds an endpoint or a place in the queue; `None` if
+    /// the budget is spent.
     pub fn retry(
         &mut self,
         now: Timestamp,
@@ -200,13 +202,14 @@ impl State {
         tried: Tried,
         rng: &mut Rng,
     ) -> Option<Admission> {
-        // Nothing is drawn for a retry that has nowhere to go.
-        if !may_serve(&self.endpoints, &tried) {
-            return Some(Admission::NoEndpoint);
+        if !self.budget.allows(now) {
+            return None;
         }
-        self.budget
-            .take(now)
-            .then(|| self.admit(now, token, tried, rng))
+        let admission = self.admit(now, token, tried, rng);
+        if matches!(admission, Admission::Picked(_) | Admission::Queued) {
+            self.budget.retry(now);
+        }
+        Some(admission)
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.
@@ -285,12 +288,47 @@ impl State {
         index: EndpointIndex,
         verdict: Verdict,
     ) -> Option<Grant> {
-        let endpoint = self.endpoints.get_mut(index.slot as usize)?;
-        if endpoint.index != index {
-            return None;
-        }
+        let endpoint = self.present(index)?;
         debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        self.freed(now, index, verdict)
+    }
+
+    /// The request in flight at `index` is a tunnel from now on: the place that it holds stays
+    /// taken, and the endpoint has one request less.
+    pub fn upgrade(&mut self, now: Timestamp, index: EndpointIndex) {
+        let Some(endpoint) = self.present(index) else {
+            return;
+        };
+        debug_assert!(endpoint.in_flight > 0, "an upgrade without a pick");
+        endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        endpoint.tunnels += 1;
+        // Its end may be hours away, and tells no more of the endpoint than its beginning.
+        endpoint.dial_succeeded(now);
+    }
+
+    /// A tunnel at `index` ended; otherwise as [`State::complete`].
+    pub fn hang_up(
+        &mut self,
+        now: Timestamp,
+        index: EndpointIndex,
+        verdict: Verdict,
+    ) -> Option<Grant> {
+        let endpoint = self.present(index)?;
+        debug_assert!(endpoint.tunnels > 0, "an end without an upgrade");
+        endpoint.tunnels = endpoint.tunnels.saturating_sub(1);
+        self.freed(now, index, verdict)
+    }
+
+    /// The endpoint, unless it is gone.
+    fn present(&mut self, index: EndpointIndex) -> Option<&mut Endpoint> {
+        let endpoint = self.endpoints.get_mut(index.slot as usize)?;
+        (endpoint.index == index).then_some(endpoint)
+    }
+
+    /// A place at `index` is free, and something was learned of the endpoint.
+    fn freed(&mut self, now: Timestamp, index: EndpointIndex, verdict: Verdict) -> Option<Grant> {
+        let endpoint = &mut self.endpoints[index.slot as usize];
         match verdict {
             Verdict::Success => endpoint.dial_succeeded(now),
             Verdict::DialFailed => {

@@ -58,8 +58,6 @@ pub struct Request {
     attempt: u8,
     idempotent: bool,
     replayable: bool,
-    /// The next try draws on the retry budget; kept while it waits in the queue.
-    budgeted: bool,
     /// The idle connection of this try has been replaced once.
     replaced: bool,
     status: u16,
@@ -87,7 +85,6 @@ impl Request {
             attempt: 0,
             idempotent: false,
             replayable: true,
-            budgeted: false,
             replaced: false,
             status: 0,
             endpoint: None,

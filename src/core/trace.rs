@@ -34,7 +34,7 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` as often as it
 /// has to wait, `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
 /// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
-/// counted by. [`Kind::Opened`], [`Kind::Closed`] and [`Kind::Rejected`] stand outside of all that.
+/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Opened`], [`Kind::Closed`] and [`Kind::Rejected`] stand outside of all that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A request was routed to the pool.
@@ -45,11 +45,14 @@ pub enum Kind {
     /// All endpoints that may take it are full; the request waits. Again for the same try, if a
     /// reload removed the endpoint that it was promised and the others are full. It ends with
     /// `Picked`, or without any further try with `Finished`.
-    Queued,
+    Queued {
+        /// Whether this is a retry that drew on the retry budget now.
+        budgeted: bool,
+    },
     /// An endpoint was chosen; the request counts as in flight there from now on.
     Picked {
-        /// Whether this is a retry that drew on the retry budget: false for the first try and for
-        /// one after a failed dial.
+        /// Whether this is a retry that drew on the retry budget now: false for the first try, for
+        /// one after a failed dial, and for one that drew when it was `Queued`.
         budgeted: bool,
     },
     /// A connection to the endpoint is ready. A second time in a try whose idle one was `Stale`.
@@ -104,7 +107,7 @@ impl Event {
     pub fn bytes(&self) -> [u8; 20] {
         let (kind, detail): (u32, u16) = match self.kind {
             Kind::Arrived { idempotent } => (0, u16::from(idempotent)),
-            Kind::Queued => (1, 0),
+            Kind::Queued { budgeted } => (1, u16::from(budgeted)),
             Kind::Picked { budgeted } => (2, u16::from(budgeted)),
             Kind::Connected { reused } => (3, u16::from(reused)),
             Kind::DialFailed => (4, 0),

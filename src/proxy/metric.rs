@@ -117,7 +117,10 @@ impl Counts {
         let pool = at(&mut self.pools, usize::from(event.pool));
         match event.kind {
             Kind::Arrived { .. } => pool.arrived += 1,
-            Kind::Queued => pool.queued += 1,
+            Kind::Queued { budgeted } => {
+                pool.queued += 1;
+                pool.retried += u64::from(budgeted);
+            }
             Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
             Kind::Finished { outcome, arrived } => {
                 pool.finish(outcome, event.at.since(arrived).as_nanos());

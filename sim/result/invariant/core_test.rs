@@ -36,19 +36,22 @@ impl PoolAccess for World {
     }
 }
 
-fn world() -> World {
-    let spec = |name: &str| endpoint::Spec {
+fn spec(name: &str, max_connections: u32) -> endpoint::Spec {
+    endpoint::Spec {
         name: name.to_owned(),
         weight: 1,
-        max_connections: Some(2),
+        max_connections: Some(max_connections),
         backup: false,
         state: endpoint::State::Up,
-    };
+    }
+}
+
+fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
     let settings = Settings {
         policy: policy::Kind::Random,
-        endpoints: ["a", "b", "c"].map(spec).to_vec(),
+        endpoints: endpoints.to_vec(),
         retry_budget_ppm: LIMIT.budget_ppm,
-        queue_limit: 4,
+        queue_limit,
     };
     World {
         pool: State::new(0, settings),
@@ -114,6 +117,68 @@ fn deliver(clients: &mut [Client], now: Timestamp, world: &mut World, rng: &mut 
     }
 }
 
+/// A hundred retries draw all that ten seconds allow, and wait for an endpoint until these are
+/// over. Another hundred draw then, when the first are picked: no ten seconds have more draws than
+/// a hundred, though one has twice as many picks.
+#[test]
+fn a_retry_draws_when_it_queues() {
+    let mut world = world(&[spec("a", 1_000), spec("b", 1)], 100);
+    let mut rng = Stream::new(1, "core").at(0);
+    let (early, late) = (Timestamp::ZERO, Timestamp(11_000_000_000));
+    let patient = Plan {
+        queue: Duration::from_secs(60),
+        dial: Duration::from_secs(60),
+        head: Duration::from_secs(60),
+        total: None,
+        ..plan()
+    };
+    let mut clients = Vec::new();
+    let mut arrive = |clients: &mut Vec<Client>, now, world: &mut World, rng: &mut Rng| {
+        let id = clients.len() as u64;
+        let request = Request::new(id, Token(id), 0, patient);
+        let mut client = Client {
+            request,
+            attempt: 0,
+        };
+        client.tell(Report::Arrived { idempotent: true }, now, world, rng);
+        clients.push(client);
+    };
+    let b = world.pool.endpoints()[1].index;
+    let lost = Report::UpstreamFailed {
+        attempt: 1,
+        sent: true,
+    };
+    // Until one holds b, which has room for no other.
+    while clients.last().and_then(|c: &Client| c.request.endpoint()) != Some(b) {
+        arrive(&mut clients, early, &mut world, &mut rng);
+    }
+    let holder = clients.len() - 1;
+    for now in [early, late] {
+        let first = clients.len();
+        for _ in 0..100 {
+            arrive(&mut clients, now, &mut world, &mut rng);
+        }
+        if now == late {
+            clients[holder].tell(Report::ClientLeft, now, &mut world, &mut rng);
+            for _ in 0..100 {
+                let Grant { token } = world.grants.pop().expect("somebody waits");
+                let client = &mut clients[token.0 as usize];
+                client.tell(Report::Granted, now, &mut world, &mut rng);
+                client.tell(Report::ClientLeft, now, &mut world, &mut rng);
+            }
+        }
+        for client in &mut clients[first..] {
+            client.tell(lost, now, &mut world, &mut rng);
+        }
+    }
+    for client in &mut clients {
+        client.tell(Report::ClientLeft, late, &mut world, &mut rng);
+    }
+    for check in world.checker.into_checks(late) {
+        assert!(check.ok, "{check:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn the_core_keeps_every_invariant(
@@ -122,7 +187,8 @@ proptest! {
             1..400,
         ),
     ) {
-        let (mut world, mut clients, mut now) = (world(), Vec::<Client>::new(), Timestamp::ZERO);
+        let mut world = world(&["a", "b", "c"].map(|name| spec(name, 2)), 4);
+        let (mut clients, mut now) = (Vec::<Client>::new(), Timestamp::ZERO);
         let mut rng = Stream::new(1, "core").at(0);
         for (gap, kind, who, flag) in steps {
             now = now + Duration::from_millis(gap);

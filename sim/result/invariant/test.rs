@@ -14,6 +14,7 @@ const ARRIVED: Kind = Kind::Arrived { idempotent: true };
 const UNSAFE: Kind = Kind::Arrived { idempotent: false };
 const PICKED: Kind = Kind::Picked { budgeted: false };
 const RETRIED: Kind = Kind::Picked { budgeted: true };
+const WAITS: Kind = Kind::Queued { budgeted: true };
 const COMPLETED: Kind = Kind::Completed;
 const HEAD: Kind = Kind::Head { status: 200 };
 const REFUSED: Kind = Kind::Failed {
@@ -230,6 +231,16 @@ fn the_budget_is_a_share_of_ten_seconds_and_a_minimum() {
     assert_eq!(broken[0].0, "retry_budget");
     assert!(broken[0].1.starts_with("request 100 "), "{}", broken[0].1);
     assert_eq!(check(&retries(1_000, 4))[0].0, "retry_budget");
+    // Those that wait have drawn, and do not again when they are picked.
+    let waits = |events: Vec<Fed>| -> Vec<Fed> {
+        let wait = |(request, attempt, kind): Fed| match kind {
+            RETRIED => vec![(request, 1, WAITS), (request, attempt, PICKED)],
+            _ => vec![(request, attempt, kind)],
+        };
+        events.into_iter().flat_map(wait).collect()
+    };
+    assert_eq!(check(&waits(retries(100, 1))), []);
+    assert_eq!(check(&waits(retries(101, 1)))[0].0, "retry_budget");
 }
 
 #[test]

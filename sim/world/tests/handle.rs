@@ -76,7 +76,7 @@ fn decisions_reach_the_recorder_and_the_date_goes_on() {
             pool: 0,
             attempt: 0,
             endpoint: None,
-            kind: Kind::Queued,
+            kind: Kind::Queued { budgeted: false },
         });
     });
     simulation.run_until(ticks(20)).unwrap();

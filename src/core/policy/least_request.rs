@@ -8,6 +8,13 @@
 //! endpoint that fails fast looks idle (see `p2c`); an endpoint that just joined has nothing in
 //! flight and gets everything until it has caught up. Source: join the shortest queue (Winston
 //! 1977); nginx `least_conn`, HAProxy `leastconn`.
+//!
+//! Tunnels are not compared, here and in `p2c`. A WebSocket is silent most of the time, and most of
+//! them stay where they were opened: an endpoint that holds a thousand would get no request until
+//! the others had a thousand in flight each, and one that just restarted, which holds none, would
+//! get every one. nginx and HAProxy count both alike and have that. The price is that tunnels are
+//! spread as the requests are that open them, so where requests are few, by weight and chance.
+//! Where the sockets are the load, a pool of their own with `max_connections` bounds them exactly.
 
 use super::{PickContext, Policy};
 use crate::endpoint::{Endpoint, EndpointIndex};

@@ -2,7 +2,8 @@
 //!
 //! Problem: most of what a look at all endpoints gives, for two looks. Rule: draw `choices`
 //! different endpoints by weight and take the one with the fewest requests in flight for its
-//! weight, the first drawn on a tie. Parameter: `choices` (2). Cost: O(choices).
+//! weight, the first drawn on a tie (tunnels are not compared: see `least_request`). Parameter:
+//! `choices` (2). Cost: O(choices).
 //! Weights: one request at a time is shared exactly by weight, as the first drawn is taken. With m
 //! in flight all the time at n endpoints the shares of the picks are within (n - 1) / m of the
 //! weights (tested, not proven), and none exceeds the chance to be drawn at all.

@@ -105,6 +105,28 @@ fn bounds_are_exact_then_the_queue_then_no() {
 }
 
 #[test]
+fn tunnels_and_requests_share_the_bound() {
+    let mut pool = State::new(0, settings(&[bounded("a", 2)]));
+    let a = index(&pool, "a");
+    let counts = |pool: &State| {
+        let endpoint = &pool.endpoints()[0];
+        (endpoint.in_flight, endpoint.tunnels)
+    };
+    arrivals(&mut pool, 5);
+    pool.upgrade(NOW, a);
+    assert_eq!((counts(&pool), pool.queued()), ((1, 1), 3));
+    assert_eq!(done(&mut pool, "a", Verdict::Success), Some(2));
+    pool.upgrade(NOW, a);
+    assert_eq!((counts(&pool), pool.queued()), ((0, 2), 2));
+    // Not even a tunnel above the bound makes room below it.
+    assert_eq!(pool.update(NOW, settings(&[bounded("a", 1)])), []);
+    assert_eq!(pool.hang_up(NOW, a, Verdict::Success), None);
+    let grant = pool.hang_up(NOW, a, Verdict::Success);
+    assert_eq!(grant, Some(Grant { token: Token(3) }));
+    assert_eq!((counts(&pool), pool.queued()), ((1, 0), 1));
+}
+
+#[test]
 fn no_endpoint_is_said_at_once() {
     let down = |state| Spec {
         state,
@@ -190,6 +212,16 @@ fn a_success_ends_the_pause_after_a_failed_dial() {
     assert_eq!(picked(&mut pool, 3), "b");
     done(&mut pool, "a", Verdict::Success);
     assert_eq!(picked(&mut pool, 4), "a");
+}
+
+#[test]
+fn a_tunnel_that_opens_ends_the_pause_after_a_failed_dial() {
+    let mut pool = State::new(0, settings(&[spec("a", 1), backup("b")]));
+    arrivals(&mut pool, 2);
+    done(&mut pool, "a", Verdict::DialFailed);
+    let a = index(&pool, "a");
+    pool.upgrade(NOW, a);
+    assert_eq!(picked(&mut pool, 3), "a");
 }
 
 #[test]
@@ -305,4 +337,22 @@ fn a_retry_without_anywhere_to_go_draws_nothing() {
     let retries = (0..500).filter(|_| pool.retry(NOW, Token(1), only_a, &mut rng()).is_some());
     assert_eq!(retries.count(), 100);
     assert_eq!((in_flight(&pool, "a"), in_flight(&pool, "b")), (0, 100));
+}
+
+#[test]
+fn a_retry_without_a_place_in_the_queue_draws_nothing() {
+    let mut pool = State::new(0, settings(&[spec("a", 1), bounded("b", 1)]));
+    let only_a = tried(&pool, &["a"]);
+    let mut retry = |token| pool.retry(NOW, Token(token), only_a, &mut rng());
+    assert!(matches!(retry(0), Some(Admission::Picked(_))));
+    for token in 1..4 {
+        assert_eq!(retry(token), Some(Admission::Queued));
+    }
+    for token in 4..500 {
+        assert_eq!(retry(token), Some(Admission::QueueFull));
+    }
+    // Four of the hundred that are always allowed.
+    let only_b = tried(&pool, &["b"]);
+    let retries = (0..500).filter(|n| pool.retry(NOW, Token(*n), only_b, &mut rng()).is_some());
+    assert_eq!(retries.count(), 96);
 }

@@ -76,6 +76,10 @@ impl Shell {
     fn in_flight(&self) -> u32 {
         self.pool.endpoints().iter().map(|e| e.in_flight).sum()
     }
+
+    fn tunnels(&self) -> u32 {
+        self.pool.endpoints().iter().map(|e| e.tunnels).sum()
+    }
 }
 
 impl PoolAccess for Shell {
@@ -207,7 +211,8 @@ fn action(action: Action) -> String {
 fn note(event: &trace::Event) -> String {
     let what = match event.kind {
         trace::Kind::Arrived { .. } => "arrived".into(),
-        trace::Kind::Queued => "queued".into(),
+        trace::Kind::Queued { budgeted: false } => "queued".into(),
+        trace::Kind::Queued { budgeted: true } => "queued on budget".into(),
         trace::Kind::Picked { budgeted: false } => "picked".into(),
         trace::Kind::Picked { budgeted: true } => "picked on budget".into(),
         trace::Kind::Connected { reused: true } => "reused".into(),

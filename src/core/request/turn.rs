@@ -28,12 +28,12 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admitted(admission, false);
     }
 
+    /// `budgeted`: it drew on the retry budget.
     fn admitted(&mut self, admission: Admission, budgeted: bool) {
-        self.request.budgeted = budgeted;
         match admission {
-            Admission::Picked(endpoint) => self.connect(endpoint),
+            Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
             Admission::Queued => {
-                self.record(trace::Kind::Queued);
+                self.record(trace::Kind::Queued { budgeted });
                 // A wait that goes on after a void grant is no longer for it.
                 if self.request.phase != Phase::Waiting {
                     self.enter(Phase::Waiting);
@@ -56,17 +56,15 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let (now, token, tried) = (self.now, self.request.token, self.request.tried);
         let admission = self.pool.with(|pool| pool.take_up(now, token, tried, rng));
-        self.admitted(admission, self.request.budgeted);
+        self.admitted(admission, false);
     }
 
-    fn connect(&mut self, endpoint: EndpointIndex) {
+    fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
         self.request.dialled = None;
-        self.record(trace::Kind::Picked {
-            budgeted: self.request.budgeted,
-        });
+        self.record(trace::Kind::Picked { budgeted });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
         self.actions.push(Action::Connect {
@@ -131,6 +129,10 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.request.status = 101;
             self.record(trace::Kind::Head { status: 101 });
             self.enter(Phase::Tunnel);
+            if let Some(endpoint) = self.request.endpoint {
+                let now = self.now;
+                self.pool.with(|pool| pool.upgrade(now, endpoint));
+            }
             self.actions.push(Action::Forward { attempt });
         }
     }
@@ -252,13 +254,18 @@ impl<P: PoolAccess> Turn<'_, P> {
         });
     }
 
-    /// Ends the try at its endpoint.
+    /// Ends the try at its endpoint, as what it is counted there.
     fn release(&mut self, verdict: Verdict) {
         let Some(endpoint) = self.request.endpoint.take() else {
             return;
         };
         let now = self.now;
-        if let Some(grant) = self.pool.with(|pool| pool.complete(now, endpoint, verdict)) {
+        let grant = if self.request.phase == Phase::Tunnel {
+            self.pool.with(|pool| pool.hang_up(now, endpoint, verdict))
+        } else {
+            self.pool.with(|pool| pool.complete(now, endpoint, verdict))
+        };
+        if let Some(grant) = grant {
             self.pool.grant(grant);
         }
     }

@@ -37,6 +37,18 @@ fn the_least_loaded_for_its_weight() {
     }
 }
 
+/// A thousand silent WebSockets repel no request.
+#[test]
+fn tunnels_are_not_compared() {
+    for kind in [Kind::LeastRequest, Kind::P2c { choices: 2 }] {
+        let mut rig = Rig::new(kind, &[1, 1]);
+        rig.endpoints[0].tunnels = 1_000;
+        assert_shares(&rig.counts(20_000), &[1.0, 1.0]);
+        rig.endpoints[1].in_flight = 1;
+        assert_eq!(rig.counts(100), [100, 0], "{kind:?}");
+    }
+}
+
 #[test]
 fn ties_are_drawn_by_weight() {
     let mut rig = Rig::new(Kind::LeastRequest, &[1, 2, 3, 1]);

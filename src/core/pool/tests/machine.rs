@@ -13,6 +13,8 @@ enum Step {
     Arrive,
     /// Ends a try, and tries again elsewhere if the last is true.
     Complete(usize, Verdict, bool),
+    /// A request in flight becomes a tunnel.
+    Upgrade(usize),
     Take(usize),
     Leave(usize),
     Update(Vec<Spec>),
@@ -29,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => Just(Step::Arrive),
         6 => (any::<usize>(), verdict, any::<bool>()).prop_map(|(n, v, a)| Step::Complete(n, v, a)),
+        2 => any::<usize>().prop_map(Step::Upgrade),
         3 => any::<usize>().prop_map(Step::Take),
         2 => any::<usize>().prop_map(Step::Leave),
         1 => endpoints().prop_map(Step::Update),
@@ -65,6 +68,8 @@ struct Naive {
     at: Option<EndpointIndex>,
     /// In flight by a grant that it has not taken up.
     booked: bool,
+    /// It holds its place as a tunnel.
+    tunnel: bool,
     /// Told that there is nothing to wait for, and has not asked again.
     told: bool,
 }
@@ -95,9 +100,13 @@ impl Machine {
         machine
     }
 
-    fn load(&self, index: EndpointIndex) -> u32 {
-        let here = |request: &&Naive| request.at == Some(index);
-        u32::try_from(self.requests.values().filter(here).count()).expect("few")
+    /// Requests in flight at `index`, and tunnels.
+    fn load(&self, index: EndpointIndex) -> (u32, u32) {
+        let here = |tunnel| {
+            let at = move |r: &&Naive| r.at == Some(index) && r.tunnel == tunnel;
+            u32::try_from(self.requests.values().filter(at).count()).expect("few")
+        };
+        (here(false), here(true))
     }
 
     /// What the configuration says of `index`; `None` if it is gone.
@@ -118,7 +127,8 @@ impl Machine {
 
     fn may_take(&self, index: EndpointIndex, tried: &Tried) -> bool {
         let bound = self.spec(index).and_then(|spec| spec.max_connections);
-        let room = bound.is_none_or(|max| self.load(index) < max);
+        let (in_flight, tunnels) = self.load(index);
+        let room = bound.is_none_or(|max| in_flight + tunnels < max);
         room && self.may_wait_for(index, tried)
     }
 
@@ -147,6 +157,7 @@ impl Machine {
             tried,
             at: None,
             booked: false,
+            tunnel: false,
             told: false,
         };
         let (may_go, may_wait) = (self.may_go(&tried), self.may_wait(&tried));
@@ -216,9 +227,13 @@ impl Machine {
     fn complete(&mut self, token: Token, verdict: Verdict, again: bool) {
         let mut request = self.requests.remove(&token).expect("it is there");
         let index = request.at.expect("it is in flight");
-        let grant = self.pool.complete(self.now, index, verdict);
+        let grant = if request.tunnel {
+            self.pool.hang_up(self.now, index, verdict)
+        } else {
+            self.pool.complete(self.now, index, verdict)
+        };
         self.freed(index, grant);
-        if again {
+        if again && !request.tunnel {
             request.tried.push(index);
             let mut rng = Stream::new(2, "pick").at(self.next);
             let admission = self.pool.admit(self.now, token, request.tried, &mut rng);
@@ -268,6 +283,15 @@ impl Machine {
                     self.complete(token, verdict, again);
                 }
             }
+            Step::Upgrade(n) => {
+                let asks = |r: &Naive| r.at.is_some() && !r.booked && !r.tunnel;
+                if let Some(token) = self.choose(n, asks) {
+                    let request = self.requests.get_mut(&token).expect("chosen");
+                    request.tunnel = true;
+                    let index = request.at.expect("it is in flight");
+                    self.pool.upgrade(self.now, index);
+                }
+            }
             Step::Take(n) => {
                 if let Some(token) = self.choose(n, |r| r.booked || r.told) {
                     self.take_up(token);
@@ -283,13 +307,21 @@ impl Machine {
         }
     }
 
+    /// All that waits leaves and all that is in flight ends: nothing is left.
+    fn end(&mut self) {
+        while self.choose(0, |_| true).is_some() {
+            self.step(Step::Leave(0));
+            self.step(Step::Complete(0, Verdict::Success, false));
+            self.check();
+        }
+        let idle = |e: &Endpoint| (e.in_flight, e.tunnels) == (0, 0);
+        assert!(self.pool.endpoints().iter().all(idle));
+    }
+
     fn check(&self) {
         for endpoint in self.pool.endpoints() {
-            assert_eq!(
-                endpoint.in_flight,
-                self.load(endpoint.index),
-                "{endpoint:?}"
-            );
+            let counted = (endpoint.in_flight, endpoint.tunnels);
+            assert_eq!(counted, self.load(endpoint.index), "{endpoint:?}");
         }
         assert_eq!(self.pool.queued(), self.line.len());
         for token in &self.line {
@@ -317,5 +349,6 @@ proptest! {
             machine.step(step);
             machine.check();
         }
+        machine.end();
     }
 }

@@ -18,20 +18,81 @@ fn a_request_that_goes_well() {
     assert_eq!(rig.shell.in_flight(), 0);
 }
 
+/// It is no request in flight while it lasts, and neither when it has ended, however it ends.
 #[test]
-fn a_tunnel_is_a_complete_response() {
+fn a_tunnel_counts_apart() {
+    let ends: [(Event, u32, &str, &str); 4] = [
+        (
+            Event::TunnelEnded,
+            0,
+            "finish",
+            "1a completed, 1- Complete { status: 101 }",
+        ),
+        (
+            lost(1, true),
+            0,
+            "finish",
+            "1a Cut sent, 1- Cut { status: 101 }",
+        ),
+        (
+            Event::ClientLeft,
+            0,
+            "cancel1, finish",
+            "1a ClientLeft sent, 1- Cancelled",
+        ),
+        (
+            Event::Timer,
+            50,
+            "cancel1, finish",
+            "1a IdleTimeout sent, 1- Cut { status: 101 }",
+        ),
+    ];
+    for (end, after_ms, expected, trace) in ends {
+        let mut rig = Rig::three(PLAN);
+        rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
+        assert_eq!((rig.shell.in_flight(), rig.shell.tunnels()), (1, 0));
+        rig.run(&[(upgraded(1), "forward1"), (Event::BodyEnded, "")]);
+        assert_eq!((rig.shell.in_flight(), rig.shell.tunnels()), (0, 1));
+        rig.later(after_ms);
+        rig.run(&[(end, expected)]);
+        assert_eq!((rig.shell.in_flight(), rig.shell.tunnels()), (0, 0));
+        assert!(rig.trace().ends_with(trace), "{}", rig.trace());
+    }
+}
+
+/// A tunnel whose endpoint goes in a reload is counted nowhere any more.
+#[test]
+fn a_tunnel_outlives_its_endpoint() {
     let mut rig = Rig::three(PLAN);
-    rig.run(&[
-        (arrived(true), "connect1 a"),
-        (connected(1), "send1"),
-        (upgraded(1), "forward1"),
-        (Event::BodyEnded, ""),
-        (Event::TunnelEnded, "finish"),
-    ]);
-    assert!(
-        rig.trace()
-            .ends_with("1a completed, 1- Complete { status: 101 }")
-    );
+    rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
+    rig.run(&[(upgraded(1), "forward1")]);
+    assert_eq!(rig.reload(&[spec("new", 1)]), []);
+    assert_eq!(rig.shell.tunnels(), 0);
+    rig.run(&[(Event::TunnelEnded, "finish")]);
+    assert_eq!((rig.shell.in_flight(), rig.shell.tunnels()), (0, 0));
+}
+
+/// The place of a tunnel is free when the tunnel ends, and not before.
+#[test]
+fn the_end_of_a_tunnel_grants_its_place() {
+    let only = Spec {
+        max_connections: Some(1),
+        ..spec("a", 1)
+    };
+    let mut rig = Rig::new(&[only], PLAN);
+    rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
+    let mut rng = Stream::new(1, "other").at(0);
+    let waits = |rig: &mut Rig, token, rng: &mut Rng| {
+        let other = rig.shell.pool.arrive(START, Token(token), rng);
+        assert_eq!(other, Admission::Queued);
+    };
+    waits(&mut rig, 8, &mut rng);
+    rig.run(&[(upgraded(1), "forward1")]);
+    waits(&mut rig, 9, &mut rng);
+    assert_eq!(rig.shell.grants, []);
+    rig.run(&[(Event::TunnelEnded, "finish")]);
+    assert_eq!(rig.shell.grants, [Grant { token: Token(8) }]);
+    assert_eq!((rig.shell.in_flight(), rig.shell.tunnels()), (1, 0));
 }
 
 #[test]

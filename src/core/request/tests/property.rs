@@ -168,6 +168,7 @@ impl World {
             self.report(n, Event::ClientLeft);
         }
         assert_eq!((self.shell.in_flight(), self.shell.pool.queued()), (0, 0));
+        assert_eq!(self.shell.tunnels(), 0);
         let trace = &self.shell.trace;
         for (n, seen) in self.seen.iter().enumerate() {
             let outcome = |event: &trace::Event| match event.kind {
@@ -181,17 +182,31 @@ impl World {
         assert!(retries.sum::<usize>() <= RETRIES);
     }
 
-    /// How many tries of a request drew on the budget: all but the first and those after a failed
-    /// dial, whatever the trace says of them. It has to say the same.
+    /// Who is a tunnel for its request is one for its endpoint, and nobody else.
+    fn check_tunnels(&self) {
+        for endpoint in self.shell.pool.endpoints() {
+            let here = |seen: &&Seen| {
+                let request = &seen.request;
+                request.phase == Phase::Tunnel && request.endpoint == Some(endpoint.index)
+            };
+            let tunnels = self.seen.iter().filter(here).count();
+            assert_eq!(endpoint.tunnels as usize, tunnels, "{endpoint:?}");
+        }
+    }
+
+    /// How often a request drew on the budget: for all tries but the first and those after a failed
+    /// dial, when they were first queued or picked, whatever the trace says. It has to say the same.
     fn budgeted(&self, request: u64) -> usize {
         let mut before = None;
+        let mut drawn = false;
         let mut count = 0;
         for event in self.shell.trace.iter().filter(|e| e.request == request) {
             match event.kind {
-                trace::Kind::Failed { failure, .. } => before = Some(failure),
-                trace::Kind::Picked { budgeted } => {
+                trace::Kind::Failed { failure, .. } => (before, drawn) = (Some(failure), false),
+                trace::Kind::Queued { budgeted } | trace::Kind::Picked { budgeted } => {
                     let dial = [None, Some(Failure::Dial), Some(Failure::DialTimeout)];
-                    assert_eq!(budgeted, !dial.contains(&before));
+                    assert_eq!(budgeted, !drawn && !dial.contains(&before));
+                    drawn |= budgeted;
                     count += usize::from(budgeted);
                 }
                 _ => {}
@@ -252,6 +267,7 @@ proptest! {
         let mut world = World::new(plan, &endpoints, requests);
         for step in steps {
             world.step(step);
+            world.check_tunnels();
         }
         world.end();
     }

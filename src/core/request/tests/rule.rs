@@ -167,7 +167,7 @@ fn rule_3_other_retries_draw_on_the_budget() {
     );
 }
 
-/// A retry that had to wait has drawn on the budget all the same.
+/// A retry that had to wait has drawn on the budget before, and does so once.
 #[test]
 fn rule_3_is_traced_when_the_retry_waits() {
     let one = |name| Spec {
@@ -186,7 +186,7 @@ fn rule_3_is_traced_when_the_retry_waits() {
     assert!(grant.is_some(), "it waits");
     rig.run(&[(Event::Granted, "connect2 b"), (dial_failed(2), BAD)]);
     let trace = rig.trace();
-    assert!(trace.contains("1- queued, 2b picked on budget"), "{trace}");
+    assert!(trace.contains("1- queued on budget, 2b picked,"), "{trace}");
 }
 
 /// An endpoint that accepted a connection after it had refused one is no longer passed over,
