@@ -1,0 +1,1 @@
+//! TLS without sockets: certificates made for the occasion, handshakes in memory.
