@@ -110,8 +110,17 @@ impl Tell {
     fn warn_of_what_stays(&mut self, new: &Config) {
         let old = &self.begun;
         let workers = |config: &Config| config.server.workers;
+        // New connections get the new certificates.
+        let sockets = |config: &Config| {
+            let mut listeners = config.listeners.clone();
+            let all = listeners.iter_mut().map(|listener| {
+                let is_tls = listener.tls.take().is_some();
+                (listener.clone(), is_tls)
+            });
+            all.collect::<Vec<_>>()
+        };
         for (block, differs) in [
-            ("[[listener]]", old.listeners != new.listeners),
+            ("[[listener]]", sockets(old) != sockets(new)),
             ("[admin]", old.admin != new.admin),
             ("[log]", old.log != new.log),
             ("[server] workers", workers(old) != workers(new)),

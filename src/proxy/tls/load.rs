@@ -1,6 +1,7 @@
 //! A file's configuration together with its certificates: what is wrong with either, in one list.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Authority, Material, Problem};
 use crate::config::{self, Config};
@@ -30,7 +31,7 @@ pub fn load(
     (material.map(|material| (config, material)), diagnostics)
 }
 
-fn locate(source: &std::sync::Arc<Source>, root: &[Entry], problem: &Problem) -> Diagnostic {
+fn locate(source: &Arc<Source>, root: &[Entry], problem: &Problem) -> Diagnostic {
     let span = document::find(root, &problem.place);
     let diagnostic = Diagnostic::error(source, span, problem.error.to_string());
     let diagnostic = diagnostic.label(format!("asked for by {}", problem.owner));
