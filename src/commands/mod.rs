@@ -9,10 +9,12 @@ mod terminal;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use evenkeel_proxy::document::Diagnostic;
+use evenkeel_proxy::tls::Authority;
 
-use terminal::complain;
+use terminal::{complain, warn};
 
 /// The exit codes, frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,21 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Exit> {
         )]);
         Exit::Invalid
     })
+}
+
+/// What certificates are loaded with, or says why there is none.
+fn authority() -> Result<Authority, Exit> {
+    Authority::live(unix_now()).map_err(|error| {
+        warn(format_args!("evenkeel: {error}"));
+        Exit::Internal
+    })
+}
+
+/// The date, since 1970.
+#[expect(clippy::disallowed_methods, reason = "here is no world to ask")]
+fn unix_now() -> Duration {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default()
 }
 
 #[cfg(all(test, feature = "sim"))]

@@ -3,27 +3,20 @@
 use std::fmt::Display;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use evenkeel_proxy::config::{self, Config};
+use evenkeel_proxy::config::Config;
 use evenkeel_proxy::live::{self, Listener};
 use evenkeel_proxy::tls::{self, Authority, Material};
 use evenkeel_proxy::world::Address;
 
 use super::terminal::{complain, warn};
-use super::{Exit, read};
+use super::{Exit, authority, read, unix_now};
 use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Serve) -> Exit {
-    let authority = match Authority::live(unix_now()) {
-        Ok(authority) => authority,
-        Err(error) => {
-            warn(format_args!("evenkeel: {error}"));
-            return Exit::Internal;
-        }
-    };
-    let (config, material) = match load(arguments, &authority) {
-        Ok(loaded) => loaded,
+    let begun = authority().and_then(|a| Ok((load(arguments, &a)?, a)));
+    let ((config, material), authority) = match begun {
+        Ok(begun) => begun,
         Err(exit) => return exit,
     };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -60,20 +53,9 @@ fn load(arguments: &cli::Serve, authority: &Authority) -> Result<(Config, Materi
 
 /// Reads a configuration and its certificates, and says everything that is wrong with them.
 fn read_file(path: &Path, authority: &Authority) -> Result<(Config, Material), Exit> {
-    let text = read(path)?;
-    let (config, diagnostics) = config::load(path, &text);
+    let (loaded, diagnostics) = tls::load(path, &read(path)?, authority);
     complain(&diagnostics);
-    let config = config.ok_or(Exit::Invalid)?;
-    let (material, problems) = Material::load(&config, authority);
-    complain(&tls::locate(path, &text, &problems));
-    Ok((config, material.ok_or(Exit::Invalid)?))
-}
-
-#[expect(clippy::disallowed_methods, reason = "before there is a world")]
-pub(super) fn unix_now() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+    loaded.ok_or(Exit::Invalid)
 }
 
 /// Tells standard output in JSON Lines what supervisors and tests wait for.
@@ -128,8 +110,17 @@ impl Tell {
     fn warn_of_what_stays(&mut self, new: &Config) {
         let old = &self.begun;
         let workers = |config: &Config| config.server.workers;
+        // New connections get the new certificates.
+        let sockets = |config: &Config| {
+            let mut listeners = config.listeners.clone();
+            let all = listeners.iter_mut().map(|listener| {
+                let is_tls = listener.tls.take().is_some();
+                (listener.clone(), is_tls)
+            });
+            all.collect::<Vec<_>>()
+        };
         for (block, differs) in [
-            ("[[listener]]", old.listeners != new.listeners),
+            ("[[listener]]", sockets(old) != sockets(new)),
             ("[admin]", old.admin != new.admin),
             ("[log]", old.log != new.log),
             ("[server] workers", workers(old) != workers(new)),

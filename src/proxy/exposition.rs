@@ -62,6 +62,8 @@ struct Scrape {
     counts: Counts,
     pools: Vec<PoolNow>,
     generation: u64,
+    /// Listener, file, last second since 1970.
+    certificates: Vec<(String, String, i64)>,
     dropped: u64,
 }
 
@@ -95,10 +97,16 @@ impl Scrape {
                     .collect(),
             })
         });
+        let generation = observed.proxy.generation();
+        let certificates = generation.material.certificates().into_iter().map(|c| {
+            let path = c.path.display().to_string();
+            (c.listener.to_owned(), path, c.not_after_s)
+        });
         Self {
             counts,
             pools: pools.collect(),
-            generation: observed.proxy.generation().number,
+            generation: generation.number,
+            certificates: certificates.collect(),
             dropped: observed.log.as_ref().map_or(0, Log::dropped),
         }
     }
@@ -188,6 +196,14 @@ impl Scrape {
             family
                 .encode_family(&[("pool", &*now.name)])?
                 .encode_gauge(&depth)?;
+        }
+        let help = "When a certificate ends, in seconds since 1970";
+        let name = "evenkeel_certificate_expiry_timestamp_seconds";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (listener, certificate, not_after_s) in &self.certificates {
+            family
+                .encode_family(&[("listener", listener), ("certificate", certificate)])?
+                .encode_gauge(not_after_s)?;
         }
         let single = [
             (

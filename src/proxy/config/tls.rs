@@ -155,7 +155,7 @@ fn server_name(t: &mut Table<'_>) -> Option<String> {
 fn unverified(t: &mut Table<'_>) {
     let message = "endpoints are not verified: anybody between here and there can answer for them";
     let problem = t.problem(t.span("verify"), message).warning();
-    let help = "`ca` takes the certificate of an endpoint that signed itself";
+    let help = "`ca` takes the authority that signed the endpoints' certificates";
     t.report(
         problem
             .label("expected true outside of experiments")

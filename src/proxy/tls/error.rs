@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::document::{self, Diagnostic, Severity, Step};
+use crate::document::{Severity, Step};
 
 /// Something wrong with what a configuration says of TLS.
 #[derive(Debug)]
@@ -222,20 +222,4 @@ fn on(before: &str, days: u64, after: &str) -> String {
         1 => format!("{before}1 day{after}"),
         days => format!("{before}{days} days{after}"),
     }
-}
-
-/// The problems as diagnostics of the file that asks for the certificates.
-#[must_use]
-pub fn locate(path: &Path, text: &[u8], problems: &[Problem]) -> Vec<Diagnostic> {
-    let (source, root) = document::parse(path, text);
-    let root = root.unwrap_or_default();
-    let diagnostic = |problem: &Problem| {
-        let span = document::find(&root, &problem.place);
-        let diagnostic = Diagnostic::error(&source, span, problem.to_string());
-        match problem.error.severity() {
-            Severity::Error => diagnostic,
-            Severity::Warning => diagnostic.warning(),
-        }
-    };
-    problems.iter().map(diagnostic).collect()
 }

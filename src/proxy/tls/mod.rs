@@ -10,10 +10,14 @@ mod clock;
 mod error;
 mod identity;
 mod lint;
+mod load;
 mod material;
 mod pem;
 mod server;
 mod ticket;
+
+#[cfg(test)]
+mod test;
 
 use std::fmt;
 use std::path::Path;
@@ -24,7 +28,8 @@ use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub use client::Client;
-pub use error::{Error, Problem, locate};
+pub use error::{Error, Problem};
+pub use load::load;
 pub use material::{Certificate, Material};
 pub use ticket::Ticketer;
 

@@ -252,11 +252,11 @@ const LISTENERS: &[(&str, &[&str])] = &[
     ),
     (
         "tls = { certificates = [{ cert = \"a\", key = \"b\" }], protocols = [] }",
-        &[":4:66: error: without a version nobody can connect"],
+        &[":4:65: error: without a version nobody can connect"],
     ),
     (
         "tls = { certificates = [{ cert = \"a\", key = \"b\" }], clients = {} }",
-        &[":4:64: error: `listener.tls.clients.ca` is missing"],
+        &[":4:63: error: `listener.tls.clients.ca` is missing"],
     ),
     (
         "tls = true",
