@@ -3,7 +3,7 @@
 #![no_main]
 
 use codec::h1::encode::{self, Forwarded, RequestPlan};
-use codec::h1::{self, Framing, Known, Limits, Method, RequestHead, Status};
+use codec::h1::{self, Known, Limits, Method, RequestHead, Status};
 use codec::{Lot, NARROW, assert_one_reading, in_pieces, is_request_framing, meaning};
 use libfuzzer_sys::fuzz_target;
 
@@ -99,7 +99,7 @@ fn onward(head: &RequestHead, buf: &[u8]) {
         );
         let kept = plan.keep_alive || head.upgrade;
         assert_eq!(again.keep_alive, kept && head.method != Method::Connect);
-        assert_ne!(again.framing, Framing::UntilClose);
+        assert_eq!(again.expect_continue, head.expect_continue);
         assert_eq!(relayed(&again, &out), relayed(head, buf));
     }
 }
