@@ -1,5 +1,7 @@
 //! Ambiguous messages through `evenkeel serve` on real sockets: what reaches the other side has
 //! one reading, whoever reads it, and nothing that stood in a body is ever taken for a message.
+#[path = "desync/chunk.rs"]
+mod chunk;
 #[path = "desync/corpus.rs"]
 mod corpus;
 #[path = "desync/early.rs"]

@@ -3,6 +3,8 @@
 //! `@@@@` stands for the case's number, so that what arrives can be traced back to it. Whatever
 //! arrives as `/@@@@/smuggled` was carried in a body.
 
+use super::chunk;
+
 /// One case: bytes that a client sends, and what must come of them.
 #[derive(Debug)]
 pub(crate) struct Case {
@@ -19,9 +21,10 @@ pub(crate) struct Case {
 /// What the client sends behind every case.
 pub(crate) const NEXT: &str = "GET /@@@@/next HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n";
 /// A body with a request behind what ends a chunked one.
-const SMUGGLE: &str = "0\r\n\r\nGET /@@@@/smuggled HTTP/1.1\r\nHost: app\r\nX: y\r\n\r\n";
+pub(crate) const SMUGGLE: &str =
+    "0\r\n\r\nGET /@@@@/smuggled HTTP/1.1\r\nHost: app\r\nX: y\r\n\r\n";
 
-fn refused(name: impl Into<String>, bytes: impl AsRef<[u8]>) -> Case {
+pub(crate) fn refused(name: impl Into<String>, bytes: impl AsRef<[u8]>) -> Case {
     answered(&[400], name, bytes)
 }
 
@@ -36,7 +39,7 @@ fn answered(answers: &'static [u16], name: impl Into<String>, bytes: impl AsRef<
     }
 }
 
-fn passed(name: impl Into<String>, bytes: impl AsRef<[u8]>, body: &'static str) -> Case {
+pub(crate) fn passed(name: impl Into<String>, bytes: impl AsRef<[u8]>, body: &'static str) -> Case {
     let arrives = &["attack", "next"];
     Case {
         arrives,
@@ -139,7 +142,7 @@ const BAD_CODINGS: &[&str] = &[
     "Transfer-Encoding chunked",
 ];
 
-fn post(fields: &str, body: &str) -> String {
+pub(crate) fn post(fields: &str, body: &str) -> String {
     format!("POST /@@@@/attack HTTP/1.1\r\nHost: app\r\n{fields}\r\n\r\n{body}")
 }
 
@@ -147,7 +150,7 @@ fn post(fields: &str, body: &str) -> String {
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     framings(&mut cases);
-    chunks(&mut cases);
+    chunk::add(&mut cases);
     start_lines(&mut cases);
     fields(&mut cases);
     steering(&mut cases);
@@ -183,111 +186,6 @@ fn framings(cases: &mut Vec<Case>) {
                 cases.push(refused(short(&pair), post(&pair, SMUGGLE)));
             }
         }
-    }
-}
-
-/// Bodies of a request that is chunked beyond doubt.
-fn chunks(cases: &mut Vec<Case>) {
-    let chunked = |body: &str| post("Transfer-Encoding: chunked", body);
-    for body in [
-        "5\r\nhello\r\n0\r\n\r\n",
-        "05\r\nhello\r\n00\r\n\r\n",
-        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
-        "5;a=b\r\nhello\r\n0;c\r\n\r\n",
-        "5 ; a=\"b\"\r\nhello\r\n0\r\n\r\n",
-        "0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n",
-        "5\r\nhello\r\n0\r\nX: y\r\n\r\n",
-        "5\r\nhello\r\n0\r\nContent-Length: 99\r\n\r\n",
-        "5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\nHost: other\r\n\r\n",
-        "5\r\nhello\r\n0\r\nTransfer_Encoding: chunked\r\nContent_Length: 9\r\n\r\n",
-    ] {
-        cases.push(passed(
-            format!("chunks {}", body.escape_debug()),
-            chunked(body),
-            "hello",
-        ));
-    }
-    let hidden = "1b\r\n0\r\n\r\nGET /@@@@/smuggled HTT\r\n0\r\n\r\n";
-    let inside = "0\r\n\r\nGET /@@@@/smuggled HTT";
-    cases.push(passed("an end inside of a chunk", chunked(hidden), inside));
-    for size in [
-        "5\n",
-        "5\r",
-        "+5\r\n",
-        "-5\r\n",
-        "0x5\r\n",
-        " 5\r\n",
-        "\t5\r\n",
-        "5 \r\n",
-        "5\t\r\n",
-        "5,5\r\n",
-        "5.0\r\n",
-        "g\r\n",
-        "5g\r\n",
-        "\u{0665}\r\n",
-        ";a\r\n",
-        "\r\n",
-        "\r\n5\r\n",
-        "10000000000000005\r\n",
-        "fffffffffffffffff\r\n",
-        "00000000000000005\r\n",
-        "5;a\n",
-        "5;a\r",
-        "5;a\nb\r\n",
-        "5;a\rb\r\n",
-        "5;a\0\r\n",
-        "5;\u{7f}\r\n",
-        "5 a\r\n",
-        "5\0\r\n",
-        "5\u{b}\r\n",
-        "5\r\r\n",
-        "5=\r\n",
-        "\"5\"\r\n",
-    ] {
-        let body = format!("{size}hello\r\n{SMUGGLE}");
-        cases.push(refused(
-            format!("chunk size {}", size.escape_debug()),
-            chunked(&body),
-        ));
-    }
-    for end in [
-        "helloXX",
-        "hello",
-        "hell\r\n",
-        "hello\n",
-        "hello\r",
-        "hello\rX",
-        "helloo\r\n",
-        "hello\n\n",
-        "hello\n\r",
-        "hello \r\n",
-    ] {
-        let body = format!("5\r\n{end}{SMUGGLE}");
-        cases.push(refused(
-            format!("chunk data {}", end.escape_debug()),
-            chunked(&body),
-        ));
-    }
-    for trailer in [
-        "\n",
-        "\rX",
-        "X: y\n\r\n",
-        "X : y\r\n\r\n",
-        " X: y\r\n\r\n",
-        "X\r\n\r\n",
-        ": y\r\n\r\n",
-        "X: y\r\n z\r\n\r\n",
-        "X: \0\r\n\r\n",
-        "X: y\rZ: z\r\n\r\n",
-        "\r\r\n",
-        "X y: z\r\n\r\n",
-        "GET /@@@@/smuggled HTTP/1.1\r\nHost: app\r\n\r\n",
-    ] {
-        let body = format!("5\r\nhello\r\n0\r\n{trailer}");
-        cases.push(refused(
-            format!("trailer {}", trailer.escape_debug()),
-            chunked(&body),
-        ));
     }
 }
 
@@ -414,6 +312,24 @@ fn fields(cases: &mut Vec<Case>) {
     }
 }
 
+/// Fields that somebody lets frame or steer, and that do not here.
+const UNSTEERED: &[&str] = &[
+    "Content_Length: 5",
+    "Transfer_Encoding: chunked",
+    "content_length: 5\r\nX: y",
+    "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+    "Upgrade: websocket\r\nConnection: Upgrade",
+    "Expect: 100-continue",
+    "Expect: x",
+    "TE: chunked",
+    "Trailer: Content-Length",
+    "Proxy-Connection: close",
+    "Keep-Alive: max=1",
+    "X-HTTP-Method-Override: POST",
+    "Content-Encoding: chunked",
+    "Connection: ,,,",
+];
+
 /// Requests of one framing whose fields could lose it on the way, and old versions.
 fn steering(cases: &mut Vec<Case>) {
     for option in [
@@ -436,22 +352,7 @@ fn steering(cases: &mut Vec<Case>) {
             "hello",
         ));
     }
-    for line in [
-        "Content_Length: 5",
-        "Transfer_Encoding: chunked",
-        "content_length: 5\r\nX: y",
-        "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
-        "Upgrade: websocket\r\nConnection: Upgrade",
-        "Expect: 100-continue",
-        "Expect: x",
-        "TE: chunked",
-        "Trailer: Content-Length",
-        "Proxy-Connection: close",
-        "Keep-Alive: max=1",
-        "X-HTTP-Method-Override: POST",
-        "Content-Encoding: chunked",
-        "Connection: ,,,",
-    ] {
+    for line in UNSTEERED {
         let request = format!("GET /@@@@/attack HTTP/1.1\r\nHost: app\r\n{line}\r\n\r\n");
         cases.push(passed(line.escape_debug().to_string(), request, ""));
         let fields = format!("{line}\r\nContent-Length: 5");

@@ -5,25 +5,11 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use crate::real::PATIENCE;
-use crate::real::client::Client;
 use crate::real::evenkeel::{Config, Evenkeel};
-use crate::real::message::Failure;
 use crate::real::origin;
 
 const GET: &[u8] = b"GET /next HTTP/1.1\r\nHost: app\r\n\r\n";
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-/// Every whole answer until the connection ends.
-fn answers(client: &mut Client) -> Vec<u16> {
-    let mut answers = Vec::new();
-    loop {
-        match client.answer("GET") {
-            Ok(answer) => answers.push(answer.head.status),
-            Err(Failure::Closed) => return answers,
-            Err(failure) => panic!("{failure} after {answers:?}"),
-        }
-    }
-}
 
 /// The proxy is stopped while the origin leaves and the rest of the body arrives, so that it finds
 /// both at once: a body that it has received and cannot pass on.
@@ -35,9 +21,12 @@ fn a_body_that_nobody_took_is_no_request() {
     let (sender, gate) = (Mutex::new(sender), Mutex::new(gate));
     let address = origin::start(move |mut connection| {
         let head = connection.head().unwrap_or_default();
-        let _ = sender.lock().expect("one sender").send(head);
+        let tell = |what| drop(sender.lock().expect("one sender").send(what));
+        tell(head);
         let _ = gate.lock().expect("one receiver").recv();
-        // Unread bytes make the close a reset.
+        // The byte that nobody has read makes the close a reset.
+        drop(connection);
+        tell("left".into());
     });
     let proxy = Evenkeel::start(&Config::new([address]));
     let mut client = proxy.client();
@@ -45,15 +34,19 @@ fn a_body_that_nobody_took_is_no_request() {
     client.send(&[head.as_bytes(), b"x"].concat()).unwrap();
     asked.recv_timeout(PATIENCE).unwrap();
     proxy.process.signal("STOP");
-    leave.send(()).unwrap();
+    drop(leave);
+    assert_eq!(asked.recv_timeout(PATIENCE).unwrap(), "left");
     let smuggled = b"GET /smuggled HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n";
     let mut rest = smuggled.repeat(LENGTH / smuggled.len());
     rest.resize(LENGTH - 1, b'x');
     client.send(&rest).unwrap();
     proxy.process.signal("CONT");
-    drop(leave);
-    assert_eq!(answers(&mut client), [502]);
-    assert!(asked.try_recv().is_err(), "the body became a request");
+    assert_eq!(client.answer("POST").unwrap().head.status, 502);
+    // Where the body went is the kernel's choice, and so whether the connection can go on.
+    let _ = client.send(&GET.repeat(2));
+    let _ = client.answer("GET");
+    let smuggled = asked.try_iter().find(|head| head.contains("smuggled"));
+    assert_eq!(smuggled, None, "the body became a request");
 }
 
 /// What the first try had received of a head says nothing of the second's.
