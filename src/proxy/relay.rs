@@ -133,6 +133,12 @@ impl Relay {
         self.ended || self.decoder.is_end()
     }
 
+    /// Whether the whole body has been received and none of it is left in the source's buffer, so
+    /// that what stands there is the next message.
+    pub(crate) fn is_consumed(&self) -> bool {
+        self.is_received() && self.direct == 0
+    }
+
     /// Whether the whole body has been written.
     pub(crate) const fn is_done(&self) -> bool {
         self.finished

@@ -26,6 +26,8 @@ pub(crate) fn start(script: impl Fn(Connection) + Send + Sync + 'static) -> Sock
         for stream in listener.incoming().map_while(Result::ok) {
             let script = Arc::clone(&script);
             std::thread::spawn(move || {
+                // What a script says it has said is on its way.
+                stream.set_nodelay(true).expect("a TCP connection");
                 stream
                     .set_read_timeout(Some(PATIENCE))
                     .expect("PATIENCE is not zero");

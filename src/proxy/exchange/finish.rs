@@ -49,7 +49,7 @@ impl<W: World> Exchange<'_, W> {
     /// Whether the connection may serve another request after an answer of our own.
     fn may_keep(&self) -> bool {
         self.head.keep_alive
-            && self.upload.is_received()
+            && self.upload.is_consumed()
             && self.fault.is_none()
             && !self.connection.worker.is_draining()
     }
@@ -100,7 +100,10 @@ impl<W: World> Exchange<'_, W> {
             return;
         };
         let worker = &self.connection.worker;
+        // An endpoint that did not want the body may take it for its next request.
+        let unwanted = self.head.expect_continue && !self.continued;
         let clean = upstream.buffer.is_empty() && !upstream.broken && self.upload.is_done();
+        let clean = clean && !unwanted;
         upstream.buffer.release(&worker.spare);
         let again = self.response.keep_alive && !matches!(upstream.stream, Channel::Http2(_));
         if clean && again && !worker.is_draining() {
@@ -125,7 +128,7 @@ impl<W: World> Exchange<'_, W> {
         if !self.head.keep_alive || ends || worker.is_draining() {
             return After::Close;
         }
-        if self.upload.is_received() {
+        if self.upload.is_consumed() {
             return After::Keep;
         }
         let deadline = self.connection.within(self.connection.terms.timeouts.body);

@@ -54,6 +54,8 @@ struct Exchange<'a, W: World> {
     download: Option<Relay>,
     upstream: Option<Upstream<W::Stream>>,
     response: ResponseHead,
+    /// The endpoint has said 100.
+    continued: bool,
     /// 1xx heads on their way to the client.
     interim: Vec<u8>,
     /// Since when the client has neither sent nor taken what it should.
@@ -102,6 +104,7 @@ pub(crate) async fn run<W: World>(
         download: None,
         upstream: None,
         response: ResponseHead::default(),
+        continued: false,
         interim: Vec::new(),
         stalled: None,
         fault: None,

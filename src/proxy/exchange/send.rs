@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 use super::Exchange;
 use crate::connection::Connection;
 use crate::h1::encode::{self, ResponsePlan};
-use crate::h1::{self, Framing, Status, Version};
+use crate::h1::{self, Framing, ResponseHead, Status, Version};
 use crate::relay::{Broken, Relay};
 use crate::world::World;
 
@@ -24,6 +24,9 @@ impl<W: World> Exchange<'_, W> {
             .restart(&mut self.connection.buffer)
             .extend_from_slice(&self.request);
         self.upload.replay();
+        // What an earlier try received of a head says nothing of this one's.
+        self.response = ResponseHead::default();
+        self.continued = false;
         self.stalled = None;
         poll_fn(|cx| self.poll_send(cx, attempt)).await
     }
@@ -112,6 +115,7 @@ impl<W: World> Exchange<'_, W> {
                 Ok(Status::Partial) => return None,
                 Err(_) => return Some(failed),
                 Ok(Status::Complete(length)) if response.is_interim() => {
+                    self.continued |= response.status == 100;
                     if self.head.version != Version::Http10 {
                         let plan = ResponsePlan {
                             version: self.head.version,

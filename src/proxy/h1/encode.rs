@@ -84,13 +84,15 @@ pub fn request(head: &RequestHead, buf: &[u8], plan: &RequestPlan<'_>, out: &mut
             | Known::XForwardedProto
             | Known::XForwarded => trusted,
             Known::Host | Known::XForwardedFor => false,
-            Known::Expect => head.version != Version::Http10,
             _ => passes(known),
         },
     );
     forwarded(&head.fields, buf, &plan.forwarded, host, out);
     joined("Via", Known::Via, &head.fields, buf, via(head.version), out);
     framing(plan.framing, out);
+    if head.expect_continue {
+        field(b"Expect", b"100-continue", out);
+    }
     if head.te_trailers {
         field(b"TE", b"trailers", out);
     }
@@ -216,7 +218,9 @@ fn passes(known: Known) -> bool {
         known,
         Known::Connection
             | Known::ContentLength
+            | Known::Expect
             | Known::KeepAlive
+            | Known::Lookalike
             | Known::ProxyAuthenticate
             | Known::ProxyAuthorization
             | Known::ProxyConnection

@@ -20,6 +20,9 @@ pub enum Known {
     Forwarded,
     Host,
     KeepAlive,
+    /// A name that is another's here but for `_` where that has `-`: some applications cannot tell
+    /// the two apart (CGI's environment spells both the same), so it goes no further.
+    Lookalike,
     ProxyAuthenticate,
     ProxyAuthorization,
     ProxyConnection,
@@ -63,14 +66,43 @@ impl Known {
             _ => &[],
         };
         for (candidate, known) in candidates {
-            if name.eq_ignore_ascii_case(candidate.as_bytes()) {
-                return *known;
+            match likeness(name, candidate.as_bytes()) {
+                Likeness::Same => return *known,
+                Likeness::Spelt => return Self::Lookalike,
+                Likeness::None => {}
             }
         }
         match name.split_at_checked(12) {
-            Some((family, _)) if family.eq_ignore_ascii_case(b"x-forwarded-") => Self::XForwarded,
-            _ => Self::Other,
+            Some((family, _)) => match likeness(family, b"x-forwarded-") {
+                Likeness::Same => Self::XForwarded,
+                Likeness::Spelt => Self::Lookalike,
+                Likeness::None => Self::Other,
+            },
+            None => Self::Other,
         }
+    }
+}
+
+enum Likeness {
+    Same,
+    /// The same, but for `_` instead of `-`.
+    Spelt,
+    None,
+}
+
+/// How alike `name` and `known`, which is in lower case and as long, are.
+fn likeness(name: &[u8], known: &[u8]) -> Likeness {
+    if name.eq_ignore_ascii_case(known) {
+        return Likeness::Same;
+    }
+    let mut pairs = name.iter().zip(known);
+    let alike = |(&is, &known): (&u8, &u8)| {
+        is.to_ascii_lowercase() == known || (is == b'_' && known == b'-')
+    };
+    if pairs.all(alike) {
+        Likeness::Spelt
+    } else {
+        Likeness::None
     }
 }
 

@@ -110,17 +110,20 @@ impl Steering {
     }
 }
 
-/// A number of digits and nothing else.
+/// A number of digits and nothing else, of at most 63 bits: some recipients count in a signed type.
 fn number(value: &[u8]) -> Result<u64, Reject> {
     if value.is_empty() {
         return Err(Reject::ContentLength);
     }
-    value.iter().try_fold(0u64, |number, &digit| {
+    let number = value.iter().try_fold(0u64, |number, &digit| {
         if !digit.is_ascii_digit() {
             return Err(Reject::ContentLength);
         }
         let tens = number.checked_mul(10).ok_or(Reject::ContentLength)?;
         tens.checked_add(u64::from(digit - b'0'))
             .ok_or(Reject::ContentLength)
-    })
+    })?;
+    i64::try_from(number)
+        .map(|_| number)
+        .map_err(|_| Reject::ContentLength)
 }

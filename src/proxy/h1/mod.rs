@@ -11,6 +11,9 @@
 //! - lines end in CRLF, never in a bare LF; a CR anywhere else is an error (section 2.2 allows a
 //!   recipient to be lenient). One empty line before a request line is tolerated, not two.
 //! - `Content-Length` stands once, digits only; identical repeats are rejected too (6.3 rule 5).
+//!   Beyond 63 bits it is rejected: some recipients count in a signed type.
+//! - a name with `_` that spells one of ours with `-` is another field, and is not sent on.
+//! - `Expect` is sent on as the one expectation that there is, or not at all.
 //! - `Transfer-Encoding` is exactly one `chunked`; anything else is 400, also where section 6.1
 //!   suggests 501: the framing is unknown either way and the connection closes.
 //! - an empty `Host` is what a client must send that has no authority (3.2), so it is accepted.

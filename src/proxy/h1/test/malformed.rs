@@ -41,6 +41,10 @@ fn lengths() {
         (get("Content-Length:\r\n"), Reject::ContentLength),
         (get("Content-Length: \u{666}\r\n"), Reject::ContentLength),
         (
+            get("Content-Length: 9223372036854775808\r\n"),
+            Reject::ContentLength,
+        ),
+        (
             get("Content-Length: 18446744073709551616\r\n"),
             Reject::ContentLength,
         ),
