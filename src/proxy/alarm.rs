@@ -1,5 +1,6 @@
 //! The one timer of a connection, armed again lazily.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,39 @@ pub(crate) struct Alarm<W: World> {
     world: W,
     sleep: W::Sleep,
     armed: Timestamp,
+}
+
+/// Timers that streams of HTTP/2 have no more use for: setting one up costs more than most streams'
+/// use of it.
+pub(crate) struct Alarms<W: World> {
+    world: W,
+    spare: RefCell<Vec<Alarm<W>>>,
+}
+
+/// Timers that a worker keeps.
+const KEPT: usize = 256;
+
+impl<W: World> Alarms<W> {
+    pub(crate) fn new(world: &W) -> Self {
+        Self {
+            world: world.clone(),
+            spare: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn take(&self) -> Alarm<W> {
+        let spare = self.spare.borrow_mut().pop();
+        spare.unwrap_or_else(|| Alarm::new(&self.world))
+    }
+
+    /// Takes back a timer. It may fire once for its former owner, which costs the next one a look
+    /// at the clock.
+    pub(crate) fn put(&self, alarm: Alarm<W>) {
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < KEPT {
+            spare.push(alarm);
+        }
+    }
 }
 
 impl<W: World> Alarm<W> {

@@ -1,18 +1,16 @@
 //! A client's connection: heads in, one after another, each handed to an exchange.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
-use rustls::ServerConfig;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use tokio::io::AsyncWrite;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -42,6 +40,8 @@ pub(crate) struct Terms {
     pub(crate) trusted: Vec<crate::document::Network>,
     /// By which its certificates are found, which change while it listens.
     name: String,
+    /// Whether TLS is spoken, since it listens.
+    tls: bool,
     redirect: Option<config::Redirect>,
     /// Places for TLS handshakes under way.
     handshakes: Semaphore,
@@ -64,11 +64,26 @@ impl Terms {
             },
             trusted: config.trusted_proxies.clone(),
             name: config.name.clone(),
+            tls: config.tls.is_some(),
             redirect: config.redirect,
             handshakes: Semaphore::new(config.limits.handshakes as usize),
             http2: config.http2,
             streams: config.limits.streams,
             resets: config.limits.resets,
+        }
+    }
+
+    /// Whom a connection's requests come from.
+    fn forwarded(&self, peer: Peer) -> Forwarded {
+        let peer = match peer {
+            Peer::Ip(address) => Some(address.ip()),
+            Peer::Unix => None,
+        };
+        let is_trusted = |ip| self.trusted.iter().any(|network| network.contains(ip));
+        Forwarded {
+            peer,
+            trusted: peer.is_some_and(is_trusted),
+            proto: if self.tls { "https" } else { "http" },
         }
     }
 }
@@ -80,6 +95,9 @@ pub(crate) enum After {
     Keep,
     /// Close once the client has had time to read.
     Close,
+    /// Close at once: the client has said that it sends nothing more, and nothing more is there,
+    /// so that no reset can overtake the answer.
+    Part,
     /// Close with a reset: what was sent must not look complete.
     Abort,
 }
@@ -95,63 +113,67 @@ pub(crate) struct Connection<W: World> {
     pub(crate) forwarded: Forwarded,
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end. What happens once in its life, or seldom, is boxed: an idle
+/// connection is to be small.
 pub(crate) async fn serve<W: World>(
-    open: Open<W>,
+    (open, _place): (Open<W>, Option<OwnedSemaphorePermit>),
     stream: W::Stream,
     peer: Peer,
     terms: Rc<Terms>,
 ) {
-    let worker = Rc::clone(&open.0);
-    let ip: Option<IpAddr> = match peer {
-        Peer::Ip(address) => Some(address.ip()),
-        Peer::Unix => None,
-    };
-    let trusted = ip.is_some_and(|ip| terms.trusted.iter().any(|network| network.contains(ip)));
-    let mut forwarded = Forwarded {
-        peer: ip,
-        trusted,
-        proto: "http",
-    };
-    let generation = worker.generation();
-    let channel = match generation.material.server(&terms.name) {
+    let tls = open
+        .worker
+        .generation()
+        .material
+        .server(&terms.name)
+        .cloned();
+    let forwarded = terms.forwarded(peer, tls.is_some());
+    let channel = match tls {
         None => Channel::Plain(stream),
-        Some(tls) => {
-            forwarded.proto = "https";
-            generation.material.set_time(worker.world.unix_now());
-            let tls = Arc::clone(tls);
-            drop(generation);
-            match Box::pin(shake_hands(&worker, stream, tls, &terms)).await {
-                Some(stream) => Channel::Tls(Box::new(stream.into())),
-                None => return,
-            }
-        }
+        Some(tls) => match Box::pin(shake_hands(&open.worker, stream, tls, &terms)).await {
+            Some(stream) => Channel::Tls(Box::new(stream.into())),
+            None => return,
+        },
     };
-    if let Channel::Tls(tls) = &channel
-        && tls.get_ref().1.alpn_protocol() == Some(b"h2")
-    {
-        let serving = http2::serve(worker, channel, Buffer::default(), terms, forwarded);
-        return Box::pin(serving).await;
+    let http2 = channel.is_http2();
+    let alarm = Alarm::new(&open.worker.world);
+    let worker = Rc::clone(&open.worker);
+    let mut connection = Connection {
+        worker,
+        stream: channel,
+        buffer: Buffer::default(),
+        alarm,
+        terms,
+        forwarded,
+    };
+    if http2 {
+        return Box::pin(connection.serve_http2(open)).await;
     }
-    let mut connection = Connection::new(worker, channel, Buffer::default(), terms, forwarded);
-    let mut head = RequestHead::default();
-    let mut after = After::Keep;
     let mut first = true;
-    while after == After::Keep {
-        after = match connection.next(&mut head, std::mem::take(&mut first)).await {
-            Next::Request(length) => connection.answer(&head, length).await,
+    let after = loop {
+        let after = match connection.next(&open, first).await {
+            Next::Request(head, length) => {
+                let after = connection.answer(&head, length).await;
+                connection.worker.heads.put(head);
+                after
+            }
             Next::Reject(status, why) => {
                 let id = connection.worker.proxy.number();
-                connection.reject(id, status, why, &[], false).await;
+                Box::pin(connection.reject(id, status, why, &[], false)).await;
                 After::Close
             }
-            Next::Http2 => return Box::pin(connection.serve_http2()).await,
+            Next::Http2 => return Box::pin(connection.serve_http2(open)).await,
             Next::End => return,
         };
-    }
+        first = false;
+        if after != After::Keep {
+            break after;
+        }
+    };
     match after {
         After::Abort => connection.stream.abort(),
-        After::Keep | After::Close => connection.linger().await,
+        After::Part => connection.part(),
+        After::Keep | After::Close => Box::pin(connection.linger()).await,
     }
 }
 
@@ -159,9 +181,11 @@ pub(crate) async fn serve<W: World>(
 async fn shake_hands<W: World>(
     worker: &Worker<W>,
     stream: W::Stream,
-    tls: Arc<ServerConfig>,
     terms: &Terms,
 ) -> Option<TlsStream<W::Stream>> {
+    let generation = worker.generation();
+    let tls = Arc::clone(generation.material.server(&terms.name)?);
+    generation.material.set_time(worker.world.unix_now());
     let mut alarm = Alarm::new(&worker.world);
     let deadline = worker.world.now() + terms.timeouts.handshake;
     let mut shaking = pin!(async {
@@ -178,13 +202,21 @@ async fn shake_hands<W: World>(
 /// What comes next on a connection.
 enum Next {
     /// A head of so many bytes, at the front of the buffer.
-    Request(usize),
+    Request(Box<RequestHead>, usize),
     /// HTTP/2, without being asked.
     Http2,
     /// Something that is answered with this status, because of that.
     Reject(u16, String),
     /// Nothing.
     End,
+}
+
+/// Where a request goes.
+enum Lead {
+    /// To a pool.
+    Pool(Arc<Target>),
+    /// Nowhere: a status, why, and a field that says more.
+    Away(u16, String, Option<(&'static str, String)>),
 }
 
 /// The same place over https.
@@ -206,39 +238,32 @@ fn https(redirect: config::Redirect, head: &RequestHead, buf: &[u8]) -> String {
 }
 
 impl<W: World> Connection<W> {
-    pub(crate) fn new(
-        worker: Rc<Worker<W>>,
-        stream: Channel<W::Stream>,
-        buffer: Buffer,
-        terms: Rc<Terms>,
+    /// A stream of HTTP/2 whose head is in `text`.
+    pub(crate) fn of_stream(
+        worker: &Rc<Worker<W>>,
+        stream: http2::Stream,
+        text: Vec<u8>,
+        terms: &Rc<Terms>,
         forwarded: Forwarded,
     ) -> Self {
         Self {
-            alarm: Alarm::new(&worker.world),
-            worker,
-            stream,
-            buffer,
-            terms,
+            alarm: worker.alarms.take(),
+            worker: Rc::clone(worker),
+            stream: Channel::Http2(Box::new(stream)),
+            buffer: Buffer::from(text),
+            terms: Rc::clone(terms),
             forwarded,
         }
     }
 
-    async fn serve_http2(self) {
-        let Self {
-            worker,
-            stream,
-            buffer,
-            terms,
-            forwarded,
-            ..
-        } = self;
-        http2::serve(worker, stream, buffer, terms, forwarded).await;
+    async fn serve_http2(self, open: Open<W>) {
+        http2::serve(open, self.stream, self.buffer, self.terms, self.forwarded).await;
     }
 
     /// Serves a stream of HTTP/2 whose head, of so many fields, is in the buffer. True if its
     /// client has reset it.
     pub(crate) async fn serve_stream(mut self, fields: usize) -> bool {
-        let mut head = RequestHead::default();
+        let mut head = self.worker.heads.take();
         let limits = &self.terms.limits;
         let parsed = if fields > limits.headers {
             Err(Reject::TooManyFields)
@@ -247,12 +272,16 @@ impl<W: World> Connection<W> {
         };
         head.version = Version::Http2;
         let after = match parsed {
-            Ok(Status::Complete(length)) => self.answer(&head, length).await,
+            Ok(Status::Complete(length)) => {
+                let after = self.answer(&head, length).await;
+                self.worker.heads.put(head);
+                after
+            }
             Ok(Status::Partial) | Err(_) => {
                 let reject = parsed.err().unwrap_or(Reject::StartLine);
                 let id = self.worker.proxy.number();
-                self.reject(id, reject.status(), reject.to_string(), &[], false)
-                    .await;
+                let why = reject.to_string();
+                Box::pin(self.reject(id, reject.status(), why, &[], false)).await;
                 After::Close
             }
         };
@@ -260,14 +289,16 @@ impl<W: World> Connection<W> {
         if after == After::Abort {
             self.stream.abort();
         }
+        self.worker.alarms.put(self.alarm);
         reset
     }
 
     /// Waits for the next head, the first of its connection or not.
-    async fn next(&mut self, head: &mut RequestHead, first: bool) -> Next {
-        if self.buffer.is_empty() && !self.wake().await {
+    async fn next(&mut self, open: &Open<W>, first: bool) -> Next {
+        if self.buffer.is_empty() && !self.wake(open).await {
             return Next::End;
         }
+        let mut head = self.worker.heads.take();
         let deadline = self.within(self.terms.timeouts.header);
         let preface = if first && self.terms.http2 {
             http2::PREFACE
@@ -280,9 +311,9 @@ impl<W: World> Connection<W> {
             if !preface.is_empty() && received.starts_with(preface) {
                 return Next::Http2;
             }
-            match h1::parse_request(received, &self.terms.limits, head) {
+            match h1::parse_request(received, &self.terms.limits, &mut head) {
                 _ if partial => {}
-                Ok(Status::Complete(length)) => return Next::Request(length),
+                Ok(Status::Complete(length)) => return Next::Request(head, length),
                 Ok(Status::Partial) => {}
                 Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
             }
@@ -311,16 +342,14 @@ impl<W: World> Connection<W> {
 
     /// Waits for the first bytes of a head and holds no buffer meanwhile. False if the connection
     /// is to end: idle for too long, closed by the client, or drained.
-    async fn wake(&mut self) -> bool {
+    async fn wake(&mut self, open: &Open<W>) -> bool {
         self.buffer.release(&self.worker.spare);
         let deadline = self.within(self.terms.timeouts.idle);
-        let worker = Rc::clone(&self.worker);
-        let mut drained = pin!(worker.drained());
         poll_fn(|cx| {
             if let Poll::Ready(filled) = self.poll_first(cx) {
                 return Poll::Ready(filled);
             }
-            if drained.as_mut().poll(cx).is_ready() {
+            if open.poll_drained(cx).is_ready() {
                 return Poll::Ready(false);
             }
             self.alarm.poll(cx, deadline).map(|()| false)
@@ -348,52 +377,48 @@ impl<W: World> Connection<W> {
     async fn answer(&mut self, head: &RequestHead, length: usize) -> After {
         let id = self.worker.proxy.number();
         let generation = self.worker.generation();
-        let buf = self.buffer.filled();
-        if head.method == Method::Connect {
-            let extra = [(
-                "Allow",
-                &b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"[..],
-            )];
-            self.reject(id, 405, "CONNECT is not offered".into(), &extra, false)
-                .await;
-            return After::Close;
-        }
-        if let Some(redirect) = self.terms.redirect {
-            let to = https(redirect, head, buf);
-            let why = format!("the page is at {to}");
-            let extra = [("Location", to.as_bytes())];
-            return self.turn_away(head, length, id, (301, why), &extra).await;
-        }
-        let target = generation
-            .router
-            .find(head.authority.of(buf), head.target.path(buf));
-        match target.cloned() {
-            Some(target) => self.follow(head, length, id, generation, &target).await,
-            None => {
-                let why = "no route is for this host and path".to_owned();
-                self.turn_away(head, length, id, (404, why), &[]).await
+        match self.lead(head, &generation) {
+            Lead::Pool(target) => {
+                let Target::Pool(pool) = &*target else {
+                    unreachable!("a lead to a pool holds one");
+                };
+                Box::pin(exchange::run(self, head, length, id, generation, pool)).await
+            }
+            Lead::Away(status, why, extra) => {
+                let extra = extra
+                    .as_ref()
+                    .map(|(name, value)| (*name, value.as_bytes()));
+                let turning = self.turn_away(head, length, id, (status, why), extra.as_slice());
+                Box::pin(turning).await
             }
         }
     }
 
-    async fn follow(
-        &mut self,
-        head: &RequestHead,
-        length: usize,
-        id: u64,
-        generation: Arc<Generation>,
-        target: &Arc<Target>,
-    ) -> After {
-        match &**target {
-            Target::Pool(pool) => {
-                Box::pin(exchange::run(self, head, length, id, generation, pool)).await
-            }
-            Target::Redirect { status, to } => {
-                let extra = [("Location", to.as_bytes())];
-                let why = format!("the page is at {to}");
-                self.turn_away(head, length, id, (*status, why), &extra)
-                    .await
-            }
+    /// Where a request goes.
+    fn lead(&self, head: &RequestHead, generation: &Generation) -> Lead {
+        let buf = self.buffer.filled();
+        let away = |status, why: &str, extra| Lead::Away(status, why.into(), extra);
+        let elsewhere = |status, to: String| {
+            Lead::Away(
+                status,
+                format!("the page is at {to}"),
+                Some(("Location", to)),
+            )
+        };
+        if head.method == Method::Connect {
+            let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned();
+            return away(405, "CONNECT is not offered", Some(("Allow", allow)));
+        }
+        if let Some(redirect) = self.terms.redirect {
+            return elsewhere(301, https(redirect, head, buf));
+        }
+        let target = generation
+            .router
+            .find(head.authority.of(buf), head.target.path(buf));
+        match target.map(|target| (&**target, target)) {
+            None => away(404, "no route is for this host and path", None),
+            Some((Target::Redirect { status, to }, _)) => elsewhere(*status, to.clone()),
+            Some((Target::Pool(_), target)) => Lead::Pool(Arc::clone(target)),
         }
     }
 
@@ -486,9 +511,17 @@ impl<W: World> Connection<W> {
         }
     }
 
+    /// Says that nothing more will come, as far as that can be said at once.
+    fn part(&mut self) {
+        if let Channel::Tls(_) = &self.stream {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut self.stream).poll_shutdown(&mut cx);
+        }
+    }
+
     /// Says that nothing more will come, and reads on for a moment: closing with unread bytes would
     /// reset the connection and could take our last answer with it.
-    async fn linger(mut self) {
+    async fn linger(&mut self) {
         let deadline = self.worker.world.now() + LINGER;
         let mut read = 0;
         let shutdown = poll_fn(|cx| {

@@ -85,9 +85,10 @@ impl Need<'_> {
         material.set_time(worker.world.unix_now());
         let connector = TlsConnector::from(tls.config(self.http2));
         let stream = connector.connect(tls.server_name(address), stream).await?;
-        if self.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        let channel = Channel::Tls(Box::new(stream.into()));
+        if self.http2 && !channel.is_http2() {
             return Err(io::Error::other("the endpoint does not speak HTTP/2"));
         }
-        Ok(Channel::Tls(Box::new(stream.into())))
+        Ok(channel)
     }
 }

@@ -157,12 +157,9 @@ async fn accept<W: World>(
                     place = Arc::clone(&places).acquire_owned() => place.ok(),
                     () = worker.drained() => None,
                 };
-                let open = worker.open();
+                let open = (worker.open(), place);
                 let serving = connection::serve(open, stream, peer, Rc::clone(&terms));
-                worker.world.spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
+                worker.world.spawn(serving);
             }
             Err(_) => {
                 let later: Timestamp = worker.world.now() + BREATH;

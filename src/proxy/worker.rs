@@ -16,8 +16,10 @@ use evenkeel_core::trace::{self, NO_POOL};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::alarm::Alarms;
 use crate::buffer::Spare;
 use crate::generation::{self, Generation, Mail, Proxy};
+use crate::h1::RequestHead;
 use crate::http2;
 use crate::idle::Idle;
 use crate::log::Log;
@@ -36,6 +38,8 @@ pub(crate) struct Worker<W: World> {
     pub(crate) world: W,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) spare: Spare,
+    pub(crate) heads: Heads,
+    pub(crate) alarms: Alarms<W>,
     pub(crate) names: Names,
     pub(crate) idle: RefCell<Idle<W::Stream>>,
     pub(crate) http2: http2::Connections,
@@ -47,8 +51,49 @@ pub(crate) struct Worker<W: World> {
     waiting: RefCell<BTreeMap<Token, Waiting>>,
     draining: Cell<bool>,
     drain: Notify,
-    connections: Cell<usize>,
+    guests: RefCell<Guests>,
     empty: Notify,
+}
+
+/// Connections of clients, each with what wakes it when the worker is drained.
+#[derive(Debug, Default)]
+struct Guests {
+    wakers: Vec<Option<Waker>>,
+    free: Vec<u32>,
+}
+
+impl Guests {
+    fn enter(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.wakers.push(None);
+            self.wakers.len() as u32 - 1
+        })
+    }
+
+    fn count(&self) -> usize {
+        self.wakers.len() - self.free.len()
+    }
+}
+
+/// Heads that a worker keeps for the next request.
+const HEADS: usize = 256;
+
+/// Heads that are not in use: an idle connection holds none.
+#[derive(Debug, Default)]
+pub(crate) struct Heads(RefCell<Vec<Box<RequestHead>>>);
+
+impl Heads {
+    pub(crate) fn take(&self) -> Box<RequestHead> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives back a head that was parsed to its end.
+    pub(crate) fn put(&self, head: Box<RequestHead>) {
+        let mut heads = self.0.borrow_mut();
+        if heads.len() < HEADS {
+            heads.push(head);
+        }
+    }
 }
 
 /// A request in a pool's queue.
@@ -67,6 +112,8 @@ impl<W: World> Worker<W> {
             number,
             generation: RefCell::new(proxy.generation()),
             spare: Spare::default(),
+            heads: Heads::default(),
+            alarms: Alarms::new(&world),
             names: Names::default(),
             idle: RefCell::default(),
             http2: http2::Connections::default(),
@@ -76,7 +123,7 @@ impl<W: World> Worker<W> {
             waiting: RefCell::default(),
             draining: Cell::new(false),
             drain: Notify::new(),
-            connections: Cell::new(0),
+            guests: RefCell::default(),
             empty: Notify::new(),
             world,
             proxy,
@@ -160,16 +207,28 @@ impl<W: World> Worker<W> {
 
     /// Counts a client's connection in, until the guard is dropped.
     pub(crate) fn open(self: &Rc<Self>) -> Open<W> {
-        self.connections.set(self.connections.get() + 1);
         self.record(0, trace::Kind::Opened);
-        Open(Rc::clone(self))
+        Open {
+            seat: self.guests.borrow_mut().enter(),
+            worker: Rc::clone(self),
+        }
     }
 
     /// Ends when no client is connected.
     pub(crate) async fn emptied(&self) {
-        while self.connections.get() > 0 {
+        while self.guests.borrow().count() > 0 {
             self.empty.notified().await;
         }
+    }
+
+    fn drain(&self) {
+        self.draining.set(true);
+        self.drain.notify_waiters();
+        for waker in self.guests.borrow().wakers.iter().flatten() {
+            waker.wake_by_ref();
+        }
+        self.idle.borrow_mut().clear();
+        self.http2.clear();
     }
 
     /// Records what concerns no pool.
@@ -187,15 +246,35 @@ impl<W: World> Worker<W> {
 }
 
 /// A client's connection, for as long as it is open.
-pub(crate) struct Open<W: World>(pub(crate) Rc<Worker<W>>);
+pub(crate) struct Open<W: World> {
+    pub(crate) worker: Rc<Worker<W>>,
+    seat: u32,
+}
+
+impl<W: World> Open<W> {
+    /// Ready when the connection is to take nothing new. A connection asks before each request, so
+    /// asking again costs a comparison.
+    pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.worker.is_draining() {
+            return Poll::Ready(());
+        }
+        let waker = &mut self.worker.guests.borrow_mut().wakers[self.seat as usize];
+        match waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
 
 impl<W: World> Drop for Open<W> {
     fn drop(&mut self) {
-        let left = self.0.connections.get() - 1;
-        self.0.connections.set(left);
-        self.0.record(0, trace::Kind::Closed);
-        if left == 0 {
-            self.0.empty.notify_one();
+        self.worker.record(0, trace::Kind::Closed);
+        let mut guests = self.worker.guests.borrow_mut();
+        guests.wakers[self.seat as usize] = None;
+        guests.free.push(self.seat);
+        if guests.count() == 0 {
+            self.worker.empty.notify_one();
         }
     }
 }
@@ -205,12 +284,7 @@ async fn open_mail<W: World>(worker: Rc<Worker<W>>, mut mailbox: UnboundedReceiv
         match mail {
             Mail::Grant(grant) => worker.grant(grant),
             Mail::Generation(generation) => *worker.generation.borrow_mut() = generation,
-            Mail::Drain => {
-                worker.draining.set(true);
-                worker.drain.notify_waiters();
-                worker.idle.borrow_mut().clear();
-                worker.http2.clear();
-            }
+            Mail::Drain => worker.drain(),
         }
     }
 }

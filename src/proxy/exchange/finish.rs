@@ -125,6 +125,9 @@ impl<W: World> Exchange<'_, W> {
         let worker = Rc::clone(&self.connection.worker);
         // What a client of HTTP/2 still sends concerns its stream alone.
         let ends = framing == Framing::UntilClose || self.head.version == h1::Version::Http2;
+        if !self.head.keep_alive && self.upload.is_consumed() && self.connection.buffer.is_empty() {
+            return After::Part;
+        }
         if !self.head.keep_alive || ends || worker.is_draining() {
             return After::Close;
         }

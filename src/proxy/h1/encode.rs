@@ -116,7 +116,8 @@ pub fn request(head: &RequestHead, buf: &[u8], plan: &RequestPlan<'_>, out: &mut
 /// Writes the head of a response that goes to a client. `buf` is the buffer that `head` was
 /// parsed from. A 101 keeps its upgrade: whether one was asked for is the caller's question.
 pub fn response(head: &ResponseHead, buf: &[u8], plan: &ResponsePlan<'_>, out: &mut Vec<u8>) {
-    out.reserve(head.fields.end + 128);
+    // With room for the small body that is often sent along.
+    out.reserve(head.fields.end + 512);
     out.extend_from_slice(b"HTTP/1.1 ");
     decimal(u64::from(head.status), out);
     out.push(b' ');

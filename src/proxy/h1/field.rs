@@ -154,6 +154,8 @@ impl Fields {
         limits: &Limits,
     ) -> Result<Option<usize>, Reject> {
         self.lines.clear();
+        // Most heads fit; growing step by step would copy each of them.
+        self.lines.reserve(16);
         loop {
             self.end = at;
             let colon = token::token_end(buf, at);

@@ -24,7 +24,7 @@ use crate::buffer::Buffer;
 use crate::channel::Channel;
 use crate::connection::{self, Connection as Downstream, Terms};
 use crate::h1::encode::Forwarded;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 use crate::world::World;
 
 /// What a client begins with that speaks HTTP/2 without being asked (RFC 9113 section 3.4).
@@ -35,12 +35,13 @@ const RESET_WINDOW: Duration = Duration::from_secs(10);
 
 /// Serves a connection to its end. `buffer` holds what has been read of it.
 pub(crate) async fn serve<W: World>(
-    worker: Rc<Worker<W>>,
+    open: worker::Open<W>,
     channel: Channel<W::Stream>,
     buffer: Buffer,
     terms: Rc<Terms>,
     forwarded: Forwarded,
 ) {
+    let worker = Rc::clone(&open.worker);
     let mut alarm = Alarm::new(&worker.world);
     let deadline = worker.world.now() + terms.timeouts.header;
     let connected = Connected { channel, buffer };
@@ -61,6 +62,7 @@ pub(crate) async fn serve<W: World>(
             resets: Cell::new((worker.world.now(), 0)),
         }),
         ending: None,
+        open,
         worker,
         terms,
         forwarded,
@@ -99,6 +101,7 @@ struct Serving<W: World> {
     streams: Rc<Streams>,
     /// Nothing new is taken, since then.
     ending: Option<Timestamp>,
+    open: worker::Open<W>,
     worker: Rc<Worker<W>>,
     terms: Rc<Terms>,
     forwarded: Forwarded,
@@ -113,15 +116,13 @@ enum Next {
 
 impl<W: World> Serving<W> {
     async fn run(mut self) {
-        let worker = Rc::clone(&self.worker);
-        let mut drained = pin!(worker.drained());
         loop {
-            match poll_fn(|cx| self.poll_next(cx, drained.as_mut())).await {
+            match poll_fn(|cx| self.poll_next(cx)).await {
                 Next::Stream(request, respond) => self.begin(request, respond),
                 Next::Finish if self.ending.is_some() => return,
                 Next::Finish => {
                     self.connection.graceful_shutdown();
-                    self.ending = Some(worker.world.now());
+                    self.ending = Some(self.worker.world.now());
                 }
                 Next::Closed => return,
             }
@@ -131,11 +132,7 @@ impl<W: World> Serving<W> {
         }
     }
 
-    fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-        drained: Pin<&mut impl Future<Output = ()>>,
-    ) -> Poll<Next> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         match self.connection.poll_accept(cx) {
             Poll::Ready(Some(Ok((request, respond)))) => {
                 return Poll::Ready(Next::Stream(request, respond));
@@ -143,7 +140,7 @@ impl<W: World> Serving<W> {
             Poll::Ready(_) => return Poll::Ready(Next::Closed),
             Poll::Pending => {}
         }
-        if self.ending.is_none() && drained.poll(cx).is_ready() {
+        if self.ending.is_none() && self.open.poll_drained(cx).is_ready() {
             return Poll::Ready(Next::Finish);
         }
         let deadline = match (self.streams.open.get(), self.ending) {
@@ -162,13 +159,8 @@ impl<W: World> Serving<W> {
         let websocket = head::is_websocket(&request);
         let fields = request.headers().len();
         let stream = Stream::of_client(request.into_body(), respond, websocket);
-        let downstream = Downstream::new(
-            Rc::clone(&self.worker),
-            Channel::Http2(Box::new(stream)),
-            Buffer::from(text),
-            Rc::clone(&self.terms),
-            self.forwarded,
-        );
+        let (terms, forwarded) = (&self.terms, self.forwarded);
+        let downstream = Downstream::of_stream(&self.worker, stream, text, terms, forwarded);
         let guard = Open::new(&self.streams, &self.worker);
         self.worker.world.spawn(async move {
             if downstream.serve_stream(fields).await {

@@ -7,6 +7,7 @@
     reason = "this is the real world"
 )]
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use evenkeel_core::{rng, time::Timestamp, trace};
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -33,6 +35,8 @@ pub struct Real(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     start: Instant,
+    /// The time of the present turn of a task; nothing between turns.
+    turn: Cell<Option<Timestamp>>,
     seed: u64,
     counters: Arc<metric::Worker>,
 }
@@ -44,9 +48,14 @@ impl Real {
     pub fn new(start: Instant, seed: u64, counters: Arc<metric::Worker>) -> Self {
         Self(Rc::new(Inner {
             start,
+            turn: Cell::new(None),
             seed,
             counters,
         }))
+    }
+
+    fn read_clock(&self) -> Timestamp {
+        Timestamp::ZERO + self.0.start.elapsed()
     }
 
     fn instant(&self, at: Timestamp) -> tokio::time::Instant {
@@ -145,7 +154,7 @@ impl World for Real {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::ZERO + self.0.start.elapsed()
+        self.0.turn.get().unwrap_or_else(|| self.read_clock())
     }
 
     fn unix_now(&self) -> Duration {
@@ -163,7 +172,10 @@ impl World for Real {
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Task {
-        tokio::task::spawn_local(future)
+        tokio::task::spawn_local(Turns {
+            future,
+            world: self.clone(),
+        })
     }
 
     fn rng(&self, stream: &str) -> rng::Stream {
@@ -176,6 +188,28 @@ impl World for Real {
 
     fn timer(&self) -> Timer {
         Timer
+    }
+}
+
+pin_project! {
+    /// A task. Time stands still within one of its turns, as it does in a simulation: the clock is
+    /// read once a turn, which a request would otherwise do a dozen times.
+    struct Turns<F> {
+        #[pin]
+        future: F,
+        world: Real,
+    }
+}
+
+impl<F: Future> Future for Turns<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        this.world.0.turn.set(Some(this.world.read_clock()));
+        let polled = this.future.poll(cx);
+        this.world.0.turn.set(None);
+        polled
     }
 }
 
