@@ -2,6 +2,8 @@
 //! `evenkeel serve`.
 #[path = "proxy/body.rs"]
 mod body;
+#[path = "proxy/certificate.rs"]
+mod certificate;
 #[path = "proxy/limit.rs"]
 mod limit;
 #[path = "proxy/operation.rs"]
