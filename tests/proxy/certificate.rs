@@ -16,12 +16,17 @@ const IN_2091: u64 = 3_818_448_000;
 
 /// Writes `site.pem` and `site.key`, for a certificate that ends with 1 January of that year.
 fn renew(folder: &Path, year: i32) {
-    let mut params = CertificateParams::new(["site.example".to_owned()]).unwrap();
+    let host = "site.example".to_owned();
+    let mut params = CertificateParams::new([host]).expect("a name");
     params.not_after = date_time_ymd(year, 1, 1);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    std::fs::write(folder.join("site.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("site.key"), key.serialize_pem()).unwrap();
+    let key = KeyPair::generate().expect("randomness");
+    let certificate = params.self_signed(&key).expect("a key that signs");
+    for (name, text) in [
+        ("site.pem", certificate.pem()),
+        ("site.key", key.serialize_pem()),
+    ] {
+        std::fs::write(folder.join(name), text).expect("a temporary file");
+    }
 }
 
 /// A proxy with a second listener, `https`, that shows the folder's certificate.
