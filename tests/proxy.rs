@@ -4,6 +4,8 @@
 mod bad_input;
 #[path = "proxy/body.rs"]
 mod body;
+#[path = "proxy/certificate.rs"]
+mod certificate;
 #[path = "proxy/limit.rs"]
 mod limit;
 #[path = "proxy/operation.rs"]

@@ -267,3 +267,23 @@ fn addresses_on_the_command_line_have_places_too() {
         &needles,
     );
 }
+
+#[test]
+fn a_certificate_is_part_of_what_is_checked() {
+    let desk = Desk::new();
+    let tls =
+        "tls = { certificates = [\n  { cert = \"site.pem\", key = \"site.key\" },\n] }\n[[pool]]";
+    desk.write("tls.toml", CONFIG.replace("[[pool]]", tls));
+    desk.write(
+        "site.pem",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    );
+    let needles = [
+        "error: site.pem holds a private key and no certificate",
+        "--> tls.toml:6:12",
+        "{ cert = \"site.pem\", key = \"site.key\" }",
+        "1 error",
+    ];
+    desk.fails("check tls.toml", 3, &needles);
+    desk.fails("serve -c tls.toml", 3, &needles);
+}

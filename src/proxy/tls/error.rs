@@ -140,7 +140,10 @@ pub enum Error {
     #[error("no keys for session tickets: {0}")]
     Tickets(rustls::Error),
     /// A certificate is over.
-    #[error("the certificate in {path} expired {}; clients refuse it: renew it", on("", *days, " ago"))]
+    #[error(
+        "the certificate in {path} expired {}; clients refuse it: renew it",
+        on("", *days, " ago")
+    )]
     Expired {
         /// The file.
         path: PathBuf,

@@ -160,7 +160,7 @@ impl Loader<'_> {
     fn server(&mut self, n: usize, listener: &config::Listener) -> Option<Server> {
         let tls = listener.tls.as_ref()?;
         let owner = format!("listener `{}`", listener.name);
-        let place = vec![Step::Key("listener"), Step::Index(n), Step::Key("tls")];
+        let place = [Step::Key("listener"), Step::Index(n), Step::Key("tls")];
         let mut identities = Vec::new();
         for (n, certificate) in tls.certificates.iter().enumerate() {
             let own = [Step::Key("certificates"), Step::Index(n)];
@@ -181,7 +181,7 @@ impl Loader<'_> {
     fn client(&mut self, n: usize, pool: &config::Pool) -> Option<Client> {
         let tls = pool.tls.as_ref()?;
         let owner = format!("pool `{}`", pool.name);
-        let place = vec![Step::Key("pool"), Step::Index(n), Step::Key("tls")];
+        let place = [Step::Key("pool"), Step::Index(n), Step::Key("tls")];
         let identity = match &tls.certificate {
             Some(certificate) => {
                 let place = [&place[..], &[Step::Key("certificate")]].concat();

@@ -18,90 +18,97 @@ fn told(folder: &Folder) -> Vec<String> {
 const CERT: &str = "e.toml:4:34: error: ";
 const KEY: &str = "e.toml:4:49: error: ";
 
+/// A certificate, a key and what their owner is told begins so, at the place that asks for it.
+type Pair<'a> = (&'a str, &'a str, &'a str);
+
+fn check(folder: &Folder, place: &str, cases: &[Pair<'_>]) {
+    for (cert, key, wanted) in cases {
+        folder.write("a.pem", cert);
+        folder.write("a.key", key);
+        let told = told(folder);
+        let begin = format!("{place}{wanted}");
+        assert_eq!(told.len(), 1, "{told:?}\n{begin}");
+        assert!(told[0].starts_with(&begin), "{}\n{begin}", told[0]);
+        assert!(told[0].ends_with("; asked for by listener `https`"));
+    }
+}
+
 #[test]
-fn a_file_that_cannot_be_used_says_why_and_what_to_do() {
+fn a_certificate_that_cannot_be_used_says_why() {
+    let folder = Folder::with_site();
+    let (cert, key) = (folder.read("site.pem"), folder.read("site.key"));
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let chain = format!("{cert}{bad}");
+    let half = &cert[..cert.len() / 2];
+    let cases: &[Pair<'_>] = &[
+        (
+            "",
+            &key,
+            "there is no certificate in a.pem; expected PEM, which begins with ---",
+        ),
+        ("\u{0}\u{1}", &key, "there is no certificate in a.pem"),
+        (
+            &key,
+            &cert,
+            "a.pem holds a private key and no certificate; are `cert` and",
+        ),
+        (&encrypted, &key, "a.pem holds a private key"),
+        (bad, &key, "certificate 1 in a.pem cannot be used"),
+        (&chain, &key, "certificate 2 in a.pem cannot be used"),
+        (
+            half,
+            &key,
+            "a.pem ends in the middle of a PEM block; it may be half-written",
+        ),
+        (&cert.replace('M', "*"), &key, "a.pem is damaged: base64"),
+    ];
+    check(&folder, CERT, cases);
+}
+
+#[test]
+fn a_key_that_cannot_be_used_says_why_and_what_to_do() {
     let folder = Folder::with_site();
     let (cert, key) = (folder.read("site.pem"), folder.read("site.key"));
     folder.issue("other", &["other.example"]);
     let other = folder.read("other.pem");
-    let both = format!("{key}{cert}");
+    let reversed = format!("{other}{cert}");
     let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
                DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     let decrypt = "the private key in a.key is encrypted, and nobody is there to type its \
                    passphrase; decrypt it: openssl pkey -in a.key -out a.plain.key";
     let empty = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let chain = format!("{cert}{bad}");
-    let cases: &[(&str, &str, &str, &str)] = &[
-        (&cert, &key, "", ""),
-        (&both, &both, "", ""),
-        (&format!("{cert}{other}"), &key, "", ""),
-        ("", &key, CERT, "there is no certificate in a.pem"),
-        ("\u{0}\u{1}", &key, CERT, "there is no certificate in a.pem"),
-        (
-            &key,
-            &cert,
-            CERT,
-            "a.pem holds a private key and no certificate; are",
-        ),
-        (&encrypted, &key, CERT, "a.pem holds a private key"),
+    let another = "the private key in a.key does not belong to the first certificate in a.pem; the";
+    let half = &key[..key.len() / 2];
+    let cases: &[Pair<'_>] = &[
         (
             &cert,
             &cert,
-            KEY,
-            "a.key holds a certificate and no private key; are",
+            "a.key holds a certificate and no private key; are `cert` and",
         ),
-        (&cert, "", KEY, "there is no private key in a.key"),
-        (&cert, &encrypted, KEY, decrypt),
-        (&cert, old, KEY, decrypt),
-        (&cert, empty, KEY, "the private key in a.key cannot be used"),
-        (
-            &other,
-            &key,
-            KEY,
-            "the private key in a.key does not belong to the first certificate in a.pem",
-        ),
-        (
-            &format!("{other}{cert}"),
-            &key,
-            KEY,
-            "the private key in a.key does not belong",
-        ),
-        (bad, &key, CERT, "certificate 1 in a.pem cannot be used"),
-        (&chain, &key, CERT, "certificate 2 in a.pem cannot be used"),
-        (
-            &cert[..cert.len() / 2],
-            &key,
-            CERT,
-            "a.pem ends in the middle of a PEM block",
-        ),
-        (
-            &cert,
-            &key[..key.len() / 2],
-            KEY,
-            "a.key ends in the middle of a PEM block",
-        ),
-        (
-            &cert.replace('M', "*"),
-            &key,
-            CERT,
-            "a.pem is damaged: base64",
-        ),
+        (&cert, "", "there is no private key in a.key"),
+        (&cert, &encrypted, decrypt),
+        (&cert, old, decrypt),
+        (&cert, empty, "the private key in a.key cannot be used"),
+        (&other, &key, another),
+        (&reversed, &key, another),
+        (&cert, half, "a.key ends in the middle of a PEM block"),
     ];
-    for (cert, key, place, wanted) in cases {
+    check(&folder, KEY, cases);
+}
+
+#[test]
+fn a_file_may_hold_more_than_is_needed() {
+    let folder = Folder::with_site();
+    let (cert, key) = (folder.read("site.pem"), folder.read("site.key"));
+    let both = format!("Subject: site\n{key}{cert}");
+    let chain = format!("{cert}{}", folder.read("ca.pem"));
+    let crlf = cert.replace('\n', "\r\n");
+    for (cert, key) in [(&cert, &key), (&both, &both), (&chain, &key), (&crlf, &key)] {
         folder.write("a.pem", cert);
         folder.write("a.key", key);
-        let told = told(&folder);
-        match wanted.is_empty() {
-            true => assert_eq!(told, [""; 0], "{cert}{key}"),
-            false => {
-                assert_eq!(told.len(), 1, "{told:?}");
-                let begin = format!("{place}{wanted}");
-                assert!(told[0].starts_with(&begin), "{}\n{begin}", told[0]);
-                assert!(told[0].ends_with("; asked for by listener `https`"));
-            }
-        }
+        assert_eq!(told(&folder), [""; 0], "{cert}{key}");
     }
 }
 
@@ -117,7 +124,8 @@ fn a_missing_file_is_told_with_its_name() {
 #[test]
 fn everything_that_is_wrong_is_told_in_the_order_of_the_file() {
     let folder = Folder::with_site();
-    let text = "[[listener]]\naddress = \":1\"\ntls.certificates = [{ cert = \"a\", key = \"b\" }]\n\
+    let text = "[[listener]]\naddress = \":1\"\n\
+                tls.certificates = [{ cert = \"a\", key = \"b\" }]\n\
                 tls.clients.ca = \"e\"\n\
                 [[pool]]\nname = \"p\"\nendpoints = [{ address = \"a:1\" }]\n\
                 tls = { ca = \"c\" }\n\
@@ -146,7 +154,8 @@ fn dates_and_names_are_warned_of() {
     let late = (2100, 1, 1);
     let mut early = made::params(&["a.example"]);
     early.not_before = rcgen::date_time_ymd(2027, 1, 1);
-    let cases: &[(&[&str], (i32, u8, u8), &str)] = &[
+    type Case<'a> = (&'a [&'a str], (i32, u8, u8), &'a str);
+    let cases: &[Case<'_>] = &[
         (&["a.example"], late, ""),
         (&["a.example"], (2026, 1, 16), ""),
         (&["a.example"], (2026, 1, 15), ""),
