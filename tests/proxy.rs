@@ -4,6 +4,8 @@
 mod bad_input;
 #[path = "proxy/body.rs"]
 mod body;
+#[path = "proxy/http2_abuse.rs"]
+mod http2_abuse;
 #[path = "proxy/limit.rs"]
 mod limit;
 #[path = "proxy/operation.rs"]
