@@ -6,6 +6,8 @@ mod bad_input;
 mod body;
 #[path = "proxy/certificate.rs"]
 mod certificate;
+#[path = "proxy/http2_abuse.rs"]
+mod http2_abuse;
 #[path = "proxy/limit.rs"]
 mod limit;
 #[path = "proxy/operation.rs"]

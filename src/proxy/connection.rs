@@ -121,19 +121,14 @@ pub(crate) async fn serve<W: World>(
     peer: Peer,
     terms: Rc<Terms>,
 ) {
-    let tls = open
-        .worker
-        .generation()
-        .material
-        .server(&terms.name)
-        .cloned();
-    let forwarded = terms.forwarded(peer, tls.is_some());
-    let channel = match tls {
-        None => Channel::Plain(stream),
-        Some(tls) => match Box::pin(shake_hands(&open.worker, stream, tls, &terms)).await {
+    let forwarded = terms.forwarded(peer);
+    let channel = if terms.tls {
+        match Box::pin(shake_hands(&open.worker, stream, &terms)).await {
             Some(stream) => Channel::Tls(Box::new(stream.into())),
             None => return,
-        },
+        }
+    } else {
+        Channel::Plain(stream)
     };
     let http2 = channel.is_http2();
     let alarm = Alarm::new(&open.worker.world);

@@ -9,6 +9,7 @@
 
 pub(crate) mod client;
 pub(crate) mod evenkeel;
+pub(crate) mod http2;
 pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod origin;

@@ -102,6 +102,15 @@ impl Process {
         names.filter(|thread| thread.starts_with(name)).count()
     }
 
+    /// Memory that the process has in use, in KiB (Linux).
+    pub(crate) fn resident_kib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.expect("a number")
+    }
+
     /// Waits until the process has ended by itself, which its closed stdout announces.
     pub(crate) fn exit(&mut self) -> ExitStatus {
         loop {
