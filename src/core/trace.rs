@@ -38,7 +38,8 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` as often as it
 /// has to wait, `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
 /// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
-/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is a request's only event, and what [`Kind::is_outside`] concerns no request.
+/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
+/// event of its request, and what [`Kind::is_outside`] concerns no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A request was routed to the pool.

@@ -91,11 +91,10 @@ fn a_folder_for_results_is_made_and_holds_a_file_for_each_seed() {
 fn scenarios_of_one_name_are_told_before_the_work() {
     let desk = Desk::new();
     fs::create_dir(desk.path().join("other")).unwrap();
-    fs::copy(
-        desk.path().join("ok.toml"),
-        desk.path().join("other/ok.toml"),
-    )
-    .unwrap();
+    for file in ["ok.toml", "evenkeel.toml"] {
+        let copy = desk.path().join("other").join(file);
+        fs::copy(desk.path().join(file), copy).unwrap();
+    }
     let both = "ok.toml other/ok.toml --engine model --seed 1";
     for (words, option) in [("run", "--out"), ("verify", "--golden")] {
         let told = desk.run(&format!("sim {words} {both} {option} place"));
