@@ -468,3 +468,6 @@ impl PoolAccess for Access<'_> {
         self.collector.record(&event);
     }
 }
+
+#[cfg(test)]
+mod test;

@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
-use evenkeel_core::budget::{MINIMUM_PER_S, WINDOW_S};
 use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 use serde::Serialize;
 
+use super::occupancy::Occupancy;
 use super::share::{Promise, Share};
+use super::window::Window;
 
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +37,12 @@ pub enum Invariant {
     InService,
     /// Picks follow the weights, where the policy alone decides.
     Weights,
+    /// No endpoint holds more requests and tunnels than `max_connections`.
+    MaxConnections,
 }
 
 impl Invariant {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::OneOutcome,
         Self::InFlight,
         Self::Tries,
@@ -49,6 +52,7 @@ impl Invariant {
         Self::SafeRetry,
         Self::InService,
         Self::Weights,
+        Self::MaxConnections,
     ];
 
     /// The name in results.
@@ -64,6 +68,7 @@ impl Invariant {
             Self::SafeRetry => "safe_retry",
             Self::InService => "in_service",
             Self::Weights => "weights",
+            Self::MaxConnections => "max_connections",
         }
     }
 }
@@ -105,6 +110,8 @@ struct Life {
     finished: bool,
     idempotent: bool,
     in_flight: bool,
+    /// Its try in flight is a tunnel.
+    tunnel: bool,
     /// Sent once and not idempotent: may not be sent again.
     spent: bool,
     attempt: u8,
@@ -123,6 +130,8 @@ pub struct Checker {
     pools: Vec<(Limit, Window)>,
     /// By pool; empty where nothing is promised.
     shares: Vec<Share>,
+    /// By pool; empty as well.
+    occupancies: Vec<Occupancy>,
     lives: VecDeque<Life>,
     /// The number of the ring's first request.
     base: u64,
@@ -150,6 +159,10 @@ impl Checker {
                 .map(|limit| (*limit, Window::default()))
                 .collect(),
             shares: promises.iter().map(Share::new).collect(),
+            occupancies: promises
+                .iter()
+                .map(|promise| Occupancy::new(&promise.bounds))
+                .collect(),
             lives: VecDeque::new(),
             base: 0,
             arrived: 0,
@@ -163,7 +176,7 @@ impl Checker {
 
     /// Takes the next event.
     pub fn on(&mut self, event: &Event) {
-        if matches!(event.kind, Kind::Opened | Kind::Closed) {
+        if event.kind.is_outside() {
             return;
         }
         let Some(index) = self.index(event) else {
@@ -184,6 +197,7 @@ impl Checker {
                 self.disturb(event);
                 self.draw(event, budgeted);
             }
+            Kind::Head { status: 101 } => self.upgrade(event, index),
             Kind::Failed { sent, .. } => {
                 self.failed += 1;
                 self.disturb(event);
@@ -315,13 +329,7 @@ impl Checker {
                 "its tries are not numbered one by one",
             );
         }
-        let share = self.shares.get_mut(usize::from(event.pool));
-        if let (Some(share), Some(endpoint)) = (share, event.endpoint)
-            && !share.pick(endpoint.slot)
-        {
-            let text = "it was sent to an endpoint that is down or has no weight";
-            self.violated(event, Invariant::InService, text);
-        }
+        self.occupy(event);
         let pool = self.pools.get(usize::from(event.pool));
         if pool.is_some_and(|(limit, _)| event.attempt > limit.attempts) {
             self.violated(
@@ -347,6 +355,42 @@ impl Checker {
         }
     }
 
+    /// A place at the event's endpoint is taken.
+    fn occupy(&mut self, event: &Event) {
+        let (pool, Some(endpoint)) = (usize::from(event.pool), event.endpoint) else {
+            return;
+        };
+        let slot = endpoint.slot;
+        let (share, occupancy) = (self.shares.get_mut(pool), self.occupancies.get_mut(pool));
+        let serves = share.is_none_or(|share| share.pick(slot));
+        let has_room = occupancy.is_none_or(|occupancy| occupancy.pick(slot));
+        if !serves {
+            let text = "it was sent to an endpoint that is down or has no weight";
+            self.violated(event, Invariant::InService, text);
+        }
+        if !has_room {
+            let text = "it was sent to an endpoint that held `max_connections`";
+            self.violated(event, Invariant::MaxConnections, text);
+        }
+    }
+
+    /// The try in flight is a tunnel from now on.
+    fn upgrade(&mut self, event: &Event, index: usize) {
+        let life = &mut self.lives[index];
+        if !life.in_flight || life.tunnel {
+            return self.violated(
+                event,
+                Invariant::InFlight,
+                "what became a tunnel was no request in flight",
+            );
+        }
+        life.tunnel = true;
+        let occupancy = self.occupancies.get_mut(usize::from(event.pool));
+        if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
+            occupancy.upgrade(endpoint.slot);
+        }
+    }
+
     fn disturb(&mut self, event: &Event) {
         if let Some(share) = self.shares.get_mut(usize::from(event.pool)) {
             share.disturb();
@@ -356,12 +400,17 @@ impl Checker {
     /// Ends the try in flight.
     fn end(&mut self, event: &Event, index: usize) {
         let life = &mut self.lives[index];
+        let tunnel = std::mem::replace(&mut life.tunnel, false);
         if !std::mem::replace(&mut life.in_flight, false) {
-            self.violated(
+            return self.violated(
                 event,
                 Invariant::InFlight,
                 "a try ended that was not in flight",
             );
+        }
+        let occupancy = self.occupancies.get_mut(usize::from(event.pool));
+        if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
+            occupancy.end(endpoint.slot, tunnel);
         }
     }
 
@@ -411,42 +460,6 @@ impl Checker {
         check
             .first
             .get_or_insert_with(|| format!("request {request} at {at}: {text}"));
-    }
-}
-
-/// Requests and budgeted retries of the last ten whole or begun seconds.
-#[derive(Debug, Default)]
-struct Window {
-    second: u64,
-    slots: [Slot; WINDOW_S as usize],
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    requests: u64,
-    retries: u64,
-}
-
-impl Window {
-    /// The current second's slot.
-    fn now(&mut self, at: Timestamp) -> &mut Slot {
-        let second = at.0 / 1_000_000_000;
-        if second > self.second {
-            for gone in self.second + 1..=second.min(self.second + WINDOW_S) {
-                self.slots[(gone % WINDOW_S) as usize] = Slot::default();
-            }
-            self.second = second;
-        }
-        &mut self.slots[(self.second % WINDOW_S) as usize]
-    }
-
-    /// Counts a retry; whether it is within the budget.
-    fn retry(&mut self, at: Timestamp, budget_ppm: u64) -> bool {
-        self.now(at).retries += 1;
-        let requests: u64 = self.slots.iter().map(|slot| slot.requests).sum();
-        let retries: u64 = self.slots.iter().map(|slot| slot.retries).sum();
-        let share = u128::from(requests) * u128::from(budget_ppm) / 1_000_000;
-        u128::from(retries) <= share.max(u128::from(MINIMUM_PER_S * WINDOW_S))
     }
 }
 

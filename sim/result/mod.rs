@@ -8,12 +8,14 @@ mod hash;
 mod invariant;
 mod latency;
 mod metric;
+mod occupancy;
 mod run;
 mod share;
 mod table;
 #[cfg(test)]
 mod test;
 mod threshold;
+mod window;
 
 pub use collector::{Collector, Completion, End, Setup};
 pub use hash::{Digest, TraceHash};

@@ -8,6 +8,8 @@ use evenkeel_proxy::config::{self, Policy};
 pub struct Promise {
     /// The weight of each slot; 0 for one that is down or takes nothing.
     pub weights: Vec<u32>,
+    /// The most requests and tunnels that each slot may hold together; `u32::MAX` for no bound.
+    pub bounds: Vec<u32>,
     /// The law by which picks follow the weights, where the policy alone decides.
     pub law: Option<Law>,
 }
@@ -39,8 +41,10 @@ impl Promise {
             Policy::LeastRequest | Policy::P2c { .. } => None,
         };
         let weight = |e: &config::Endpoint| if e.down { 0 } else { e.weight };
+        let bound = |e: &config::Endpoint| e.max_connections.unwrap_or(u32::MAX);
         Self {
             weights: endpoints.iter().map(weight).collect(),
+            bounds: endpoints.iter().map(bound).collect(),
             law: law.filter(|_| free),
         }
     }
@@ -111,6 +115,7 @@ mod tests {
     fn share(law: Law, counts: &[u64]) -> Share {
         let mut share = Share::new(&Promise {
             weights: vec![3, 1, 0],
+            bounds: vec![u32::MAX; 3],
             law: Some(law),
         });
         share.counts = counts.to_vec();

@@ -359,7 +359,10 @@ impl Page {
             names.sort_unstable();
             names.dedup();
             let mark = self.painted(GREEN, "✓");
-            let _ = writeln!(self.text, "  {mark} {}", names.join(", "));
+            // Six names fit on a line.
+            for names in names.chunks(6) {
+                let _ = writeln!(self.text, "  {mark} {}", names.join(", "));
+            }
         }
         for (seed, check) in broken {
             let first = check.first.as_deref().unwrap_or_default();

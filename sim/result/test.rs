@@ -203,6 +203,7 @@ fn json_is_the_contracts() {
         "safe_retry",
         "in_service",
         "weights",
+        "max_connections",
     ]
     .map(|name| format!("{{\"name\":\"{name}\",\"ok\":true}}"))
     .join(",");

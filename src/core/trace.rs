@@ -4,9 +4,13 @@
 //! they feed counters; simulated they feed results, invariants and the trace hash. Nothing else
 //! counts anything.
 
+mod reason;
+
 use crate::endpoint::EndpointIndex;
 use crate::request::{Failure, Outcome};
 use crate::time::Timestamp;
+
+pub use reason::{Goaway, HandshakeFailure, Limit};
 
 /// The pool of an event that concerns none.
 pub const NO_POOL: u16 = u16::MAX;
@@ -34,7 +38,8 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` as often as it
 /// has to wait, `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
 /// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
-/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Opened`], [`Kind::Closed`] and [`Kind::Rejected`] stand outside of all that.
+/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
+/// event of its request, and what [`Kind::is_outside`] concerns no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A request was routed to the pool.
@@ -87,9 +92,9 @@ pub enum Kind {
         /// the trace hash, which has it from `Arrived`.
         arrived: Timestamp,
     },
-    /// A client's connection was accepted. It concerns no request and no pool.
+    /// A client's connection was accepted.
     Opened,
-    /// A client's connection has ended, by whomever. It concerns no request and no pool.
+    /// A client's connection has ended, by whomever.
     Closed,
     /// A request was answered before any pool was asked: malformed, too large, too slow, without a
     /// route, or redirected. It has a number, no pool, and no other events.
@@ -97,6 +102,47 @@ pub enum Kind {
         /// The status of the answer.
         status: u16,
     },
+    /// A TLS handshake with a client was completed.
+    Handshake {
+        /// Whether it resumed an earlier session.
+        resumed: bool,
+        /// The version of TLS: 12 for 1.2, 13 for 1.3.
+        version: u8,
+    },
+    /// A TLS handshake with a client failed.
+    HandshakeFailed {
+        /// Why.
+        reason: HandshakeFailure,
+    },
+    /// A client reset an HTTP/2 stream (RFC 9113 section 6.4).
+    Reset,
+    /// We ended an HTTP/2 connection because of what its client did.
+    Goaway {
+        /// What it did.
+        reason: Goaway,
+    },
+    /// A limit of a listener was reached. What came of it has an event of its own, if it has one.
+    Limited {
+        /// Which.
+        limit: Limit,
+    },
+}
+
+impl Kind {
+    /// Whether it concerns no request and no pool, but connections of clients.
+    #[must_use]
+    pub const fn is_outside(self) -> bool {
+        matches!(
+            self,
+            Self::Opened
+                | Self::Closed
+                | Self::Handshake { .. }
+                | Self::HandshakeFailed { .. }
+                | Self::Reset
+                | Self::Goaway { .. }
+                | Self::Limited { .. }
+        )
+    }
 }
 
 impl Event {
@@ -119,6 +165,13 @@ impl Event {
             Kind::Opened => (10, 0),
             Kind::Closed => (11, 0),
             Kind::Rejected { status } => (12, status),
+            Kind::Handshake { resumed, version } => {
+                (13, u16::from(version) * 2 + u16::from(resumed))
+            }
+            Kind::HandshakeFailed { reason } => (14, reason as u16),
+            Kind::Reset => (15, 0),
+            Kind::Goaway { reason } => (16, reason as u16),
+            Kind::Limited { limit } => (17, limit as u16),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;
@@ -132,3 +185,6 @@ impl Event {
 }
 
 const _: () = assert!(size_of::<Event>() <= 64);
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The text of `/metrics`: names are put to what was counted, in the Prometheus text format.
 
+mod downstream;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -29,12 +31,7 @@ impl Observed {
     /// The page of `/metrics`.
     #[must_use]
     pub fn page(&self) -> String {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(Scrape::new(self)));
-        let mut page = String::new();
-        // Writing into memory cannot fail; a page cut short is told by its missing end mark.
-        let _ = text::encode(&mut page, &registry);
-        page
+        Scrape::new(self).page()
     }
 
     /// Why no request could be served now; nothing if some could.
@@ -72,8 +69,15 @@ struct PoolNow {
     name: String,
     id: u16,
     queued: usize,
-    /// Slot, name, in flight.
-    endpoints: Vec<(usize, String, u32)>,
+    endpoints: Vec<EndpointNow>,
+}
+
+#[derive(Debug)]
+struct EndpointNow {
+    name: String,
+    slot: usize,
+    in_flight: u32,
+    tunnels: u32,
 }
 
 impl Scrape {
@@ -90,9 +94,13 @@ impl Scrape {
                 endpoints: state
                     .endpoints()
                     .iter()
-                    .enumerate()
-                    .filter_map(|(slot, e)| {
-                        Some((slot, state.name(e.index.slot)?.to_owned(), e.in_flight))
+                    .filter_map(|e| {
+                        Some(EndpointNow {
+                            name: state.name(e.index.slot)?.to_owned(),
+                            slot: e.index.slot as usize,
+                            in_flight: e.in_flight,
+                            tunnels: e.tunnels,
+                        })
                     })
                     .collect(),
             })
@@ -109,6 +117,15 @@ impl Scrape {
             certificates: certificates.collect(),
             dropped: observed.log.as_ref().map_or(0, Log::dropped),
         }
+    }
+
+    fn page(self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut page = String::new();
+        // Writing into memory cannot fail; a page cut short is told by its missing end mark.
+        let _ = text::encode(&mut page, &registry);
+        page
     }
 
     fn pools(&self) -> impl Iterator<Item = (&PoolNow, &metric::Pool)> {
@@ -138,11 +155,11 @@ impl Scrape {
     ) -> fmt::Result {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (now, counts) in self.pools() {
-            for (slot, endpoint, _) in &now.endpoints {
-                let Some(counted) = counts.endpoints.get(*slot) else {
+            for endpoint in &now.endpoints {
+                let Some(counted) = counts.endpoints.get(endpoint.slot) else {
                     continue;
                 };
-                let labels = [("pool", &*now.name), ("endpoint", endpoint)];
+                let labels = [("pool", &*now.name), ("endpoint", &endpoint.name)];
                 count(&mut family, &labels, value(counted))?;
             }
         }
@@ -177,17 +194,30 @@ impl Scrape {
         Ok(())
     }
 
-    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Requests dispatched to an endpoint and not completed";
-        let name = "evenkeel_requests_in_flight";
+    fn load(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        value: impl Fn(&EndpointNow) -> u32,
+    ) -> fmt::Result {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for now in &self.pools {
-            for (_, endpoint, in_flight) in &now.endpoints {
+            for endpoint in &now.endpoints {
                 family
-                    .encode_family(&[("pool", &*now.name), ("endpoint", endpoint)])?
-                    .encode_gauge(&i64::from(*in_flight))?;
+                    .encode_family(&[("pool", &now.name), ("endpoint", &endpoint.name)])?
+                    .encode_gauge(&i64::from(value(endpoint)))?;
             }
         }
+        Ok(())
+    }
+
+    fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests dispatched to an endpoint and not completed, without tunnels";
+        let name = "evenkeel_requests_in_flight";
+        self.load(encoder, (name, help), |e| e.in_flight)?;
+        let help = "Tunnels open to an endpoint, such as WebSockets";
+        let name = "evenkeel_endpoint_tunnels";
+        self.load(encoder, (name, help), |e| e.tunnels)?;
         let help = "Requests that wait for an endpoint";
         let name = "evenkeel_queue_depth";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -222,32 +252,6 @@ impl Scrape {
             encoder
                 .encode_descriptor(name, help, None, MetricType::Gauge)?
                 .encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
-    fn downstream(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Requests answered before any pool was asked";
-        let name = "evenkeel_requests_rejected";
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (status, n) in &self.counts.downstream.rejected {
-            count(&mut family, &[("status", &*status.to_string())], *n)?;
-        }
-        let single = [
-            (
-                "evenkeel_connections",
-                "Connections of clients accepted",
-                self.counts.downstream.accepted,
-            ),
-            (
-                "evenkeel_log_lines_dropped",
-                "Access log lines lost to a slow disk",
-                self.dropped,
-            ),
-        ];
-        for (name, help, value) in single {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            family.encode_counter::<NoLabelSet, u64, f64>(&value, None)?;
         }
         Ok(())
     }
@@ -299,3 +303,6 @@ fn count(
         .encode_family(&labels)?
         .encode_counter::<NoLabelSet, _, f64>(&value, None)
 }
+
+#[cfg(test)]
+mod test;

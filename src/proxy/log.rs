@@ -14,6 +14,15 @@ use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
+/// What `format = "json"` writes, as the schema tells it.
+pub const JSON: &str = "what a line looks like; json is one object per line: time (Unix time, s), \
+    id, client, method, host, path, pool, \
+    outcome (complete; local: an answer of our own; cut: ended inside the body; cancelled: the \
+    client left; rejected: answered before any pool was asked), \
+    status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
+    total_ms, and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
+    outcome (ok, failed, dial_failed); what is not known of a rejected request is null";
+
 /// Lines that may wait for the disk.
 const WAITING: usize = 4096;
 
@@ -79,7 +88,8 @@ impl Lines {
     }
 }
 
-/// What is noted of one request while it lives.
+/// What is noted of one request while it lives. A text that is empty is not known, or there is no
+/// such thing: it is written as `null`.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) client: String,
@@ -90,7 +100,15 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     began: Timestamp,
     tries: Vec<Try>,
-    finished: Option<(Outcome, Duration)>,
+    ended: Option<Ending>,
+}
+
+/// How a request ended, and how long after it arrived.
+#[derive(Debug)]
+struct Ending {
+    outcome: &'static str,
+    status: u16,
+    total: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -114,7 +132,7 @@ impl Entry {
             bytes: 0,
             began,
             tries: Vec::new(),
-            finished: None,
+            ended: None,
         }
     }
 
@@ -140,10 +158,19 @@ impl Entry {
             }),
             Kind::Completed => self.last(|t| t.ended = Some(("ok", at.since(t.picked)))),
             Kind::Finished { outcome, .. } => {
-                self.finished = Some((outcome, at.since(self.began)));
+                self.end(at, outcome_name(outcome), status(outcome));
             }
+            Kind::Rejected { status } => self.end(at, "rejected", status),
             _ => {}
         }
+    }
+
+    fn end(&mut self, at: Timestamp, outcome: &'static str, status: u16) {
+        self.ended = Some(Ending {
+            outcome,
+            status,
+            total: at.since(self.began),
+        });
     }
 
     fn last(&mut self, change: impl FnOnce(&mut Try)) {
@@ -160,7 +187,12 @@ impl Entry {
         unix: Duration,
         name: impl Fn(u32) -> Option<String>,
     ) {
-        let Some((outcome, total)) = self.finished else {
+        let Some(Ending {
+            outcome,
+            status,
+            total,
+        }) = self.ended
+        else {
             return;
         };
         let mut line = String::with_capacity(384);
@@ -177,12 +209,15 @@ impl Entry {
             ("host", &self.host),
             ("path", &self.path),
             ("pool", &self.pool),
-            ("outcome", outcome_name(outcome)),
+            ("outcome", outcome),
         ] {
             let _ = write!(line, ",\"{key}\":");
-            quote(value, &mut line);
+            if value.is_empty() {
+                line.push_str("null");
+            } else {
+                quote(value, &mut line);
+            }
         }
-        let status = status(outcome);
         let _ = write!(line, ",\"status\":{status},\"bytes\":{}", self.bytes);
         let _ = write!(line, ",\"total_ms\":{:.3},\"tries\":[", ms(total));
         for (n, tried) in self.tries.iter().enumerate() {
@@ -249,3 +284,6 @@ fn quote(text: &str, line: &mut String) {
     }
     line.push('"');
 }
+
+#[cfg(test)]
+mod test;

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::request::Outcome;
-use evenkeel_core::trace::{Event, Kind, NO_POOL};
+use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
 pub const BUCKETS_MS: [u64; 14] = [
@@ -35,6 +35,16 @@ pub struct Downstream {
     pub open: u64,
     /// Requests answered before any pool was asked, by status: 400, 404, 405, 408, 413, 414, 431...
     pub rejected: Vec<(u16, u64)>,
+    /// TLS handshakes completed, by version (12, 13) and whether a session was resumed.
+    pub handshakes: Vec<((u8, bool), u64)>,
+    /// TLS handshakes that failed.
+    pub handshake_failures: Vec<(HandshakeFailure, u64)>,
+    /// HTTP/2 streams that clients reset.
+    pub resets: u64,
+    /// HTTP/2 connections ended because of what their clients did.
+    pub goaways: Vec<(Goaway, u64)>,
+    /// Times that a limit of a listener was reached.
+    pub limited: Vec<(Limit, u64)>,
 }
 
 /// What is counted of a pool.
@@ -104,8 +114,26 @@ impl Downstream {
             }
             Kind::Closed => self.open -= 1,
             Kind::Rejected { status } => bump(&mut self.rejected, status),
+            Kind::Handshake { resumed, version } => {
+                bump(&mut self.handshakes, (version, resumed));
+            }
+            Kind::HandshakeFailed { reason } => bump(&mut self.handshake_failures, reason),
+            Kind::Reset => self.resets += 1,
+            Kind::Goaway { reason } => bump(&mut self.goaways, reason),
+            Kind::Limited { limit } => bump(&mut self.limited, limit),
             _ => {}
         }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.open += other.open;
+        self.resets += other.resets;
+        merge(&mut self.rejected, &other.rejected);
+        merge(&mut self.handshakes, &other.handshakes);
+        merge(&mut self.handshake_failures, &other.handshake_failures);
+        merge(&mut self.goaways, &other.goaways);
+        merge(&mut self.limited, &other.limited);
     }
 }
 
@@ -133,7 +161,12 @@ impl Counts {
             | Kind::Completed
             | Kind::Opened
             | Kind::Closed
-            | Kind::Rejected { .. } => {}
+            | Kind::Rejected { .. }
+            | Kind::Handshake { .. }
+            | Kind::HandshakeFailed { .. }
+            | Kind::Reset
+            | Kind::Goaway { .. }
+            | Kind::Limited { .. } => {}
         }
         if let Some(index) = event.endpoint {
             at(&mut pool.endpoints, index.slot as usize).count(event.kind);
@@ -142,10 +175,7 @@ impl Counts {
 
     /// Adds another worker's counts.
     pub fn add(&mut self, other: &Self) {
-        let (d, o) = (&mut self.downstream, &other.downstream);
-        d.accepted += o.accepted;
-        d.open += o.open;
-        merge(&mut d.rejected, &o.rejected);
+        self.downstream.add(&other.downstream);
         for (id, pool) in other.pools.iter().enumerate() {
             at(&mut self.pools, id).add(pool);
         }
@@ -217,19 +247,19 @@ fn at<T: Default>(list: &mut Vec<T>, index: usize) -> &mut T {
     &mut list[index]
 }
 
-/// Few different codes occur, so a list in order of first sight beats a table.
-fn bump(list: &mut Vec<(u16, u64)>, code: u16) {
-    match list.iter_mut().find(|(c, _)| *c == code) {
+/// Few different keys occur, so a list in order of first sight beats a table.
+fn bump<K: PartialEq>(list: &mut Vec<(K, u64)>, key: K) {
+    match list.iter_mut().find(|(known, _)| *known == key) {
         Some((_, n)) => *n += 1,
-        None => list.push((code, 1)),
+        None => list.push((key, 1)),
     }
 }
 
-fn merge(list: &mut Vec<(u16, u64)>, other: &[(u16, u64)]) {
-    for (code, n) in other {
-        match list.iter_mut().find(|(c, _)| c == code) {
+fn merge<K: PartialEq + Copy>(list: &mut Vec<(K, u64)>, other: &[(K, u64)]) {
+    for (key, n) in other {
+        match list.iter_mut().find(|(known, _)| known == key) {
             Some((_, sum)) => *sum += n,
-            None => list.push((*code, *n)),
+            None => list.push((*key, *n)),
         }
     }
 }

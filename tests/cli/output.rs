@@ -85,6 +85,31 @@ fn a_folder_for_results_is_made_and_holds_a_file_for_each_seed() {
     }
 }
 
+/// Results and golden traces go by file names: two scenarios of one name would be taken for each
+/// other.
+#[test]
+fn scenarios_of_one_name_are_told_before_the_work() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path().join("other")).unwrap();
+    for file in ["ok.toml", "evenkeel.toml"] {
+        let copy = desk.path().join("other").join(file);
+        fs::copy(desk.path().join(file), copy).unwrap();
+    }
+    let both = "ok.toml other/ok.toml --engine model --seed 1";
+    for (words, option) in [("run", "--out"), ("verify", "--golden")] {
+        let told = desk.run(&format!("sim {words} {both} {option} place"));
+        assert_eq!(told.code, Some(2), "{told:?}");
+        for needle in [option, "ok.toml and other/ok.toml", "rename one of them"] {
+            assert!(told.err.contains(needle), "{needle}: {told:?}");
+        }
+        assert!(!desk.path().join("place").exists());
+        let told = desk.run(&format!("sim {words} {both}"));
+        assert_eq!(told.code, Some(0), "{told:?}");
+    }
+    let twice = desk.run("sim run ok.toml ok.toml --engine model --seed 1 --out place");
+    assert_eq!(twice.code, Some(0), "{twice:?}");
+}
+
 #[test]
 fn a_place_where_nothing_can_be_written_is_told_before_the_work() {
     let desk = Desk::new();

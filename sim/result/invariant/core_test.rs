@@ -1,7 +1,8 @@
 //! The real core under a shell that does the worst: the checker finds nothing.
 
 use super::*;
-use evenkeel_core::endpoint;
+use crate::result::occupancy::Held;
+use evenkeel_core::endpoint::{self, Endpoint};
 use evenkeel_core::pool::{Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Action, Event as Report, Plan, PoolAccess, Request};
@@ -36,6 +37,19 @@ impl PoolAccess for World {
     }
 }
 
+impl World {
+    /// The checker has counted by the events what the core has counted, once every promise is
+    /// delivered.
+    fn agrees(&self) {
+        let counted = |e: &Endpoint| Held {
+            requests: e.in_flight,
+            tunnels: e.tunnels,
+        };
+        let endpoints: Vec<_> = self.pool.endpoints().iter().map(counted).collect();
+        assert_eq!(self.checker.occupancies[0].held(), endpoints);
+    }
+}
+
 fn spec(name: &str, max_connections: u32) -> endpoint::Spec {
     endpoint::Spec {
         name: name.to_owned(),
@@ -53,10 +67,16 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         retry_budget_ppm: LIMIT.budget_ppm,
         queue_limit,
     };
+    let bound = |spec: &endpoint::Spec| spec.max_connections.unwrap_or(u32::MAX);
+    let promise = Promise {
+        weights: vec![1; endpoints.len()],
+        bounds: endpoints.iter().map(bound).collect(),
+        law: None,
+    };
     World {
         pool: State::new(0, settings),
         grants: Vec::new(),
-        checker: Checker::new(&[LIMIT], &[]),
+        checker: Checker::new(&[LIMIT], &[promise]),
     }
 }
 
@@ -105,6 +125,8 @@ fn report(kind: u8, attempt: u8, sent: bool) -> Report {
         6 => Report::BodyEnded,
         7 => Report::UpstreamFailed { attempt, sent },
         8 => Report::Timer,
+        9 => Report::Upgraded { attempt },
+        10 => Report::TunnelEnded,
         _ => Report::ClientLeft,
     }
 }
@@ -133,7 +155,7 @@ fn a_retry_draws_when_it_queues() {
         ..plan()
     };
     let mut clients = Vec::new();
-    let mut arrive = |clients: &mut Vec<Client>, now, world: &mut World, rng: &mut Rng| {
+    let arrive = |clients: &mut Vec<Client>, now, world: &mut World, rng: &mut Rng| {
         let id = clients.len() as u64;
         let request = Request::new(id, Token(id), 0, patient);
         let mut client = Client {
@@ -183,7 +205,7 @@ proptest! {
     #[test]
     fn the_core_keeps_every_invariant(
         steps in prop::collection::vec(
-            (0_u64..4, 0_u8..10, any::<prop::sample::Index>(), any::<bool>()),
+            (0_u64..4, 0_u8..12, any::<prop::sample::Index>(), any::<bool>()),
             1..400,
         ),
     ) {
@@ -205,14 +227,17 @@ proptest! {
                 clients[index].tell(report, now, &mut world, &mut rng);
             }
             deliver(&mut clients, now, &mut world, &mut rng);
+            world.agrees();
         }
         for index in 0..clients.len() {
             clients[index].tell(Report::ClientLeft, now, &mut world, &mut rng);
             deliver(&mut clients, now, &mut world, &mut rng);
         }
+        world.agrees();
+        let none = |endpoint: &Endpoint| (endpoint.in_flight, endpoint.tunnels) == (0, 0);
+        prop_assert!(world.pool.endpoints().iter().all(none));
         for check in world.checker.into_checks(now) {
             prop_assert!(check.ok, "{:?}", check);
         }
-        prop_assert!(world.pool.endpoints().iter().all(|endpoint| endpoint.in_flight == 0));
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::result::test::event;
 use evenkeel_core::request::Failure;
+use evenkeel_core::trace::{self, Goaway, HandshakeFailure};
 use proptest::prelude::*;
 
 const LIMIT: Limit = Limit {
@@ -16,6 +17,7 @@ const PICKED: Kind = Kind::Picked { budgeted: false };
 const RETRIED: Kind = Kind::Picked { budgeted: true };
 const WAITS: Kind = Kind::Queued { budgeted: true };
 const COMPLETED: Kind = Kind::Completed;
+const UPGRADED: Kind = Kind::Head { status: 101 };
 const HEAD: Kind = Kind::Head { status: 200 };
 const REFUSED: Kind = Kind::Failed {
     failure: Failure::Dial,
@@ -41,7 +43,12 @@ type Fed = (u64, u8, Kind);
 
 /// Feeds (request, try, kind) at one event a millisecond; what was violated and its sentence.
 fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
-    let mut checker = Checker::new(&[LIMIT], &[]);
+    let promise = Promise {
+        weights: vec![1],
+        bounds: vec![200],
+        law: None,
+    };
+    let mut checker = Checker::new(&[LIMIT], &[promise]);
     for (at, &(request, attempt, kind)) in (1..).zip(events) {
         checker.on(&event(at * 1_000_000, request, attempt, Some(0), kind));
     }
@@ -54,7 +61,7 @@ fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
 
 #[test]
 fn right_lives_pass() {
-    let table: [(&str, &[Fed]); 6] = [
+    let table: [(&str, &[Fed]); 7] = [
         ("nothing", &[]),
         (
             "one try",
@@ -62,6 +69,16 @@ fn right_lives_pass() {
                 (0, 0, ARRIVED),
                 (0, 1, PICKED),
                 (0, 1, HEAD),
+                (0, 1, COMPLETED),
+                (0, 1, DONE),
+            ],
+        ),
+        (
+            "a tunnel",
+            &[
+                (0, 0, ARRIVED),
+                (0, 1, PICKED),
+                (0, 1, UPGRADED),
                 (0, 1, COMPLETED),
                 (0, 1, DONE),
             ],
@@ -115,7 +132,7 @@ fn right_lives_pass() {
 /// What is violated, by which events, and the sentence about it.
 type Case = (&'static str, &'static [Fed], &'static str);
 
-const BROKEN: [Case; 11] = [
+const BROKEN: [Case; 13] = [
     (
         "one_outcome",
         &[(4, 0, ARRIVED)],
@@ -140,6 +157,21 @@ const BROKEN: [Case; 11] = [
         "in_flight",
         &[(0, 0, ARRIVED), (0, 1, PICKED), (0, 1, DONE)],
         "request 0 at 0.003000000s: it finished with a try in flight",
+    ),
+    (
+        "in_flight",
+        &[(0, 0, ARRIVED), (0, 0, UPGRADED), (0, 0, LEFT)],
+        "request 0 at 0.002000000s: what became a tunnel was no request in flight",
+    ),
+    (
+        "in_flight",
+        &[
+            (0, 0, ARRIVED),
+            (0, 1, PICKED),
+            (0, 1, UPGRADED),
+            (0, 1, UPGRADED),
+        ],
+        "request 0 at 0.004000000s: what became a tunnel was no request in flight",
     ),
     (
         "tries",
@@ -243,6 +275,70 @@ fn the_budget_is_a_share_of_ten_seconds_and_a_minimum() {
     assert_eq!(check(&waits(retries(101, 1)))[0].0, "retry_budget");
 }
 
+/// What concerns connections bears the number of no request, and disturbs none.
+#[test]
+fn what_is_outside_of_requests_is_passed_over() {
+    let outside = [
+        Kind::Opened,
+        Kind::Handshake {
+            resumed: false,
+            version: 13,
+        },
+        Kind::HandshakeFailed {
+            reason: HandshakeFailure::Full,
+        },
+        Kind::Limited {
+            limit: trace::Limit::Handshakes,
+        },
+        Kind::Reset,
+        Kind::Goaway {
+            reason: Goaway::Resets,
+        },
+        Kind::Closed,
+    ];
+    let life = [ARRIVED, PICKED, COMPLETED, DONE];
+    let events: Vec<Fed> = life
+        .into_iter()
+        .flat_map(|kind| [kind].into_iter().chain(outside))
+        .map(|kind| (0, 1, kind))
+        .collect();
+    assert_eq!(check(&events), []);
+}
+
+/// Requests and tunnels share the bound: what a tunnel holds is free when it has ended.
+#[test]
+fn nobody_is_sent_beyond_the_bound() {
+    let promise = Promise {
+        weights: vec![1, 1],
+        bounds: vec![2, u32::MAX],
+        law: None,
+    };
+    let opened: &[Fed] = &[
+        (0, 0, ARRIVED),
+        (0, 1, PICKED),
+        (0, 1, UPGRADED),
+        (1, 0, ARRIVED),
+        (1, 1, PICKED),
+    ];
+    let third: &[Fed] = &[(2, 0, ARRIVED), (2, 1, PICKED)];
+    let cases: [(&[Fed], bool); 4] = [
+        (&[], false),
+        (&[(1, 1, UPGRADED)], false),
+        (&[(0, 1, COMPLETED), (0, 1, DONE)], true),
+        (&[(1, 1, LOST), (1, 1, LEFT)], true),
+    ];
+    for (between, ok) in cases {
+        for slot in [0, 1] {
+            let mut checker = Checker::new(&[LIMIT], std::slice::from_ref(&promise));
+            for (request, attempt, kind) in opened.iter().chain(between).chain(third) {
+                checker.on(&event(1, *request, *attempt, Some(slot), *kind));
+            }
+            let bound = Invariant::MaxConnections as usize;
+            assert_eq!(checker.checks[bound].ok, ok || slot == 1, "{between:?}");
+        }
+    }
+}
+
 #[test]
 fn the_ring_slides() {
     let mut checker = Checker::new(&[LIMIT], &[]);
@@ -263,9 +359,12 @@ proptest! {
     /// No sequence of events makes it panic.
     #[test]
     fn any_events_are_taken(
-        events in prop::collection::vec((0_u64..6, any::<u8>(), 0_usize..10, any::<u32>()), 0..200),
+        events in prop::collection::vec((0_u64..6, any::<u8>(), 0_usize..12, any::<u32>()), 0..200),
     ) {
-        let kinds = [ARRIVED, UNSAFE, PICKED, RETRIED, COMPLETED, REFUSED, LOST, DONE, LEFT, HEAD];
+        let kinds = [
+            ARRIVED, UNSAFE, WAITS, PICKED, RETRIED, HEAD, UPGRADED, COMPLETED, REFUSED, LOST, DONE,
+            LEFT,
+        ];
         let mut checker = Checker::new(&[LIMIT], &[]);
         for (request, attempt, kind, at) in events {
             checker.on(&event(u64::from(at) * 1_000, request, attempt, None, kinds[kind]));

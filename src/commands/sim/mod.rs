@@ -4,7 +4,8 @@ mod progress;
 mod run;
 mod verify;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use evenkeel_proxy::live;
@@ -31,6 +32,31 @@ struct Loaded {
     path: PathBuf,
     scenario: Arc<Scenario>,
     seeds: Vec<u64>,
+}
+
+/// What files of results and golden traces call a scenario.
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
+}
+
+/// Refuses scenarios that `option` would not tell apart: it goes by their file names.
+fn distinct(paths: &[PathBuf], option: &str) -> Result<(), Exit> {
+    let mut known: BTreeMap<String, &Path> = BTreeMap::new();
+    for path in paths {
+        let stem = stem(path);
+        let first = *known.entry(stem.clone()).or_insert(path);
+        if first != path {
+            warn(format_args!(
+                "evenkeel: {option} goes by file names, and {} and {} are both \"{stem}\"; \
+                 rename one of them, or run them one by one with a different {option}",
+                first.display(),
+                path.display()
+            ));
+            return Err(Exit::Usage);
+        }
+    }
+    Ok(())
 }
 
 impl Loaded {

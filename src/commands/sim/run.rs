@@ -9,12 +9,15 @@ use evenkeel_proxy::config;
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::{Run, table, unseen};
 
-use super::{Loaded, json, load, sweep};
+use super::{Loaded, distinct, json, load, stem, sweep};
 use crate::cli::{Format, SimRun};
 use crate::commands::Exit;
 use crate::commands::terminal::{colour, say, warn};
 
 pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
+    if arguments.out.is_some() {
+        distinct(&arguments.what.scenarios, "--out")?;
+    }
     let scenarios = load(&arguments.what)?;
     if let Some(folder) = &arguments.out {
         // Told before the work is done and not after it.
@@ -88,11 +91,7 @@ fn next(loaded: &Loaded, plan: &Plan, runs: &[Run]) -> String {
 }
 
 fn write(folder: &Path, loaded: &Loaded, runs: &[Run]) -> io::Result<()> {
-    let stem = loaded
-        .path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
+    let stem = stem(&loaded.path);
     for run in runs {
         let name = format!("{stem}-{}-{}.json", run.engine, run.seed);
         fs::write(folder.join(name), json(run) + "\n")?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use evenkeel_sim::result::Run;
 use evenkeel_sim::sweep::Told;
 
-use super::{Loaded, json, load, sweep};
+use super::{Loaded, distinct, json, load, stem, sweep};
 use crate::cli::SimVerify;
 use crate::commands::Exit;
 use crate::commands::terminal::{say, warn};
@@ -17,6 +17,9 @@ use crate::commands::terminal::{say, warn};
 type Golden = BTreeMap<(String, String, u64), String>;
 
 pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
+    if arguments.golden.is_some() {
+        distinct(&arguments.what.scenarios, "--golden")?;
+    }
     let scenarios = load(&arguments.what)?;
     let mut golden = match &arguments.golden {
         Some(path) if !arguments.bless || path.exists() => read(path)?,
@@ -106,13 +109,6 @@ fn without_wall(run: &Run) -> String {
         wall_s: 0.0,
         ..run.clone()
     })
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// Reads lines of scenario, engine, seed and hash.

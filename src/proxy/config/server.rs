@@ -94,7 +94,7 @@ pub(super) fn log(t: &mut Table<'_>) -> Log {
             Some(path) if t.text("path") != Some("-") => Sink::File(path),
             _ => Sink::Stdout,
         };
-        let doc = "what a line looks like; json is one object per line";
+        let doc = crate::log::JSON;
         Access {
             path,
             format: t.default("format", FORMAT, Format::Json, doc),

@@ -195,7 +195,7 @@ impl World {
     }
 
     /// How often a request drew on the budget: for all tries but the first and those after a failed
-    /// dial, when they were first queued or picked, whatever the trace says. It has to say the same.
+    /// dial, when they were first queued or picked. The trace has to say the same.
     fn budgeted(&self, request: u64) -> usize {
         let mut before = None;
         let mut drawn = false;

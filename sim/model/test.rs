@@ -1,0 +1,71 @@
+//! A tunnel driven through the core, step by step: no workload opens one by itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::scenario;
+
+/// One endpoint with room for one, and requests far apart.
+const SCENARIO: &str = r#"
+name = "tunnel"
+duration = "10s"
+[config]
+[[config.listener]]
+name = "http"
+address = "0.0.0.0:80"
+[[config.pool]]
+name = "app"
+policy = "least_request"
+endpoints = [{ name = "a", address = "10.0.0.1:80", max_connections = 1 }]
+queue = { limit = 1, timeout = "60s" }
+[origin]
+model = "fifo"
+service = { dist = "constant", value = "10ms" }
+[[workload]]
+name = "all"
+arrivals = { process = "constant", rate = "1/s" }
+[network]
+default = { latency = "0s", jitter = "0s" }
+"#;
+
+fn plan() -> Plan {
+    let (scenario, diagnostics) = scenario::load(Path::new("tunnel.toml"), SCENARIO.as_bytes());
+    let scenario = scenario.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    Plan::new(Arc::new(scenario), Some(scenario::Engine::Model))
+}
+
+/// Requests in flight at the endpoint, tunnels to it, and who waits.
+fn counts(engine: &Engine<'_>) -> (u32, u32, usize) {
+    let endpoint = &engine.pools[0].endpoints()[0];
+    (
+        endpoint.in_flight,
+        endpoint.tunnels,
+        engine.pools[0].queued(),
+    )
+}
+
+#[test]
+fn a_tunnel_holds_its_place_until_it_ends() {
+    let plan = plan();
+    let mut arrivals = Arrivals::new(1, &plan.workloads, plan.end()).expect("nothing to open");
+    let mut engine = Engine::new(&plan, 1, false);
+    for _ in 0..2 {
+        engine.due(arrivals.next().expect("ten arrive"));
+    }
+    assert_eq!(counts(&engine), (1, 0, 1));
+    engine.report(0, Event::Upgraded { attempt: 1 });
+    assert_eq!(counts(&engine), (0, 1, 1), "the other waits on");
+    engine.report(0, Event::TunnelEnded);
+    assert_eq!(counts(&engine), (1, 0, 0), "its place is promised");
+    let Grant { token } = engine.grants.pop_front().expect("the other's");
+    engine.report(token.0 as usize, Event::Granted);
+    engine.report(1, Event::Upgraded { attempt: 1 });
+    assert_eq!(counts(&engine), (0, 1, 0));
+    engine.report(1, Event::ClientLeft);
+    assert_eq!(counts(&engine), (0, 0, 0));
+    let (loads, now) = (engine.loads(), engine.now);
+    let cell = engine.collector.finish(now, &loads);
+    let ok = cell.invariants.iter().all(|check| check.ok);
+    assert!(ok, "{:?}", cell.invariants);
+}

@@ -1,0 +1,64 @@
+//! The places that a pool's endpoints have given away, by the events alone.
+//!
+//! A request holds one from its pick on, as a tunnel too. What the events say is never more than
+//! what the core counts: it books a place for a waiting request before that request is picked.
+
+/// Requests and tunnels at the endpoints of one pool, by slot.
+#[derive(Debug, Default)]
+pub(super) struct Occupancy {
+    /// The most that each may hold.
+    bounds: Vec<u32>,
+    held: Vec<Held>,
+}
+
+/// What one endpoint holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) requests: u32,
+    pub(super) tunnels: u32,
+}
+
+impl Occupancy {
+    pub(super) fn new(bounds: &[u32]) -> Self {
+        Self {
+            bounds: bounds.to_vec(),
+            held: vec![Held::default(); bounds.len()],
+        }
+    }
+
+    /// Counts a request; false if the endpoint held all that it may.
+    pub(super) fn pick(&mut self, slot: u32) -> bool {
+        let slot = slot as usize;
+        let (Some(held), Some(bound)) = (self.held.get_mut(slot), self.bounds.get(slot)) else {
+            return true;
+        };
+        held.requests += 1;
+        held.requests + held.tunnels <= *bound
+    }
+
+    /// A request is a tunnel from now on.
+    pub(super) fn upgrade(&mut self, slot: u32) {
+        if let Some(held) = self.held.get_mut(slot as usize) {
+            held.requests = held.requests.saturating_sub(1);
+            held.tunnels += 1;
+        }
+    }
+
+    /// A request or a tunnel has ended.
+    pub(super) fn end(&mut self, slot: u32, tunnel: bool) {
+        if let Some(held) = self.held.get_mut(slot as usize) {
+            let count = if tunnel {
+                &mut held.tunnels
+            } else {
+                &mut held.requests
+            };
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// By slot.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> &[Held] {
+        &self.held
+    }
+}

@@ -1,0 +1,90 @@
+//! The records that trace hashes are taken over: a change here changes every golden hash.
+
+use super::*;
+use crate::request::Local;
+
+/// Every kind, its number and its detail.
+fn kinds() -> Vec<(Kind, u8, u16)> {
+    let finished = |outcome| Kind::Finished {
+        outcome,
+        arrived: Timestamp(5),
+    };
+    let failed = |failure, sent| Kind::Failed { failure, sent };
+    let refused = |reason| Kind::HandshakeFailed { reason };
+    let limited = |limit| Kind::Limited { limit };
+    vec![
+        (Kind::Arrived { idempotent: true }, 0, 1),
+        (Kind::Queued { budgeted: false }, 1, 0),
+        (Kind::Queued { budgeted: true }, 1, 1),
+        (Kind::Picked { budgeted: true }, 2, 1),
+        (Kind::Connected { reused: true }, 3, 1),
+        (Kind::DialFailed, 4, 0),
+        (Kind::Stale, 5, 0),
+        (Kind::Head { status: 503 }, 6, 503),
+        (failed(Failure::Dial, false), 7, 0),
+        (failed(Failure::ClientLeft, true), 7, 15),
+        (Kind::Completed, 8, 0),
+        (finished(Outcome::Complete { status: 200 }), 9, 200),
+        (finished(Outcome::Local(Local::BadGateway)), 9, 1003),
+        (Kind::Opened, 10, 0),
+        (Kind::Closed, 11, 0),
+        (Kind::Rejected { status: 431 }, 12, 431),
+        (
+            Kind::Handshake {
+                resumed: true,
+                version: 13,
+            },
+            13,
+            27,
+        ),
+        (refused(HandshakeFailure::Timeout), 14, 0),
+        (refused(HandshakeFailure::Protocol), 14, 1),
+        (refused(HandshakeFailure::Certificate), 14, 2),
+        (refused(HandshakeFailure::Full), 14, 3),
+        (refused(HandshakeFailure::Left), 14, 4),
+        (Kind::Reset, 15, 0),
+        (
+            Kind::Goaway {
+                reason: Goaway::Resets,
+            },
+            16,
+            0,
+        ),
+        (
+            Kind::Goaway {
+                reason: Goaway::Protocol,
+            },
+            16,
+            2,
+        ),
+        (limited(Limit::Connections), 17, 0),
+        (limited(Limit::Resets), 17, 6),
+    ]
+}
+
+#[test]
+fn records_are_frozen() {
+    for (kind, number, detail) in kinds() {
+        let event = Event {
+            at: Timestamp(0x0102_0304_0506_0708),
+            request: 0x1_0000_0009,
+            pool: 3,
+            attempt: 2,
+            endpoint: None,
+            kind,
+        };
+        let [low, high] = detail.to_le_bytes();
+        let at = [8, 7, 6, 5, 4, 3, 2, 1];
+        let who = [9, 0, 0, 0, 3, 0, 0xff, 0xff];
+        let expected = [&at[..], &who, &[2, number, low, high]].concat();
+        assert_eq!(event.bytes().to_vec(), expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn connections_are_outside_of_requests() {
+    for (kind, number, _) in kinds() {
+        let outside = [10, 11].contains(&number) || number >= 13;
+        assert_eq!(kind.is_outside(), outside, "{kind:?}");
+    }
+}

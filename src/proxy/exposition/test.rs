@@ -1,0 +1,107 @@
+//! The page, from events counted by two workers.
+
+use super::*;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
+
+/// What two workers have counted, each event once.
+fn counts(kinds: [&[Kind]; 2]) -> Counts {
+    let mut counts = Counts::default();
+    for kinds in kinds {
+        let worker = metric::Worker::default();
+        for kind in kinds {
+            worker.count(&Event {
+                at: Timestamp::ZERO,
+                request: 0,
+                pool: NO_POOL,
+                attempt: 0,
+                endpoint: None,
+                kind: *kind,
+            });
+        }
+        counts.add(&worker.snapshot());
+    }
+    counts
+}
+
+/// The samples of a page, without what describes them.
+fn samples(scrape: Scrape) -> Vec<String> {
+    let page = scrape.page();
+    let samples = page.lines().filter(|line| !line.starts_with('#'));
+    samples.map(str::to_owned).collect()
+}
+
+fn scrape(counts: Counts, pools: Vec<PoolNow>) -> Scrape {
+    Scrape {
+        counts,
+        pools,
+        generation: 1,
+        dropped: 0,
+    }
+}
+
+#[test]
+fn connections_of_clients() {
+    let handshake = |resumed, version| Kind::Handshake { resumed, version };
+    let failed = |reason| Kind::HandshakeFailed { reason };
+    let limited = |limit| Kind::Limited { limit };
+    let one = [
+        handshake(false, 13),
+        handshake(true, 13),
+        failed(HandshakeFailure::Timeout),
+        Kind::Reset,
+        limited(Limit::HeaderBytes),
+        Kind::Rejected { status: 431 },
+    ];
+    let two = [
+        handshake(false, 12),
+        handshake(true, 13),
+        failed(HandshakeFailure::Certificate),
+        failed(HandshakeFailure::Timeout),
+        Kind::Reset,
+        Kind::Goaway {
+            reason: Goaway::Resets,
+        },
+        limited(Limit::Resets),
+    ];
+    let samples = samples(scrape(counts([&one, &two]), Vec::new()));
+    let expected = [
+        "evenkeel_tls_handshakes_total{version=\"1.3\",resumed=\"false\"} 1",
+        "evenkeel_tls_handshakes_total{version=\"1.3\",resumed=\"true\"} 2",
+        "evenkeel_tls_handshakes_total{version=\"1.2\",resumed=\"false\"} 1",
+        "evenkeel_tls_handshake_failures_total{reason=\"timeout\"} 2",
+        "evenkeel_tls_handshake_failures_total{reason=\"certificate\"} 1",
+        "evenkeel_http2_resets_total 2",
+        "evenkeel_http2_goaways_total{reason=\"resets\"} 1",
+        "evenkeel_limited_total{limit=\"header_bytes\"} 1",
+        "evenkeel_limited_total{limit=\"resets\"} 1",
+        "evenkeel_requests_rejected_total{status=\"431\"} 1",
+    ];
+    for line in expected {
+        assert!(samples.contains(&line.to_owned()), "{line}: {samples:#?}");
+    }
+}
+
+#[test]
+fn tunnels_stand_beside_requests_in_flight() {
+    let endpoint = EndpointNow {
+        name: "a".into(),
+        slot: 0,
+        in_flight: 3,
+        tunnels: 1_000,
+    };
+    let pool = PoolNow {
+        name: "app".into(),
+        id: 0,
+        queued: 0,
+        endpoints: vec![endpoint],
+    };
+    let samples = samples(scrape(Counts::default(), vec![pool]));
+    let of = "pool=\"app\",endpoint=\"a\"";
+    for line in [
+        format!("evenkeel_requests_in_flight{{{of}}} 3"),
+        format!("evenkeel_endpoint_tunnels{{{of}}} 1000"),
+    ] {
+        assert!(samples.contains(&line), "{line}: {samples:#?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Lines from events: what they say, and that the schema names all of it.
+
+use super::*;
+use evenkeel_core::trace::NO_POOL;
+use serde_json::Value;
+
+const MS: Duration = Duration::from_millis(1);
+const BEGAN: Timestamp = Timestamp(1_000_000_000);
+
+fn event(after: Duration, kind: Kind) -> Event {
+    Event {
+        at: BEGAN + after,
+        request: 7,
+        pool: NO_POOL,
+        attempt: 0,
+        endpoint: None,
+        kind,
+    }
+}
+
+fn write(entry: &Entry) -> Option<Value> {
+    let (log, lines) = Log::new();
+    let name = |slot| (slot == 0).then(|| "a".to_owned());
+    entry.write(&log, "00ff", Duration::from_micros(1_500_000), name);
+    let line = lines.0.try_recv().ok()?;
+    assert_eq!(line.matches('\n').count(), 1);
+    Some(serde_json::from_str(&line).expect("a line is JSON"))
+}
+
+#[test]
+fn a_rejected_request_has_a_line_with_what_is_known() {
+    let mut entry = Entry::new(BEGAN);
+    entry.client = "192.0.2.1".into();
+    entry.bytes = 12;
+    entry.note(&event(MS * 2, Kind::Rejected { status: 431 }));
+    let expected = serde_json::json!({
+        "time": 1.5, "id": "00ff", "client": "192.0.2.1", "method": null, "host": null,
+        "path": null, "pool": null, "outcome": "rejected", "status": 431, "bytes": 12,
+        "total_ms": 2.0, "tries": [],
+    });
+    assert_eq!(write(&entry), Some(expected));
+    entry.method = "GET".into();
+    entry.path = "/\"x".into();
+    let line = write(&entry).expect("a line");
+    assert_eq!(
+        (&line["method"], &line["path"]),
+        (&"GET".into(), &"/\"x".into())
+    );
+    assert_eq!(line["pool"], Value::Null);
+}
+
+#[test]
+fn a_request_that_has_not_ended_has_no_line() {
+    let mut entry = Entry::new(BEGAN);
+    entry.note(&event(MS, Kind::Arrived { idempotent: true }));
+    assert_eq!(write(&entry), None);
+}
+
+fn keys(value: &Value) -> Vec<&String> {
+    value.as_object().expect("an object").keys().collect()
+}
+
+#[test]
+fn the_schema_names_every_field_and_outcome() {
+    let mut entry = Entry::new(BEGAN);
+    let kinds = [
+        Kind::Picked { budgeted: false },
+        Kind::Connected { reused: false },
+        Kind::Head { status: 200 },
+        Kind::Completed,
+        Kind::Finished {
+            outcome: Outcome::Complete { status: 200 },
+            arrived: BEGAN,
+        },
+    ];
+    for kind in kinds {
+        entry.note(&event(MS, kind));
+    }
+    let line = write(&entry).expect("a line");
+    assert_eq!(line["tries"][0]["outcome"], "ok");
+    let told: Vec<&str> = JSON
+        .split(|c: char| c != '_' && !c.is_alphanumeric())
+        .collect();
+    for key in keys(&line).into_iter().chain(keys(&line["tries"][0])) {
+        assert!(told.contains(&key.as_str()), "{key}");
+    }
+    let outcomes = [
+        Outcome::Complete { status: 200 },
+        Outcome::Local(evenkeel_core::request::Local::NoEndpoint),
+        Outcome::Cut { status: 200 },
+        Outcome::Cancelled,
+    ];
+    for outcome in outcomes.map(outcome_name).into_iter().chain(["rejected"]) {
+        assert!(told.contains(&outcome), "{outcome}");
+    }
+}
