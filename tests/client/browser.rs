@@ -46,7 +46,7 @@ fn a_page_is_loaded_over_http_2() {
         .args(["--disable-component-update", "--disable-dev-shm-usage"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(format!("--ignore-certificate-errors-spki-list={hash}"))
-        .args(["--virtual-time-budget=20000", "--dump-dom"])
+        .arg("--dump-dom")
         .arg(format!("https://localhost:{}/", proxy.port("https")));
     let output = chromium.output().unwrap();
     let page = String::from_utf8_lossy(&output.stdout);

@@ -45,7 +45,7 @@ fn answer(connection: &mut Connection, head: &str) -> Option<()> {
             connection.say(head.as_bytes()).ok()?;
             return connection.say(&body).ok();
         }
-        "/refused" => b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n",
+        "/refused" => b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
         "/same" => b"HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\nContent-Length: 5\r\n\r\n",
         "/none" => b"HTTP/1.1 204 No Content\r\n\r\n",
         "/trailers" => {
@@ -165,7 +165,7 @@ fn bodies_travel_both_ways() {
     }
     // What is refused is not sent.
     let refused = ["--data-binary", &known, "--header", "Expect: 100-continue"];
-    assert_eq!(ask(&proxy, &WAYS[0], &refused, "/refused").status, 417);
+    assert_eq!(ask(&proxy, &WAYS[0], &refused, "/refused").status, 403);
     proxy.stop();
 }
 

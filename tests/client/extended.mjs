@@ -82,11 +82,11 @@ async function refused(fields) {
   const stream = session.request(fields, { endStream: false });
   stream.on('error', () => {});
   const [answer] = await once(stream, 'response');
-  stream.close();
+  stream.resume().close();
   return answer[':status'];
 }
 assert.equal(await refused(head('/refused')), 401);
-assert.equal(await refused({ ...head('/'), ':protocol': 'other' }), 501);
+assert.equal(await refused({ ...head('/'), ':protocol': 'other' }), 405);
 assert.equal(await refused({ ':method': 'CONNECT', ':authority': 'example.test:443' }), 405);
 
 // The session is none the worse for it.

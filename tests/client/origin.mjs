@@ -29,11 +29,7 @@ function when(name, n, res) {
 function handle(req, res) {
   count('requests');
   const { pathname, searchParams } = new URL(req.url, 'http://origin');
-  const leaves = () => {
-    let done = false;
-    res.on('finish', () => (done = true));
-    res.on('close', () => done || count('aborted'));
-  };
+  const leaves = () => res.on('close', () => res.writableEnded || count('aborted'));
   switch (pathname) {
     case '/echo':
       if (req.headers['content-length']) res.setHeader('content-length', req.headers['content-length']);
@@ -72,7 +68,7 @@ function handle(req, res) {
   }
 }
 
-const options = {};
+const options = { maxSessionMemory: 256 };
 if (settings.tls) {
   options.cert = readFileSync(settings.tls.cert);
   options.key = readFileSync(settings.tls.key);
