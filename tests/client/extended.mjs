@@ -37,13 +37,15 @@ async function open(path) {
   }
   const receiver = new Receiver({ isServer: false, maxPayload: 64 << 20 });
   stream.pipe(receiver);
-  return { stream, receiver, sender: new Sender(stream) };
+  // Watched from the beginning: the end can come with the last frame.
+  const closed = once(stream, 'close');
+  return { stream, receiver, closed, sender: new Sender(stream) };
 }
 
 const frame = (binary) => ({ fin: true, binary, mask: true, compress: false });
 
 async function converse(sizes) {
-  const { stream, receiver, sender } = await open('/');
+  const { stream, receiver, closed, sender } = await open('/');
   for (const size of sizes) {
     for (const binary of [true, false]) {
       const sent = Buffer.alloc(size, 'a');
@@ -60,7 +62,7 @@ async function converse(sizes) {
   assert.equal(code, 4001);
   // The server has closed its side with the answer; its end is the stream's.
   stream.end();
-  await once(stream, 'close');
+  await closed;
   assert.equal(stream.rstCode, 0);
 }
 
@@ -68,13 +70,13 @@ await converse(SIZES);
 await Promise.all(Array.from({ length: 50 }, () => converse([1, 70_000])));
 
 // A server that closes first.
-const { stream, receiver, sender } = await open('/');
+const { stream, receiver, closed, sender } = await open('/');
 sender.send(Buffer.from('close 4002 no more'), frame(false));
 const [code, reason] = await once(receiver, 'conclude');
 assert.deepEqual([code, reason.toString()], [4002, 'no more']);
 sender.close(4002, Buffer.alloc(0), true);
 stream.end();
-await once(stream, 'close');
+await closed;
 assert.equal(stream.rstCode, 0);
 
 /** The status of something that opens nothing. */

@@ -1,6 +1,7 @@
 //! Node.js: `fetch` and `http2` as clients, `http2` as an application.
 use crate::real::client::Client;
 use crate::real::evenkeel::Evenkeel;
+use crate::real::message::Failure;
 use crate::real::process::Process;
 use crate::real::tool::{Curl, Tool, content, listening};
 use crate::{config, workshop};
@@ -155,14 +156,28 @@ fn an_application_gets_no_more_streams_than_it_wants() {
     }
 }
 
+/// What clients and the test know of each other.
+#[derive(Default)]
+struct Progress {
+    answers: AtomicUsize,
+    /// An application is killed: what it has begun to say may be cut.
+    killed: AtomicBool,
+    done: AtomicBool,
+}
+
 /// One `GET` after another while an application is away; all must be answered.
-fn ask_until(proxy: SocketAddr, done: &AtomicBool, answers: &AtomicUsize) {
-    let mut client = Client::connect(proxy).expect("the proxy accepts");
-    while !done.load(Ordering::SeqCst) {
-        let answer = client.exchange("GET", b"GET / HTTP/1.1\r\nHost: app\r\n\r\n");
-        let answer = answer.expect("every request is answered");
-        assert_eq!((answer.head.status, &*answer.body), (200, &b"hello"[..]));
-        answers.fetch_add(1, Ordering::SeqCst);
+fn ask_until_done(proxy: SocketAddr, progress: &Progress) {
+    let connect = || Client::connect(proxy).expect("the proxy accepts");
+    let mut client = connect();
+    while !progress.done.load(Ordering::SeqCst) {
+        match client.exchange("GET", b"GET / HTTP/1.1\r\nHost: app\r\n\r\n") {
+            Ok(answer) => assert_eq!((answer.head.status, &*answer.body), (200, &b"hello"[..])),
+            Err(Failure::CutBody(..)) if progress.killed.load(Ordering::SeqCst) => {
+                client = connect();
+            }
+            Err(failure) => panic!("{failure}"),
+        }
+        progress.answers.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -178,16 +193,17 @@ fn an_application_that_restarts_costs_no_get() {
         let (stays, _stays) = start(0);
         let (goes, mut process) = start(0);
         let proxy = Evenkeel::start_in(folder, &config([stays, goes], pool).text());
-        let (done, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let progress = Progress::default();
         let address = proxy.http;
         std::thread::scope(|scope| {
             let clients: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| ask_until(address, &done, &answers)))
+                .map(|_| scope.spawn(|| ask_until_done(address, &progress)))
                 .collect();
             let more = |n: usize| {
-                let target = answers.load(Ordering::SeqCst) + n;
+                let answers = || progress.answers.load(Ordering::SeqCst);
+                let target = answers() + n;
                 let ended = || clients.iter().any(|client| client.is_finished());
-                while answers.load(Ordering::SeqCst) < target && !ended() {
+                while answers() < target && !ended() {
                     std::thread::yield_now();
                 }
             };
@@ -195,6 +211,7 @@ fn an_application_that_restarts_costs_no_get() {
             // Once as an orchestrator does it, once as a machine does it.
             for kill in [false, true] {
                 if kill {
+                    progress.killed.store(true, Ordering::SeqCst);
                     process.kill();
                 } else {
                     process.terminate();
@@ -204,7 +221,7 @@ fn an_application_that_restarts_costs_no_get() {
                 process = start(goes.port()).1;
                 more(500);
             }
-            done.store(true, Ordering::SeqCst);
+            progress.done.store(true, Ordering::SeqCst);
             for client in clients {
                 client.join().unwrap();
             }
