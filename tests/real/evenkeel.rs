@@ -2,6 +2,7 @@
 use super::client::Client;
 use super::message::Answer;
 use super::process::Process;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -92,8 +93,11 @@ address = "127.0.0.1:0"
 /// A running proxy.
 #[derive(Debug)]
 pub(crate) struct Evenkeel {
+    /// The address of the listener `http`.
     pub(crate) http: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Every listener's address by its name.
+    listeners: BTreeMap<String, SocketAddr>,
     pub(crate) process: Process,
     /// Holds the configuration file, and whatever a test names relative to it.
     pub(crate) folder: TempDir,
@@ -108,21 +112,24 @@ impl Evenkeel {
 
     /// Waits until a proxy that has been started is ready.
     pub(crate) fn ready(mut process: Process, folder: TempDir) -> Self {
-        let (mut http, mut admin) = (None, None);
+        let mut listeners = BTreeMap::new();
         loop {
             let line = process.line_with("event");
-            let address = || line["address"].as_str().and_then(|text| text.parse().ok());
             match (line["event"].as_str(), line["listener"].as_str()) {
-                (Some("listening"), Some("admin")) => admin = address(),
-                (Some("listening"), Some("http")) => http = address(),
+                (Some("listening"), Some(name)) => {
+                    let address = line["address"].as_str().and_then(|text| text.parse().ok());
+                    listeners.extend(address.map(|address| (name.to_owned(), address)));
+                }
                 (Some("ready"), _) => break,
                 _ => {}
             }
         }
+        let http = listeners["http"];
         Self {
-            http: http.expect("it listens"),
+            http,
             // Without [admin] there is none, and nobody asks it.
-            admin: admin.unwrap_or(http.expect("it listens")),
+            admin: listeners.get("admin").copied().unwrap_or(http),
+            listeners,
             process,
             folder,
         }
@@ -131,11 +138,27 @@ impl Evenkeel {
     /// Starts the proxy without waiting: for configurations that fail.
     pub(crate) fn launch(config: &Config) -> (Process, TempDir) {
         let folder = TempDir::new().expect("a temporary folder");
+        (Self::launch_in(&folder, &config.text()), folder)
+    }
+
+    /// Starts the proxy in a folder that holds what the configuration names, and waits until it
+    /// is ready.
+    pub(crate) fn start_in(folder: TempDir, text: &str) -> Self {
+        let process = Self::launch_in(&folder, text);
+        Self::ready(process, folder)
+    }
+
+    fn launch_in(folder: &TempDir, text: &str) -> Process {
         let file = folder.path().join("evenkeel.toml");
-        std::fs::write(&file, config.text()).expect("a temporary file");
+        std::fs::write(&file, text).expect("a temporary file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         command.arg("serve").arg("-c").arg(&file);
-        (Process::start("evenkeel", &mut command), folder)
+        Process::start("evenkeel", &mut command)
+    }
+
+    /// The port of a listener.
+    pub(crate) fn port(&self, listener: &str) -> u16 {
+        self.listeners[listener].port()
     }
 
     /// Puts another text in the place of the configuration file and sends SIGHUP.

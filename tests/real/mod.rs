@@ -7,6 +7,7 @@
     reason = "threads and sockets of the real world are what these tests are about"
 )]
 
+pub(crate) mod certificate;
 pub(crate) mod client;
 pub(crate) mod evenkeel;
 pub(crate) mod http2;
@@ -14,6 +15,7 @@ pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod origin;
 pub(crate) mod process;
+pub(crate) mod tool;
 pub(crate) mod traffic;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A child process that dies with its owner, also when the test panics.
 use super::PATIENCE;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
@@ -18,7 +18,7 @@ impl Process {
     /// Starts `command`; `name` stands before its stderr lines in a failed test's output.
     pub(crate) fn start(name: &str, command: &mut Command) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -71,6 +71,12 @@ impl Process {
                 Err(error) => panic!("{} never said {what:?}: {error}", self.name),
             }
         }
+    }
+
+    /// Writes an empty line to stdin.
+    pub(crate) fn enter(&mut self) {
+        let stdin = self.child.stdin.as_mut().expect("stdin was asked for");
+        stdin.write_all(b"\n").expect("it reads");
     }
 
     /// SIGTERM.

@@ -3,7 +3,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -21,10 +23,6 @@ use super::{
 use crate::channel::Channel;
 use crate::worker::Worker;
 use crate::world::World;
-
-/// Streams that are opened before the endpoint has said how many it takes (RFC 9113 section 6.5.2
-/// recommends that it takes no fewer).
-const STREAMS_AT_FIRST: usize = 100;
 
 /// A pool's number and an endpoint of it.
 pub(crate) type Key = (u16, EndpointIndex);
@@ -137,12 +135,12 @@ pub(crate) async fn connect<W: World>(
         Channel::Tls(_) => "https",
         Channel::Plain(_) | Channel::Http2(_) => "http",
     };
-    let (open, connection) = Builder::new()
+    let (open, mut connection) = Builder::new()
         .initial_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES)
         .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
-        .initial_max_send_streams(STREAMS_AT_FIRST)
+        .initial_max_send_streams(0)
         .max_concurrent_reset_streams(RESET_STREAMS)
         .max_local_error_reset_streams(Some(MISTAKES))
         .max_pending_accept_reset_streams(UNSEEN_RESETS)
@@ -151,6 +149,15 @@ pub(crate) async fn connect<W: World>(
         .handshake::<_, Bytes>(channel)
         .await
         .map_err(io::Error::other)?;
+    // The endpoint's first frame says how many streams it takes: more would be refused, and fewer
+    // would make the rest of a burst open connections of its own.
+    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
+        Poll::Pending if open.current_max_send_streams() == 0 => Poll::Pending,
+        Poll::Pending => Poll::Ready(Ok(())),
+    })
+    .await?;
     // Whoever has a stream learns of the connection's end by it.
     worker.world.spawn(async move { drop(connection.await) });
     let entry = Entry {
