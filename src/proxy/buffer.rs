@@ -34,7 +34,7 @@ impl Spare {
 
 /// Received bytes that are not consumed yet.
 #[derive(Debug, Default)]
-pub(crate) struct Buffer {
+pub struct Buffer {
     /// Empty while nothing is borrowed; initialised throughout otherwise.
     bytes: Vec<u8>,
     start: usize,

@@ -15,7 +15,7 @@ use crate::http2;
 use crate::world::Stream;
 
 /// Where bodies come from.
-pub(crate) trait Source: AsyncRead + Unpin {
+pub trait Source: AsyncRead + Unpin {
     /// The trailer lines that came with the end; none where the body's own framing carries them.
     fn trailers(&self) -> &[u8] {
         &[]
@@ -23,9 +23,13 @@ pub(crate) trait Source: AsyncRead + Unpin {
 }
 
 /// Where bodies go.
-pub(crate) trait Sink: AsyncWrite + Unpin {
+pub trait Sink: AsyncWrite + Unpin {
     /// Ends the message where the sink frames it, `trailers` included, and pushes out what was
     /// written.
+    ///
+    /// # Errors
+    ///
+    /// If the other side is gone.
     fn poll_finish(&mut self, cx: &mut Context<'_>, _trailers: &[u8]) -> Poll<io::Result<()>> {
         Pin::new(self).poll_flush(cx)
     }
@@ -34,7 +38,11 @@ pub(crate) trait Sink: AsyncWrite + Unpin {
 impl Sink for tokio::io::Sink {}
 
 /// One side of an exchange.
-pub(crate) enum Channel<S> {
+#[expect(
+    missing_debug_implementations,
+    reason = "a world's streams need not have one"
+)]
+pub enum Channel<S> {
     /// A connection.
     Plain(S),
     /// A connection in TLS.
@@ -53,7 +61,7 @@ impl<S: Stream> Channel<S> {
     }
 
     /// As [`Stream::poll_readable`].
-    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (stream, decrypted) = match self {
             Self::Plain(stream) => return stream.poll_readable(cx),
             Self::Http2(stream) => return stream.poll_readable(cx),
@@ -75,7 +83,7 @@ impl<S: Stream> Channel<S> {
     }
 
     /// Closes so that the other side cannot take what it got for all there was.
-    pub(crate) fn abort(self) {
+    pub fn abort(self) {
         match self {
             Self::Plain(stream) => stream.abort(),
             Self::Tls(stream) => match *stream {

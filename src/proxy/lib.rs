@@ -2,8 +2,8 @@
 
 pub mod admin;
 mod alarm;
-mod buffer;
-mod channel;
+pub mod buffer;
+pub mod channel;
 pub mod config;
 mod connection;
 mod dial;
@@ -12,7 +12,7 @@ mod exchange;
 pub mod exposition;
 pub mod generation;
 pub mod h1;
-mod http2;
+pub mod http2;
 mod idle;
 mod life;
 pub mod live;

@@ -1,25 +1,19 @@
 //! Connections to endpoints that speak HTTP/2: each worker multiplexes its requests to an endpoint
 //! over as few as the endpoint's limit on streams allows, which is one as a rule.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::time::Timestamp;
-use h2::client::{Builder, SendRequest};
 use tokio::sync::Notify;
 
-use super::{
-    CONNECTION_WINDOW_BYTES, FRAME_BYTES, MISTAKES, RESET_STREAMS, SEND_BUFFER_BYTES,
-    STREAM_WINDOW_BYTES, Stream, UNSEEN_RESETS,
-};
+use super::{Connection, Stream};
 use crate::channel::Channel;
 use crate::worker::Worker;
 use crate::world::World;
@@ -37,34 +31,8 @@ pub(crate) struct Connections {
 }
 
 struct Entry {
-    open: SendRequest<Bytes>,
-    scheme: &'static str,
-    /// Its streams.
-    streams: Rc<Cell<usize>>,
+    connection: Connection,
     used: Timestamp,
-}
-
-impl Entry {
-    /// Whether the endpoint takes one more.
-    fn has_room(&self) -> bool {
-        self.streams.get() < self.open.current_max_send_streams()
-    }
-}
-
-/// The place of a stream among those of its connection.
-pub(super) struct Place(Rc<Cell<usize>>);
-
-impl Place {
-    fn new(streams: &Rc<Cell<usize>>) -> Self {
-        streams.set(streams.get() + 1);
-        Self(Rc::clone(streams))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
 }
 
 impl Connections {
@@ -72,16 +40,12 @@ impl Connections {
     pub(crate) fn take(&self, key: Key, now: Timestamp) -> Option<Stream> {
         let mut all = self.open.borrow_mut();
         let entries = all.get_mut(&key)?;
-        let mut cx = Context::from_waker(Waker::noop());
-        // One that is pending has a stream that waits for room; one with an error has ended.
-        entries.retain_mut(|entry| !matches!(entry.open.poll_ready(&mut cx), Poll::Ready(Err(_))));
-        let entry = entries.iter_mut().find_map(|entry| {
-            let ready = entry.has_room() && entry.open.poll_ready(&mut cx).is_ready();
-            ready.then_some(entry)
-        })?;
+        entries.retain_mut(|entry| entry.connection.is_open());
+        let room = |entry: &mut Entry| entry.connection.has_room();
+        let place = entries.iter_mut().position(|entry| room(entry))?;
+        let entry = &mut entries[place];
         entry.used = now;
-        let place = Place::new(&entry.streams);
-        Some(Stream::to_endpoint(entry.open.clone(), entry.scheme, place))
+        Some(entry.connection.stream())
     }
 
     /// The dial that is under way, to be awaited; or nothing, and the caller is to dial and holds
@@ -98,7 +62,8 @@ impl Connections {
     /// Closes connections without a stream that were not used for `timeout`.
     pub(crate) fn expire(&self, now: Timestamp, timeout: Duration) {
         self.open.borrow_mut().retain(|_, entries| {
-            entries.retain(|entry| entry.streams.get() > 0 || now.since(entry.used) < timeout);
+            entries
+                .retain(|entry| entry.connection.streams() > 0 || now.since(entry.used) < timeout);
             !entries.is_empty()
         });
     }
@@ -131,39 +96,19 @@ pub(crate) async fn connect<W: World>(
     channel: Channel<W::Stream>,
     header_bytes: usize,
 ) -> io::Result<()> {
-    let scheme = match channel {
-        Channel::Tls(_) => "https",
-        Channel::Plain(_) | Channel::Http2(_) => "http",
-    };
-    let (open, mut connection) = Builder::new()
-        .initial_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
-        .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
-        .initial_max_send_streams(0)
-        .max_concurrent_reset_streams(RESET_STREAMS)
-        .max_local_error_reset_streams(Some(MISTAKES))
-        .max_pending_accept_reset_streams(UNSEEN_RESETS)
-        .max_send_buffer_size(SEND_BUFFER_BYTES)
-        .enable_push(false)
-        .handshake::<_, Bytes>(channel)
-        .await
-        .map_err(io::Error::other)?;
+    let (connection, frames) = Connection::begin::<W>(channel, header_bytes, 0).await?;
+    let mut frames = Box::pin(frames);
     // The endpoint's first frame says how many streams it takes: more would be refused, and fewer
     // would make the rest of a burst open connections of its own.
-    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
-        Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
-        Poll::Pending if open.current_max_send_streams() == 0 => Poll::Pending,
+    poll_fn(|cx| match frames.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(io::Error::from(io::ErrorKind::UnexpectedEof))),
+        Poll::Pending if connection.takes_none() => Poll::Pending,
         Poll::Pending => Poll::Ready(Ok(())),
     })
     .await?;
-    // Whoever has a stream learns of the connection's end by it.
-    worker.world.spawn(async move { drop(connection.await) });
+    worker.world.spawn(frames);
     let entry = Entry {
-        open,
-        scheme,
-        streams: Rc::default(),
+        connection,
         used: worker.world.now(),
     };
     let mut all = worker.http2.open.borrow_mut();

@@ -5,14 +5,18 @@
 //! hop-by-hop rules and refusals exist once, and what HTTP/2 allows but HTTP/1.1 does not meets the
 //! same strict parser as everything else.
 
+mod accept;
 mod client;
+mod connection;
 mod head;
 mod server;
 mod stream;
 
+pub use accept::{Acceptor, Most, PREFACE, Request};
 pub(crate) use client::{Connections, Key, connect};
-pub(crate) use server::{PREFACE, serve};
-pub(crate) use stream::Stream;
+pub use connection::Connection;
+pub(crate) use server::serve;
+pub use stream::Stream;
 
 /// Most bytes of a frame's payload, received and sent: the least that the protocol allows, so that
 /// streams take turns.
@@ -23,8 +27,6 @@ const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes of a stream that wait for the connection.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
-/// Streams that were reset and may still receive frames; later frames to them are forgotten.
-const RESET_STREAMS: usize = 50;
 /// Streams that this side had to reset for the other's mistakes, until the connection ends: the
 /// class of CVE-2025-8671.
 const MISTAKES: usize = 100;

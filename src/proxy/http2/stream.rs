@@ -11,7 +11,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
 use tokio::io::ReadBuf;
 
-use super::client::Place;
+use super::connection::Place;
 use super::head;
 
 /// One stream, from either end.
@@ -19,7 +19,8 @@ use super::head;
 /// What was written last is held back until more follows, a flush, or the end: so the end of a
 /// small message travels with its last frame, and a response without a body is one frame (which
 /// gRPC tells from one with an empty body).
-pub(crate) struct Stream {
+#[expect(missing_debug_implementations, reason = "that of h2 prints a lock")]
+pub struct Stream {
     incoming: Incoming,
     /// Received and not yet read: the head's text, then data.
     received: Bytes,
@@ -125,12 +126,12 @@ impl Stream {
     }
 
     /// Whether the other side said that it did nothing with the request (RFC 9113 section 8.7).
-    pub(crate) fn is_refused(&self) -> bool {
+    pub fn is_refused(&self) -> bool {
         self.fault.refused
     }
 
     /// Whether the other side has given the stream up.
-    pub(crate) const fn is_reset(&self) -> bool {
+    pub const fn is_reset(&self) -> bool {
         self.fault.reset
     }
 

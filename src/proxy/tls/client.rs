@@ -12,7 +12,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::identity::Identity;
-use super::{Authority, Error, alpn, refused, roots};
+use super::{Authority, Error, Vault, alpn, refused, roots};
 use crate::config;
 use crate::world::Address;
 
@@ -25,10 +25,28 @@ pub struct Client {
 }
 
 impl Client {
+    /// What a pool with these settings needs.
+    ///
+    /// # Errors
+    ///
+    /// If its certificate, its key or the authorities cannot be had.
+    pub fn new(
+        tls: &config::PoolTls,
+        authority: &Authority,
+        vault: &dyn Vault,
+    ) -> Result<Self, Error> {
+        let certificate = tls.certificate.as_ref();
+        let identity = certificate
+            .map(|certificate| Identity::load(certificate, &authority.provider, vault))
+            .transpose()?;
+        Self::build(tls, identity.as_ref(), authority, vault)
+    }
+
     pub(super) fn build(
         tls: &config::PoolTls,
         identity: Option<&Identity>,
         authority: &Authority,
+        vault: &dyn Vault,
     ) -> Result<Self, Error> {
         let provider = &authority.provider;
         let builder =
@@ -36,7 +54,7 @@ impl Client {
                 .with_safe_default_protocol_versions()
                 .map_err(refused)?
                 .dangerous()
-                .with_custom_certificate_verifier(verifier(tls, provider)?);
+                .with_custom_certificate_verifier(verifier(tls, provider, vault)?);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
@@ -80,13 +98,14 @@ impl Client {
 fn verifier(
     tls: &config::PoolTls,
     provider: &Arc<CryptoProvider>,
+    vault: &dyn Vault,
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     if !tls.verify {
         return Ok(Arc::new(Anyone(Arc::clone(provider))));
     }
     let store = match &tls.ca {
-        Some(path) => roots(path)?.0,
-        None => system()?,
+        Some(path) => roots(path, vault)?.0,
+        None => vault.system()?,
     };
     let builder = WebPkiServerVerifier::builder_with_provider(
         Arc::<RootCertStore>::new(store),
@@ -96,19 +115,6 @@ fn verifier(
         .build()
         .map_err(|error| Error::Refused(error.to_string()))?;
     Ok(verifier)
-}
-
-/// The authorities that the system believes. Some that cannot be parsed are usual.
-fn system() -> Result<RootCertStore, Error> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut store = RootCertStore::empty();
-    let (added, _) = store.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let what = found.errors.first().map(ToString::to_string);
-        let what = what.unwrap_or_default();
-        return Err(Error::NoRoots { what });
-    }
-    Ok(store)
 }
 
 /// Believes every certificate (`verify = false`), but only of who has its key.

@@ -1,7 +1,7 @@
 //! A certificate with its key, ready to be shown, and what it says of itself.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Error, pem};
+use super::{Error, Vault, pem};
 use crate::config;
 
 /// How long before its end a certificate is complained of: 14 days.
@@ -38,9 +38,9 @@ impl Identity {
     pub(super) fn load(
         config: &config::Certificate,
         provider: &CryptoProvider,
+        vault: &dyn Vault,
     ) -> Result<Self, Error> {
-        let chain = pem::certificates(&config.cert)?;
-        let key = pem::key(&config.key)?;
+        let (chain, key) = vault.identity(config)?;
         let path = config.cert.clone();
         let bad = |number, what| Error::BadCertificate {
             path: path.clone(),
@@ -121,6 +121,24 @@ fn certified(
             what: error.to_string(),
         }),
     }
+}
+
+/// The names of the first certificate in a file, as [`Certificate::names`](super::Certificate) has
+/// them.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn names_in(path: &Path) -> Result<Vec<String>, Error> {
+    let chain = pem::certificates(path)?;
+    let bad = |what| Error::BadCertificate {
+        path: path.to_owned(),
+        number: 1,
+        what,
+    };
+    let (_, first) =
+        X509Certificate::from_der(&chain[0]).map_err(|error| bad(error.to_string()))?;
+    names(&first).map_err(bad)
 }
 
 /// The names and addresses of a certificate's subjectAltName (RFC 5280, section 4.2.1.6).

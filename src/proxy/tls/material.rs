@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 
 use super::identity::{self, Identity};
-use super::{Authority, Client, Error, Problem, lint, server};
+use super::{Authority, Client, Error, Files, Problem, Vault, lint, server};
 use crate::config::{self, Config};
 use crate::document::{Severity, Step};
 
@@ -44,8 +44,19 @@ impl Material {
     /// Reads everything that `config` asks for. The material is there if no problem is an error.
     #[must_use]
     pub fn load(config: &Config, authority: &Authority) -> (Option<Self>, Vec<Problem>) {
+        Self::load_from(config, authority, &Files)
+    }
+
+    /// Like [`load`](Self::load), from another place than files.
+    #[must_use]
+    pub fn load_from(
+        config: &Config,
+        authority: &Authority,
+        vault: &dyn Vault,
+    ) -> (Option<Self>, Vec<Problem>) {
         let mut loader = Loader {
             authority,
+            vault,
             known: BTreeMap::new(),
             problems: Vec::new(),
         };
@@ -151,6 +162,7 @@ impl fmt::Debug for Material {
 /// Reads files and collects what is wrong with them.
 struct Loader<'a> {
     authority: &'a Authority,
+    vault: &'a dyn Vault,
     /// A certificate that several listeners show is held once.
     known: BTreeMap<(PathBuf, PathBuf), Identity>,
     problems: Vec<Problem>,
@@ -168,7 +180,7 @@ impl Loader<'_> {
             identities.push(self.identity(&owner, place, certificate));
         }
         let identities = identities.into_iter().collect::<Option<Vec<_>>>()?;
-        match server::build(tls, listener.http2, &identities, self.authority) {
+        match server::build(tls, listener.http2, &identities, self.authority, self.vault) {
             Ok(config) => Some(Server { config, identities }),
             Err(error) => {
                 let place = [&place[..], &[Step::Key("clients"), Step::Key("ca")]].concat();
@@ -189,7 +201,7 @@ impl Loader<'_> {
             }
             None => None,
         };
-        match Client::build(tls, identity.as_ref(), self.authority) {
+        match Client::build(tls, identity.as_ref(), self.authority, self.vault) {
             Ok(client) => Some(client),
             Err(error) => {
                 let place = [&place[..], &[Step::Key("ca")]].concat();
@@ -208,7 +220,7 @@ impl Loader<'_> {
         let files = (certificate.cert.clone(), certificate.key.clone());
         let loaded = match self.known.get(&files) {
             Some(known) => Ok(known.clone()),
-            None => Identity::load(certificate, &self.authority.provider),
+            None => Identity::load(certificate, &self.authority.provider, self.vault),
         };
         match loaded {
             Ok(identity) => {

@@ -15,6 +15,7 @@ mod material;
 mod pem;
 mod server;
 mod ticket;
+mod vault;
 
 #[cfg(test)]
 mod test;
@@ -24,14 +25,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{RootCertStore, ServerConfig};
+
+use self::identity::Identity;
+use crate::config;
 
 pub use client::Client;
 pub use error::{Error, Problem};
+pub use identity::names_in;
 pub use load::load;
 pub use material::{Certificate, Material};
 pub use ticket::Ticketer;
+pub use vault::{Files, Vault};
 
 /// What outlives generations. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -87,6 +93,24 @@ impl fmt::Debug for Authority {
     }
 }
 
+/// What rustls needs to serve as a listener with these settings does.
+///
+/// # Errors
+///
+/// If a certificate, a key or the clients' authorities cannot be had.
+pub fn server(
+    tls: &config::ListenerTls,
+    http2: bool,
+    authority: &Authority,
+    vault: &dyn Vault,
+) -> Result<Arc<ServerConfig>, Error> {
+    let certificates = tls.certificates.iter();
+    let identities: Result<Vec<_>, _> = certificates
+        .map(|certificate| Identity::load(certificate, &authority.provider, vault))
+        .collect();
+    server::build(tls, http2, &identities?, authority, vault)
+}
+
 /// The protocols offered to a client, by preference (RFC 7301).
 fn alpn(http2: bool) -> Vec<Vec<u8>> {
     let all: &[&[u8]] = if http2 {
@@ -98,8 +122,8 @@ fn alpn(http2: bool) -> Vec<Vec<u8>> {
 }
 
 /// The authorities of a file, and their bytes.
-fn roots(path: &Path) -> Result<(RootCertStore, Vec<u8>), Error> {
-    let certificates = pem::certificates(path)?;
+fn roots(path: &Path, vault: &dyn Vault) -> Result<(RootCertStore, Vec<u8>), Error> {
+    let certificates = vault.authorities(path)?;
     let bytes = certificates.iter().flat_map(|der| der.iter().copied());
     let bytes = bytes.collect();
     let mut store = RootCertStore::empty();

@@ -12,7 +12,7 @@ use rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier}
 use super::choice::Choice;
 use super::identity::Identity;
 use super::ticket::{Scope, Tickets};
-use super::{Authority, Error, alpn, refused, roots};
+use super::{Authority, Error, Vault, alpn, refused, roots};
 use crate::config::{self, Version};
 
 /// What rustls needs for a listener.
@@ -25,10 +25,11 @@ pub(super) fn build(
     http2: bool,
     identities: &[Identity],
     authority: &Authority,
+    vault: &dyn Vault,
 ) -> Result<Arc<ServerConfig>, Error> {
     let provider = &authority.provider;
     let (verifier, scope) = match &tls.clients {
-        Some(clients) => verifier(clients, provider)?,
+        Some(clients) => verifier(clients, provider, vault)?,
         None => (Arc::new(NoClientAuth) as _, Scope::default()),
     };
     let versions: Vec<_> = tls
@@ -65,8 +66,9 @@ const fn supported(version: Version) -> &'static rustls::SupportedProtocolVersio
 fn verifier(
     clients: &config::Clients,
     provider: &Arc<CryptoProvider>,
+    vault: &dyn Vault,
 ) -> Result<(Arc<dyn ClientCertVerifier>, Scope), Error> {
-    let (store, bytes) = roots(&clients.ca)?;
+    let (store, bytes) = roots(&clients.ca, vault)?;
     let scope = scope(provider, &[&[u8::from(clients.required)], &*bytes].concat());
     let builder = WebPkiClientVerifier::builder_with_provider(
         Arc::<RootCertStore>::new(store),

@@ -20,6 +20,11 @@ pub use crate::document::Address;
 
 /// A handle to a world. Cheap to clone.
 pub trait World: Clone + 'static {
+    /// How many streams that this side has reset a connection of HTTP/2 remembers, to ignore late
+    /// frames of them, and for how long. It is counted by the machine's clock, so a world whose
+    /// clock is another one has neither bound.
+    const RESET_STREAMS: (usize, Duration) = (50, Duration::from_secs(1));
+
     /// A connected byte stream.
     type Stream: Stream;
     /// A listening socket.
