@@ -38,6 +38,9 @@ pub enum Error {
     /// The simulated world broke down: an error of ours.
     #[error("{0}; this is a bug, please report it with the scenario and the seed")]
     World(#[from] crate::world::Error),
+    /// TLS has settings that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] evenkeel_proxy::tls::Error),
     /// The proxy could not begin.
     #[error(transparent)]
     Bind(#[from] evenkeel_proxy::serve::BindError),

@@ -1,5 +1,6 @@
 //! The simulator: worlds, scenarios, origins, workloads, results.
 
+mod certificate;
 pub mod engine;
 pub mod law;
 pub mod model;

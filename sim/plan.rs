@@ -8,12 +8,13 @@ use std::time::Duration;
 use evenkeel_core::pool;
 use evenkeel_core::request;
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::Config;
+use evenkeel_proxy::config::{Config, Listener};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::{Proxy, Target};
 use evenkeel_proxy::h1::Method;
 use evenkeel_proxy::pool::settings;
 
+use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Promise, Setup, Threshold};
@@ -24,6 +25,13 @@ use crate::workload::{self, Arrivals};
 pub const HOST: &str = "evenkeel.sim";
 /// How long after the last arrival a run may still finish requests.
 pub const COOL_DOWN: Duration = Duration::from_secs(600);
+
+/// The listener that clients connect to: the first one that does more than redirect.
+pub(crate) fn front(config: &Config) -> Option<&Listener> {
+    let mut listeners = config.listeners.iter();
+    let serving = listeners.find(|listener| listener.redirect.is_none());
+    serving.or(config.listeners.first())
+}
 
 /// A scenario, ready to run.
 #[derive(Debug)]
@@ -54,6 +62,8 @@ pub struct Plan {
     pub setup: Setup,
     /// The configuration's routes.
     pub routes: Arc<Proxy>,
+    /// How long certificates last from the beginning.
+    pub certificate_life: Duration,
 }
 
 /// What a class of requests asks for.
@@ -143,6 +153,7 @@ impl Plan {
             sometimes: scenario.sometimes.clone(),
             setup: setup(&scenario),
             routes: Arc::new(Proxy::new(config.clone(), Default::default())),
+            certificate_life: certificate::LIFE,
             scenario,
         }
     }
@@ -157,6 +168,12 @@ impl Plan {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.scenario.config
+    }
+
+    /// The listener that clients connect to.
+    #[must_use]
+    pub fn front(&self) -> Option<&Listener> {
+        front(self.config())
     }
 
     /// What a user should know of `arrivals` that have been taken: logs with broken lines, a note

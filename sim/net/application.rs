@@ -3,14 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::h1::{self, Decoder, Limits, Method, RequestHead, Status};
-use evenkeel_proxy::world::{Sleep as _, Stream as _, World as _};
+use evenkeel_proxy::buffer::Buffer;
+use evenkeel_proxy::channel::{Channel, Sink as _};
+use evenkeel_proxy::h1::{self, Framing, Limits, Method, RequestHead, Status};
+use evenkeel_proxy::http2::{Acceptor, Most, PREFACE};
+use evenkeel_proxy::world::{Sleep as _, World as _};
 use tokio::io::AsyncWriteExt;
 
 use super::Run;
@@ -25,10 +29,17 @@ use crate::world::{Sleep, Stream, World};
 /// Responses up to this size leave in one piece.
 const WHOLE: u64 = 16 << 10;
 
+/// What an origin takes on a connection of HTTP/2.
+const MOST: Most = Most {
+    header_bytes: 16 << 10,
+    streams: 128,
+};
+
 /// One origin.
 pub(super) struct Application {
     world: World,
     run: Rc<Run>,
+    number: usize,
     service: Service,
     station: RefCell<Station>,
     jobs: RefCell<Vec<Pending>>,
@@ -74,6 +85,7 @@ impl Application {
         let application = Rc::new(Self {
             world: process.clone(),
             run: Rc::clone(run),
+            number: origin,
             service: Service::new(run.seed, plan.cpu, plan.io),
             station: RefCell::new(Station::new(plan.origins[origin].spec)),
             jobs: RefCell::default(),
@@ -123,8 +135,24 @@ impl Application {
         }
     }
 
-    /// One connection: requests one after another until it ends.
-    async fn serve(self: Rc<Self>, mut stream: Stream, number: u64) {
+    /// One connection, in TLS or not.
+    async fn serve(self: Rc<Self>, stream: Stream, number: u64) {
+        let channel = match &self.run.secrets {
+            None => Some(Channel::Plain(stream)),
+            Some(secrets) => secrets.accept(&self.world, stream, self.number).await,
+        };
+        match channel {
+            Some(Channel::Tls(tls)) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                self.serve_streams(Channel::Tls(tls), Buffer::default(), number)
+                    .await;
+            }
+            Some(channel) => self.serve_requests(channel, number).await,
+            None => {}
+        }
+    }
+
+    /// Requests one after another until the connection ends.
+    async fn serve_requests(self: Rc<Self>, mut stream: Channel<Stream>, number: u64) {
         let mut received = Received::default();
         let mut head = RequestHead::default();
         let mut alarm = self
@@ -138,22 +166,55 @@ impl Application {
                 alarm.as_mut(),
                 number,
             );
-            let Some(order) = next.await else { return };
-            if let Some(receipt) = order.receipt
-                && !self.finished(receipt).await
-            {
-                return;
-            }
-            if answer(&mut stream, &order).await.is_err() || order.close {
+            let Some(order) = next.await else { break };
+            if !self.fulfil(&mut stream, &order).await || order.close {
                 return;
             }
         }
+        if received.bytes().starts_with(PREFACE) {
+            let received = Buffer::from(received.bytes().to_vec());
+            self.serve_streams(stream, received, number).await;
+        }
+    }
+
+    /// Streams beside each other until the connection ends.
+    async fn serve_streams(
+        self: Rc<Self>,
+        channel: Channel<Stream>,
+        received: Buffer,
+        number: u64,
+    ) {
+        let Ok(mut acceptor) = Acceptor::<World>::begin(channel, received, MOST).await else {
+            return;
+        };
+        while let Some(request) = poll_fn(|cx| acceptor.poll_accept(cx)).await {
+            let application = Rc::clone(&self);
+            self.world.spawn(async move {
+                let mut stream = Channel::Http2(Box::new(request.stream));
+                let mut received = Received::from(request.head);
+                let mut head = RequestHead::default();
+                let next = application.read(&mut stream, &mut received, &mut head, None, number);
+                if let Some(order) = next.await {
+                    application.fulfil(&mut stream, &order).await;
+                }
+            });
+        }
+    }
+
+    /// Works and answers. False if the connection is lost.
+    async fn fulfil(&self, stream: &mut Channel<Stream>, order: &Order) -> bool {
+        if let Some(receipt) = order.receipt
+            && !self.finished(receipt).await
+        {
+            return false;
+        }
+        answer(stream, order).await.is_ok()
     }
 
     /// Reads a request to its end and hands it to the station. `None` ends the connection.
     async fn read(
         &self,
-        stream: &mut Stream,
+        stream: &mut Channel<Stream>,
         received: &mut Received,
         head: &mut RequestHead,
         alarm: Option<&mut Sleep>,
@@ -184,13 +245,13 @@ impl Application {
             .next()
             .and_then(Ticket::parse);
         received.consume(length);
-        let mut decoder = Decoder::new(head.framing, &limits);
-        while !decoder.is_end() {
-            let step = decoder.decode(received.bytes()).ok()?;
-            received.consume(step.consumed);
-            if !step.end && step.consumed == 0 && received.fill(stream).await.ok()? == 0 {
-                return None;
-            }
+        let framing = match (&*stream, head.framing) {
+            // A stream's end is the body's.
+            (Channel::Http2(_), Framing::Chunked) => Framing::UntilClose,
+            (_, framing) => framing,
+        };
+        if !received.skip(stream, framing).await {
+            return None;
         }
         Some(self.order(ticket, head, number))
     }
@@ -321,7 +382,7 @@ impl Application {
 }
 
 /// Waits until there is something to read; false when `deadline` passes first.
-async fn readable(stream: &mut Stream, alarm: &mut Sleep, deadline: Timestamp) -> bool {
+async fn readable(stream: &mut Channel<Stream>, alarm: &mut Sleep, deadline: Timestamp) -> bool {
     alarm.reset(deadline);
     poll_fn(|cx| {
         if stream.poll_readable(cx).is_ready() {
@@ -332,7 +393,7 @@ async fn readable(stream: &mut Stream, alarm: &mut Sleep, deadline: Timestamp) -
     .await
 }
 
-async fn answer(stream: &mut Stream, order: &Order) -> std::io::Result<()> {
+async fn answer(stream: &mut Channel<Stream>, order: &Order) -> io::Result<()> {
     let mut head = String::with_capacity(128);
     let status = order.status;
     let _ = write!(head, "HTTP/1.1 {status} {}\r\n", h1::reason(status));
@@ -345,13 +406,13 @@ async fn answer(stream: &mut Stream, order: &Order) -> std::io::Result<()> {
     }
     head.push_str("\r\n");
     let mut message = head.into_bytes();
-    if bodiless {
-        return stream.write_all(&message).await;
+    let bytes = if bodiless { 0 } else { order.bytes };
+    if bytes <= WHOLE {
+        message.resize(message.len() + bytes as usize, b'x');
+        stream.write_all(&message).await?;
+    } else {
+        stream.write_all(&message).await?;
+        write_body(stream, bytes).await?;
     }
-    if order.bytes <= WHOLE {
-        message.resize(message.len() + order.bytes as usize, b'x');
-        return stream.write_all(&message).await;
-    }
-    stream.write_all(&message).await?;
-    write_body(stream, order.bytes).await
+    poll_fn(|cx| stream.poll_finish(cx, &[])).await
 }

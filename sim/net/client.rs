@@ -11,21 +11,28 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::h1::{self, Decoder, Eof, Limits, Method, ResponseHead, Status};
-use evenkeel_proxy::world::{Sleep as _, Stream as _, World as _};
+use evenkeel_proxy::channel::{Channel, Sink as _};
+use evenkeel_proxy::h1::{self, Limits, Method, ResponseHead, Status};
+use evenkeel_proxy::http2;
+use evenkeel_proxy::world::{Sleep as _, World as _};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Mutex;
 
 use super::Run;
 use super::flow::{FIELD, Ticket};
 use super::line::Received;
+use super::secret::Secrets;
 use crate::engine::Seen;
 use crate::plan::Ask;
 use crate::result::{Completion, End};
+use crate::scenario::Protocol;
 use crate::workload::{Arrival, Arrivals};
 use crate::world::{Stream, World};
 
-/// The key of requests that any client may send, on any idle connection.
+/// The client of requests that anybody may send, on any idle connection.
 const ANYBODY: u64 = 0;
+/// How many connections of HTTP/2 the requests of anybody share.
+const SHARED: u64 = 8;
 /// Clients' addresses begin here; there is room for four million.
 const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// Idle connections that one recorded client keeps: what browsers keep to a host.
@@ -33,12 +40,20 @@ const KEPT: usize = 6;
 /// Body bytes are written from here.
 static BODY: [u8; 16 << 10] = [b'x'; 16 << 10];
 
+/// Whose a connection is: a client, and the host to whom it speaks TLS.
+type Key = (u64, Option<String>);
+
+/// A connection of HTTP/2 once there is one; who comes while it is opened waits.
+type Line = Mutex<Option<http2::Connection>>;
+
 /// All clients of a run.
 pub(super) struct Clients {
     world: World,
     run: Rc<Run>,
-    /// Idle connections by client; requests that anybody sends share one key.
-    idle: RefCell<BTreeMap<u64, Vec<Rc<Seat>>>>,
+    /// Idle connections; requests that anybody sends share one client.
+    idle: RefCell<BTreeMap<Key, Vec<Rc<Seat>>>>,
+    /// Connections of HTTP/2.
+    lines: RefCell<BTreeMap<Key, Rc<Line>>>,
     opened: Cell<u32>,
 }
 
@@ -57,8 +72,6 @@ struct Job {
 
 /// How far an exchange came.
 enum Broken {
-    /// No connection.
-    Refused,
     /// Lost before any byte of the response.
     Unanswered,
     /// Lost inside the response.
@@ -71,6 +84,7 @@ impl Clients {
             world,
             run,
             idle: RefCell::default(),
+            lines: RefCell::default(),
             opened: Cell::new(0),
         }
     }
@@ -97,18 +111,28 @@ impl Clients {
             ..
         } = arrival;
         self.run.collector.borrow_mut().sent(due, workload, class);
-        let (ask, key) = match &arrival.record {
+        let (ask, client) = match &arrival.record {
             Some(record) => (Ask::recorded(record), arrival.client),
             None => (
                 self.run.plan.asks[usize::from(workload)][usize::from(class)].clone(),
                 ANYBODY,
             ),
         };
+        let tls = self.run.secrets.as_ref().is_some_and(Secrets::are_clients);
+        let mut key = (client, tls.then(|| ask.host.clone()));
+        let protocol = self.run.plan.scenario.workloads[usize::from(workload)].protocol;
+        if protocol == Protocol::Http2 && client == ANYBODY {
+            key.0 = arrival.n % SHARED;
+        }
         let job = Job {
             ticket: self.run.flow.enter(arrival),
             ask,
             due,
         };
+        if protocol == Protocol::Http2 {
+            self.world.spawn(Rc::clone(self).multiplex(key, job));
+            return;
+        }
         let idle = self.idle.borrow_mut().get_mut(&key).and_then(Vec::pop);
         match idle {
             Some(seat) => {
@@ -135,7 +159,7 @@ impl Clients {
     }
 
     /// One connection: requests one after another until it ends.
-    async fn serve(self: Rc<Self>, world: World, key: u64, first: Job) {
+    async fn serve(self: Rc<Self>, world: World, key: Key, first: Job) {
         let seat = Rc::new(Seat::default());
         let mut connection = None;
         let mut received = Received::default();
@@ -144,12 +168,23 @@ impl Clients {
         while let Some(job) = next.take() {
             let end = loop {
                 let reused = connection.is_some();
-                let result = self.exchange(&world, &mut connection, &mut received, &mut head, &job);
-                match result.await {
+                let mut stream = match connection.take() {
+                    Some(stream) => stream,
+                    None => {
+                        received = Received::default();
+                        match self.connect(&world, &job.ask.host, false).await {
+                            Some(stream) => stream,
+                            None => break End::Refused,
+                        }
+                    }
+                };
+                match exchange(&mut stream, &mut received, &mut head, &job).await {
+                    Ok(()) => {
+                        connection = head.keep_alive.then_some(stream);
+                        break End::Status(head.status);
+                    }
                     // A kept connection that closed under the request: any client tries again.
                     Err(Broken::Unanswered) if reused => {}
-                    Ok(status) => break End::Status(status),
-                    Err(Broken::Refused) => break End::Refused,
                     Err(Broken::Unanswered) => break End::Reset,
                     Err(Broken::Cut) => break End::Cut,
                 }
@@ -158,7 +193,7 @@ impl Clients {
             let Some(stream) = &mut connection else {
                 return;
             };
-            if !self.keep(key, &seat) {
+            if !self.keep(&key, &seat) {
                 return;
             }
             next = wait(&seat, stream).await;
@@ -171,59 +206,64 @@ impl Clients {
     }
 
     /// Puts an idle connection where its client's next request finds it; false if it has enough.
-    fn keep(&self, key: u64, seat: &Rc<Seat>) -> bool {
+    fn keep(&self, key: &Key, seat: &Rc<Seat>) -> bool {
         let mut idle = self.idle.borrow_mut();
-        let kept = idle.entry(key).or_default();
-        let room = key == ANYBODY || kept.len() < KEPT;
+        let kept = idle.entry(key.clone()).or_default();
+        let room = key.0 == ANYBODY || kept.len() < KEPT;
         if room {
             kept.push(Rc::clone(seat));
         }
         room
     }
 
-    /// Sends a request and reads its response. `connection` is gone unless it can be kept.
-    async fn exchange(
-        &self,
-        world: &World,
-        connection: &mut Option<Stream>,
-        received: &mut Received,
-        head: &mut ResponseHead,
-        job: &Job,
-    ) -> Result<u16, Broken> {
-        let mut stream = match connection.take() {
-            Some(stream) => stream,
-            None => {
-                *received = Received::default();
-                let front = self.run.front.borrow().clone().ok_or(Broken::Refused)?;
-                world.connect(&front).await.map_err(|_| Broken::Refused)?
+    /// A request on its client's connection of HTTP/2.
+    async fn multiplex(self: Rc<Self>, key: Key, job: Job) {
+        let line = Rc::clone(self.lines.borrow_mut().entry(key).or_default());
+        let mut head = ResponseHead::default();
+        let end = loop {
+            let Some((stream, reused)) = self.stream(&line, &job).await else {
+                break End::Refused;
+            };
+            let mut stream = Channel::Http2(Box::new(stream));
+            let mut received = Received::default();
+            match exchange(&mut stream, &mut received, &mut head, &job).await {
+                // Nobody has looked at it: any client tries again.
+                Err(Broken::Unanswered) if reused && was_lost(&stream) => {}
+                Ok(()) => break End::Status(head.status),
+                Err(Broken::Unanswered) => break End::Reset,
+                Err(Broken::Cut) => break End::Cut,
             }
         };
-        write(&mut stream, job)
-            .await
-            .map_err(|_| Broken::Unanswered)?;
-        let method = Method::of(job.ask.method.as_bytes());
-        let limits = Limits::default();
-        loop {
-            match h1::parse_response(received.bytes(), method, &limits, head) {
-                Ok(Status::Complete(length)) => {
-                    received.consume(length);
-                    if !head.is_interim() {
-                        break;
-                    }
-                }
-                Ok(Status::Partial) => match received.fill(&mut stream).await {
-                    Ok(n) if n > 0 => {}
-                    _ if received.bytes().is_empty() => return Err(Broken::Unanswered),
-                    _ => return Err(Broken::Cut),
-                },
-                Err(_) => return Err(Broken::Cut),
-            }
+        self.complete(&job, self.world.now(), end);
+    }
+
+    /// A stream, and whether its connection was there before.
+    async fn stream(&self, line: &Line, job: &Job) -> Option<(http2::Stream, bool)> {
+        let mut line = line.lock().await;
+        if let Some(connection) = line.as_mut()
+            && connection.is_open()
+        {
+            return Some((connection.stream(), true));
         }
-        read_body(&mut stream, received, head).await?;
-        if head.keep_alive {
-            *connection = Some(stream);
+        let world = self.process();
+        let channel = self.connect(&world, &job.ask.host, true).await?;
+        let header_bytes = Limits::default().header_bytes;
+        let begun = http2::Connection::begin::<World>(channel, header_bytes).await;
+        let (connection, frames) = begun.ok()?;
+        world.spawn(frames);
+        let stream = connection.stream();
+        *line = Some(connection);
+        Some((stream, false))
+    }
+
+    /// A connection to the proxy.
+    async fn connect(&self, world: &World, host: &str, http2: bool) -> Option<Channel<Stream>> {
+        let front = self.run.front.borrow().clone()?;
+        let stream = world.connect(&front).await.ok()?;
+        match &self.run.secrets {
+            None => Some(Channel::Plain(stream)),
+            Some(secrets) => secrets.connect(world, stream, host, http2).await,
         }
-        Ok(head.status)
     }
 
     fn complete(&self, job: &Job, done: Timestamp, end: End) {
@@ -247,28 +287,50 @@ impl Clients {
     }
 }
 
-async fn read_body(
-    stream: &mut Stream,
+/// Sends a request and reads its response, whose head is then in `head`.
+async fn exchange(
+    stream: &mut Channel<Stream>,
     received: &mut Received,
-    head: &ResponseHead,
+    head: &mut ResponseHead,
+    job: &Job,
 ) -> Result<(), Broken> {
-    let mut decoder = Decoder::new(head.framing, &Limits::default());
-    while !decoder.is_end() {
-        let step = decoder.decode(received.bytes()).map_err(|_| Broken::Cut)?;
-        received.consume(step.consumed);
-        if step.end || step.consumed > 0 {
-            continue;
-        }
-        match received.fill(stream).await {
-            Ok(n) if n > 0 => {}
-            Ok(_) if decoder.eof() == Eof::Complete => return Ok(()),
-            _ => return Err(Broken::Cut),
+    write(stream, job)
+        .await
+        .map_err(|error| match error.kind() {
+            // HTTP/2 cannot say it, however often it is tried.
+            io::ErrorKind::InvalidInput => Broken::Cut,
+            _ => Broken::Unanswered,
+        })?;
+    let method = Method::of(job.ask.method.as_bytes());
+    let limits = Limits::default();
+    loop {
+        match h1::parse_response(received.bytes(), method, &limits, head) {
+            Ok(Status::Complete(length)) => {
+                received.consume(length);
+                if !head.is_interim() {
+                    break;
+                }
+            }
+            Ok(Status::Partial) => match received.fill(stream).await {
+                Ok(n) if n > 0 => {}
+                _ if received.bytes().is_empty() => return Err(Broken::Unanswered),
+                _ => return Err(Broken::Cut),
+            },
+            Err(_) => return Err(Broken::Cut),
         }
     }
-    Ok(())
+    match received.skip(stream, head.framing).await {
+        true => Ok(()),
+        false => Err(Broken::Cut),
+    }
 }
 
-async fn write(stream: &mut Stream, job: &Job) -> io::Result<()> {
+/// Whether a stream without an answer has reached nobody: it was refused, or its connection is gone.
+fn was_lost(stream: &Channel<Stream>) -> bool {
+    matches!(stream, Channel::Http2(stream) if stream.is_refused() || !stream.is_reset())
+}
+
+async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
     let Ask {
         method,
         host,
@@ -287,11 +349,12 @@ async fn write(stream: &mut Stream, job: &Job) -> io::Result<()> {
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;
-    write_body(stream, *body_bytes).await
+    write_body(stream, *body_bytes).await?;
+    poll_fn(|cx| stream.poll_finish(cx, &[])).await
 }
 
 /// Writes `bytes` bytes of body.
-pub(super) async fn write_body(stream: &mut Stream, mut bytes: u64) -> io::Result<()> {
+pub(super) async fn write_body(stream: &mut Channel<Stream>, mut bytes: u64) -> io::Result<()> {
     while bytes > 0 {
         let piece = bytes.min(BODY.len() as u64);
         stream.write_all(&BODY[..piece as usize]).await?;
@@ -301,7 +364,7 @@ pub(super) async fn write_body(stream: &mut Stream, mut bytes: u64) -> io::Resul
 }
 
 /// Waits for the next request on an idle connection; `None` if the proxy closes it first.
-async fn wait(seat: &Seat, stream: &mut Stream) -> Option<Job> {
+async fn wait(seat: &Seat, stream: &mut Channel<Stream>) -> Option<Job> {
     poll_fn(|cx| {
         if let Some(job) = seat.job.take() {
             return Poll::Ready(Some(job));

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use evenkeel_proxy::channel::Channel;
+use evenkeel_proxy::h1::{Decoder, Eof, Framing, Limits};
 use tokio::io::AsyncReadExt;
 
 use crate::world::Stream;
@@ -32,11 +34,37 @@ impl Received {
     }
 
     /// Reads once; 0 bytes are the end.
-    pub(super) async fn fill(&mut self, stream: &mut Stream) -> io::Result<usize> {
+    pub(super) async fn fill(&mut self, stream: &mut Channel<Stream>) -> io::Result<usize> {
         if self.bytes.capacity() - self.bytes.len() < READ {
             self.bytes.drain(..std::mem::take(&mut self.start));
             self.bytes.reserve(READ);
         }
         stream.read_buf(&mut self.bytes).await
+    }
+
+    /// Reads a body to its end. False if it does not come.
+    pub(super) async fn skip(&mut self, stream: &mut Channel<Stream>, framing: Framing) -> bool {
+        let mut decoder = Decoder::new(framing, &Limits::default());
+        while !decoder.is_end() {
+            let Ok(step) = decoder.decode(self.bytes()) else {
+                return false;
+            };
+            self.consume(step.consumed);
+            if step.end || step.consumed > 0 {
+                continue;
+            }
+            match self.fill(stream).await {
+                Ok(n) if n > 0 => {}
+                Ok(_) => return decoder.eof() == Eof::Complete,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+impl From<Vec<u8>> for Received {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
     }
 }

@@ -8,6 +8,7 @@ mod application;
 mod client;
 mod flow;
 mod line;
+mod secret;
 mod timeline;
 
 use std::cell::{Cell, RefCell};
@@ -24,6 +25,7 @@ use evenkeel_proxy::serve::{self, BindError, Places};
 use self::application::Application;
 use self::client::Clients;
 use self::flow::Flow;
+use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
 use crate::plan::{COOL_DOWN, Plan};
 use crate::result::Collector;
@@ -48,7 +50,8 @@ pub enum Packing {
 ///
 /// # Errors
 ///
-/// A recorded workload cannot be opened, the proxy cannot bind, or the world broke down.
+/// A recorded workload cannot be opened, TLS has settings that cannot be used, the proxy cannot bind,
+/// or the world broke down.
 pub fn run(
     plan: &Arc<Plan>,
     seed: u64,
@@ -67,7 +70,7 @@ pub fn run(
         },
         backlog: plan.scenario.origin.backlog as usize,
     };
-    let run = Rc::new(Run::new(plan, seed, observe));
+    let run = Rc::new(Run::new(plan, seed, observe)?);
     let sink = Rc::clone(&run);
     let mut simulation = Simulation::new(
         setting,
@@ -111,6 +114,8 @@ fn notes(run: &Run, simulation: &Simulation) -> Vec<String> {
 /// What the parties of one run share.
 struct Run {
     plan: Arc<Plan>,
+    /// What is needed for TLS, if anybody speaks it.
+    secrets: Option<Secrets>,
     seed: u64,
     collector: RefCell<Collector>,
     /// Requests on their way, so that an origin knows whose request it has.
@@ -128,9 +133,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(plan: &Arc<Plan>, seed: u64, observe: bool) -> Self {
-        Self {
+    fn new(plan: &Arc<Plan>, seed: u64, observe: bool) -> Result<Self, Error> {
+        Ok(Self {
             plan: Arc::clone(plan),
+            secrets: Secrets::new(plan)?,
             seed,
             collector: RefCell::new(Collector::new(plan.setup.clone())),
             flow: Flow::default(),
@@ -141,7 +147,7 @@ impl Run {
             applications: RefCell::new((0..plan.origins.len()).map(|_| None).collect()),
             failed: Cell::default(),
             exhausted: Cell::new(false),
-        }
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -183,7 +189,10 @@ fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
         let places = Places::new(&config.listeners);
         let proxy = Arc::new(evenkeel_proxy::generation::Proxy::new(
             config.clone(),
-            evenkeel_proxy::tls::Material::default(),
+            run.secrets
+                .as_ref()
+                .map(|secrets| secrets.material.clone())
+                .unwrap_or_default(),
         ));
         let mut at: Vec<Address> = Vec::new();
         for _ in 0..workers {
@@ -202,7 +211,9 @@ fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
                 Err(error) => return run.failed.set(Some(error)),
             }
         }
-        *run.front.borrow_mut() = at.first().map(reachable);
+        let front = run.plan.front();
+        let front = config.listeners.iter().position(|l| Some(l) == front);
+        *run.front.borrow_mut() = front.and_then(|n| at.get(n)).map(reachable);
     });
 }
 

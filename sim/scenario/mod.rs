@@ -24,6 +24,7 @@ use evenkeel_proxy::document::{
     self, Choice, Diagnostic, FilePath, Integer, Key, Names, Table, Text, Time,
 };
 
+use crate::plan;
 use crate::result::Threshold;
 use set::{Part, Sets};
 
@@ -32,7 +33,7 @@ pub use origin::{Model, Origin, Speed};
 pub use seed::{Seeds, parse as parse_seeds};
 pub use target::Target;
 pub(crate) use target::names as endpoint_names;
-pub use workload::{Class, Process, Source, Workload};
+pub use workload::{Class, Process, Protocol, Source, Workload};
 
 /// Everything that a scenario says, with defaults filled in and references resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +158,8 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let mut names = Names::new("workload");
     let example = "at least one [[workload]] with arrivals = { rate = \"100/s\" }";
     let workloads = t.required_tables("workload", example, "requests that arrive", |t| {
-        workload::workload(t, &mut names, &mut classes)
+        let front = config.as_ref().and_then(plan::front);
+        workload::workload(t, front, &mut names, &mut classes)
     });
     let mut resolution_span = t.span("origin");
     let network = t.table("network", "what lies between the parties", |t| {

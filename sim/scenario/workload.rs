@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
+use evenkeel_proxy::config::Listener;
 use evenkeel_proxy::document::{
     Choice, FilePath, Float, Integer, Name, Names, Rate, Size, Table, Text, is_host,
 };
@@ -13,9 +14,27 @@ use evenkeel_proxy::document::{
 pub struct Workload {
     /// What reports call it; also the class of a recorded workload's requests.
     pub name: String,
+    /// What its clients speak.
+    pub protocol: Protocol,
     /// Where they come from.
     pub source: Source,
 }
+
+/// What clients speak; over TLS where the listener does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: one request at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2: all of a client's requests on one connection.
+    Http2,
+}
+
+/// How clients agree on it: by ALPN over TLS, by prior knowledge in plain text.
+const PROTOCOL: Choice<Protocol> = Choice {
+    what: "protocol",
+    of: &[("http/1.1", Protocol::Http1), ("h2", Protocol::Http2)],
+};
 
 /// Where requests come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,11 +89,16 @@ pub struct Class {
 
 pub(super) fn workload(
     t: &mut Table<'_>,
+    front: Option<&Listener>,
     names: &mut Names,
     classes: &mut Names,
 ) -> Option<Workload> {
     let name = t.required("name", Name, "what reports call it");
     names.declare(t, "name", name.as_deref());
+    let doc = "what clients speak: http/1.1, or h2 (agreed on by ALPN where the listener speaks TLS); \
+               a client's requests share one connection of h2";
+    let protocol = t.default("protocol", PROTOCOL, Protocol::Http1, doc);
+    check_protocol(t, protocol, front);
     let doc = "an open loop: requests come whether or not earlier ones are answered";
     let arrivals = t.optional_table("arrivals", doc, arrivals);
     let doc =
@@ -115,7 +139,22 @@ pub(super) fn workload(
         }
         (None, trace) => trace??,
     };
-    Some(Workload { name, source })
+    Some(Workload {
+        name,
+        protocol,
+        source,
+    })
+}
+
+/// A listener without HTTP/2 answers none of its clients.
+fn check_protocol(t: &mut Table<'_>, protocol: Protocol, front: Option<&Listener>) {
+    if let (Protocol::Http2, Some(front)) = (protocol, front)
+        && !front.http2
+    {
+        let message = format!("the listener `{}` does not speak HTTP/2", front.name);
+        let problem = t.problem(t.span("protocol"), message);
+        t.report(problem.label("expected \"http/1.1\", or `http2 = true` at the listener"));
+    }
 }
 
 fn arrivals(t: &mut Table<'_>) -> Option<(Process, f64)> {

@@ -34,7 +34,7 @@ pub use clock::{Sleep, Timer};
 pub use link::Link;
 pub use listener::Listener;
 pub use network::{Network, Recorder};
-pub use simulation::{Error, Role, Setting, Simulation};
+pub use simulation::{EPOCH, Error, Role, Setting, Simulation};
 pub use stream::Stream;
 
 use clock::Clock;
@@ -80,6 +80,8 @@ impl fmt::Debug for World {
 }
 
 impl world::World for World {
+    const RESET_STREAMS: (usize, Duration) = (usize::MAX, Duration::MAX);
+
     type Stream = Stream;
     type Listener = Listener;
     type Sleep = Sleep;

@@ -16,7 +16,7 @@ use super::process::Process;
 use super::trunk::{self, Host};
 
 /// 1 January 2026: when every simulation begins.
-pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+pub const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// Steps before tick 0. In the first two the kernels open spares; then origins, proxies and, at
 /// tick 0, clients begin, one step apart, so that who is dialled listens before who dials.
 const WARM_UP: u64 = 4;

@@ -1,0 +1,145 @@
+//! TLS on all sides of a run: the proxy's, the clients' and the origins'.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use evenkeel_proxy::channel::Channel;
+use evenkeel_proxy::config::{Certificate, ListenerTls, PoolTls, Version};
+use evenkeel_proxy::document::Address;
+use evenkeel_proxy::tls::{self, Authority, Material};
+use evenkeel_proxy::world::World as _;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::certificate::Issuer;
+use crate::plan::Plan;
+use crate::world::{EPOCH, Stream, World};
+
+/// What everybody needs who speaks TLS in a run.
+pub(super) struct Secrets {
+    /// The proxy's.
+    pub(super) material: Material,
+    /// The clients', if the listener that they connect to speaks TLS.
+    client: Option<tls::Client>,
+    /// By origin, of those that speak TLS.
+    servers: Vec<Option<Arc<ServerConfig>>>,
+    authority: Authority,
+}
+
+impl Secrets {
+    /// Those of `plan`; none if nobody speaks TLS.
+    pub(super) fn new(plan: &Plan) -> Result<Option<Self>, tls::Error> {
+        let config = plan.config();
+        let listeners = config.listeners.iter().any(|l| l.tls.is_some());
+        if !listeners && config.pools.iter().all(|pool| pool.tls.is_none()) {
+            return Ok(None);
+        }
+        let authority = Authority::new(ring::default_provider(), ring::Ticketer::new, EPOCH)?;
+        let mut issuer = Issuer::new(config, plan.certificate_life)?;
+        let (material, problems) = Material::load_from(config, &authority, &issuer);
+        let Some(material) = material else {
+            let first = problems.into_iter().next().map(|problem| problem.error);
+            return Err(first.unwrap_or(tls::Error::Refused("TLS".into())));
+        };
+        let origins = plan.origins.iter().enumerate();
+        let servers = origins
+            .map(|(n, origin)| {
+                let names = names(plan, n, &origin.address);
+                if names.is_empty() {
+                    return Ok(None);
+                }
+                let file = PathBuf::from(format!("origin/{n}"));
+                issuer.name(file.clone(), names);
+                let tls = ListenerTls {
+                    certificates: vec![certificate(file)],
+                    protocols: vec![Version::Tls13, Version::Tls12],
+                    clients: None,
+                };
+                tls::server(&tls, true, &authority, &issuer).map(Some)
+            })
+            .collect::<Result<_, _>>()?;
+        let believing = PoolTls {
+            ca: None,
+            server_name: None,
+            verify: true,
+            certificate: Some(certificate(PathBuf::from("client"))),
+        };
+        let client = match plan.front().is_some_and(|front| front.tls.is_some()) {
+            true => Some(tls::Client::new(&believing, &authority, &issuer)?),
+            false => None,
+        };
+        Ok(Some(Self {
+            material,
+            client,
+            servers,
+            authority,
+        }))
+    }
+
+    /// Whether clients speak TLS.
+    pub(super) fn are_clients(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// A client's side of a connection to `host`, which then speaks HTTP/2 or HTTP/1.1. `None` if
+    /// the other side does not, or does not prove who it is.
+    pub(super) async fn connect(
+        &self,
+        world: &World,
+        stream: Stream,
+        host: &str,
+        http2: bool,
+    ) -> Option<Channel<Stream>> {
+        let Some(client) = &self.client else {
+            return Some(Channel::Plain(stream));
+        };
+        let name = host.trim_matches(['[', ']']).to_owned();
+        let name = ServerName::try_from(name).ok()?;
+        self.authority.set_time(world.unix_now());
+        let connector = TlsConnector::from(client.config(http2));
+        let stream = connector.connect(name, stream).await.ok()?;
+        let speaks = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        (speaks == http2).then(|| Channel::Tls(Box::new(stream.into())))
+    }
+
+    /// An origin's side of a connection. `None` if it does not come about.
+    pub(super) async fn accept(
+        &self,
+        world: &World,
+        stream: Stream,
+        origin: usize,
+    ) -> Option<Channel<Stream>> {
+        let Some(server) = &self.servers[origin] else {
+            return Some(Channel::Plain(stream));
+        };
+        self.authority.set_time(world.unix_now());
+        let acceptor = TlsAcceptor::from(Arc::clone(server));
+        let stream = acceptor.accept(stream).await.ok()?;
+        Some(Channel::Tls(Box::new(stream.into())))
+    }
+}
+
+/// What origin number `n` must prove to be, for each pool that speaks TLS to it.
+fn names(plan: &Plan, n: usize, address: &Address) -> Vec<String> {
+    let own = || match address {
+        Address::Ip(address) => address.ip().to_string(),
+        Address::Name(name, _) => name.clone(),
+        Address::Unix(_) => "localhost".to_owned(),
+    };
+    let pools = plan.config().pools.iter().zip(&plan.behind);
+    let tls = pools
+        .filter(|(_, behind)| behind.contains(&n))
+        .filter_map(|(pool, _)| pool.tls.as_ref());
+    tls.map(|tls| tls.server_name.clone().unwrap_or_else(own))
+        .collect()
+}
+
+/// Of whoever has no files.
+fn certificate(file: PathBuf) -> Certificate {
+    Certificate {
+        cert: file.clone(),
+        key: file,
+    }
+}
