@@ -12,6 +12,8 @@ pub(super) struct Idle {
 struct Pool {
     counts: Vec<u32>,
     limit: u32,
+    /// Requests share one connection, which is one that is always idle.
+    http2: bool,
 }
 
 impl Idle {
@@ -19,7 +21,11 @@ impl Idle {
         let workers = config.server.workers.unwrap_or(1);
         let pool = |pool: &evenkeel_proxy::config::Pool| Pool {
             counts: vec![0; pool.endpoints.len()],
-            limit: pool.idle.per_worker.saturating_mul(workers),
+            limit: match pool.http2 {
+                true => 1,
+                false => pool.idle.per_worker.saturating_mul(workers),
+            },
+            http2: pool.http2,
         };
         Self {
             pools: config.pools.iter().map(pool).collect(),
@@ -28,10 +34,18 @@ impl Idle {
 
     /// Takes one, if there is one.
     pub(super) fn take(&mut self, pool: u16, slot: u32) -> bool {
-        let count = &mut self.pools[usize::from(pool)].counts[slot as usize];
+        let pool = &mut self.pools[usize::from(pool)];
+        let count = &mut pool.counts[slot as usize];
         let found = *count > 0;
-        *count -= u32::from(found);
+        *count -= u32::from(found && !pool.http2);
         found
+    }
+
+    /// One is opened, for a request; one of HTTP/2 for others, too.
+    pub(super) fn open(&mut self, pool: u16, slot: u32) {
+        if self.pools[usize::from(pool)].http2 {
+            self.put(pool, slot);
+        }
     }
 
     /// Puts one back.

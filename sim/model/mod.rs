@@ -2,8 +2,8 @@
 //!
 //! Same scenario, arrivals, service draws, faults and results as engine `net`, without connections
 //! and bytes: fast enough for fleets and days, and the exact reference that `net` is held against.
-//! What it leaves out: reading and writing take no time, a dial costs a round trip and nothing
-//! else, and nobody closes an idle connection.
+//! What it leaves out: reading and writing take no time, clients have connections already, a dial
+//! costs a round trip (two with TLS) and nothing else, and nobody closes an idle connection.
 
 mod agenda;
 mod deadline;
@@ -239,6 +239,7 @@ impl<'a> Engine<'a> {
                 serial,
                 attempt,
             } if self.is(at, serial) => {
+                self.opened(at);
                 self.report(
                     at,
                     Event::Connected {

@@ -8,6 +8,9 @@ use super::{Engine, What};
 use crate::origin::Job;
 use crate::plan::Change;
 
+/// The legs of TLS handshakes begin here, beyond those of all attempts.
+const TLS: u64 = 1 << 32;
+
 impl Engine<'_> {
     /// Takes an idle connection, or dials: a round trip, to somebody who listens or not.
     pub(super) fn connect(
@@ -30,9 +33,13 @@ impl Engine<'_> {
         let (serial, n) = (live.serial, live.arrival.n);
         let up = self.stations[self.origin(pool, endpoint)].is_up();
         let leg = 4 * u64::from(attempt);
-        let round_trip = self.latency(n, leg + 2) + self.latency(n, leg + 3);
+        let mut round_trip = self.latency(n, leg + 2) + self.latency(n, leg + 3);
+        if up && self.plan.config().pools[usize::from(pool)].tls.is_some() {
+            round_trip += self.latency(n, TLS + leg) + self.latency(n, TLS + leg + 1);
+        }
         match (round_trip, up) {
             (0, true) => {
+                self.opened(at);
                 return Some(Event::Connected {
                     attempt,
                     reused: false,
@@ -57,6 +64,14 @@ impl Engine<'_> {
             ),
         }
         None
+    }
+
+    /// A connection of a request is there: one of HTTP/2 for others, too.
+    pub(super) fn opened(&mut self, at: usize) {
+        let live = &self.live[at];
+        if let Some(endpoint) = live.request.endpoint() {
+            self.idle.open(live.pool, endpoint.slot);
+        }
     }
 
     fn origin(&self, pool: u16, endpoint: EndpointIndex) -> usize {

@@ -8,9 +8,10 @@ use evenkeel_proxy::config::{Certificate, ListenerTls, PoolTls, Version};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::tls::{self, Authority, Material};
 use evenkeel_proxy::world::World as _;
-use rustls::ServerConfig;
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificate::Issuer;
@@ -22,10 +23,31 @@ pub(super) struct Secrets {
     /// The proxy's.
     pub(super) material: Material,
     /// The clients', if the listener that they connect to speaks TLS.
-    client: Option<tls::Client>,
+    client: Option<Client>,
     /// By origin, of those that speak TLS.
     servers: Vec<Option<Arc<ServerConfig>>>,
     authority: Authority,
+}
+
+/// What clients need for HTTP/1.1 and for HTTP/2.
+struct Client {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+impl Client {
+    /// Connections are those of strangers, who share no session.
+    fn new(client: &tls::Client) -> Self {
+        let strange = |http2| {
+            let mut config = ClientConfig::clone(&client.config(http2));
+            config.resumption = Resumption::disabled();
+            Arc::new(config)
+        };
+        Self {
+            http1: strange(false),
+            http2: strange(true),
+        }
+    }
 }
 
 impl Secrets {
@@ -67,7 +89,9 @@ impl Secrets {
             certificate: Some(certificate(PathBuf::from("client"))),
         };
         let client = match plan.front().is_some_and(|front| front.tls.is_some()) {
-            true => Some(tls::Client::new(&believing, &authority, &issuer)?),
+            true => Some(Client::new(&tls::Client::new(
+                &believing, &authority, &issuer,
+            )?)),
             false => None,
         };
         Ok(Some(Self {
@@ -98,7 +122,8 @@ impl Secrets {
         let name = host.trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(name).ok()?;
         self.authority.set_time(world.unix_now());
-        let connector = TlsConnector::from(client.config(http2));
+        let config = if http2 { &client.http2 } else { &client.http1 };
+        let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, stream).await.ok()?;
         let speaks = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         (speaks == http2).then(|| Channel::Tls(Box::new(stream.into())))
