@@ -42,6 +42,7 @@ speed = 0.5
 
 [[workload]]
 name = "browse"
+protocol = "h2"
 arrivals = { process = "constant", rate = "800/s" }
 classes = [
   { name = "light", weight = 95, path = "/api/items" },
@@ -212,6 +213,7 @@ fn every_key_of_workloads_arrives() {
         full().workloads,
         [Workload {
             name: "browse".into(),
+            protocol: Protocol::Http2,
             source
         }]
     );

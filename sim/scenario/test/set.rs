@@ -177,7 +177,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "workload.browse.=1",
-        "1:23: error: unknown key ``; not a known key here; known: name, arrivals",
+        "1:23: error: unknown key ``; not a known key here; known: name, protocol, arrivals",
     ),
     (
         "fault.0.at=1s",

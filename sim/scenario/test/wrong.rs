@@ -121,6 +121,37 @@ fn origins_that_cannot_be() {
 }
 
 #[test]
+fn protocols_that_a_listener_does_not_speak() {
+    let with = |listeners: &str, protocol: &str| {
+        let text = format!(
+            "duration = \"60s\"\norigin = {{ service = {{ dist = \"constant\", value = \"1s\" }} }}\n\
+             config = {{ listener = [{listeners}], pool = [{{ name = \"p\", endpoints = [\
+             {{ address = \"10.0.0.1:80\" }}] }}] }}\n\
+             [[workload]]\nname = \"w\"\nprotocol = \"{protocol}\"\narrivals = {{ rate = \"1/s\" }}\n"
+        );
+        lines(&text)
+    };
+    let plain = r#"{ address = ":80", name = "web", http2 = false }"#;
+    let redirect = r#"{ address = ":81", redirect = "https" }"#;
+    let other = r#"{ address = ":443" }"#;
+    let none: [&str; 0] = [];
+    assert_eq!(with(plain, "http/1.1"), none);
+    assert_eq!(with(other, "h2"), none);
+    let wanted = ":6:12: error: the listener `web` does not speak HTTP/2; expected \"http/1.1\", or \
+                  `http2 = true` at the listener";
+    assert_eq!(with(plain, "h2"), [wanted]);
+    // Clients come to the first listener that does more than redirect.
+    assert_eq!(with(&format!("{redirect}, {plain}"), "h2"), [wanted]);
+    assert_eq!(with(&format!("{other}, {plain}"), "h2"), none);
+    let wrong = ":6:12: error: `workload.protocol`: unknown protocol \"h3\"";
+    assert!(
+        with(other, "h3")[0].starts_with(wrong),
+        "{:?}",
+        with(other, "h3")
+    );
+}
+
+#[test]
 fn workloads_that_cannot_be() {
     check(&[
         (
