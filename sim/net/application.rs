@@ -142,9 +142,8 @@ impl Application {
             Some(secrets) => secrets.accept(&self.world, stream, self.number).await,
         };
         match channel {
-            Some(Channel::Tls(tls)) if tls.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                self.serve_streams(Channel::Tls(tls), Buffer::default(), number)
-                    .await;
+            Some(channel) if channel.is_http2() => {
+                self.serve_streams(channel, Buffer::default(), number).await;
             }
             Some(channel) => self.serve_requests(channel, number).await,
             None => {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use evenkeel_proxy::channel::Channel;
 use evenkeel_proxy::config::{Certificate, ListenerTls, PoolTls, Version};
-use evenkeel_proxy::document::Address;
+use evenkeel_proxy::document::{Address, Severity};
 use evenkeel_proxy::tls::{self, Authority, Material};
 use evenkeel_proxy::world::World as _;
 use rustls::client::Resumption;
@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificate::Issuer;
-use crate::plan::Plan;
+use crate::plan::{Origin, Plan};
 use crate::world::{EPOCH, Stream, World};
 
 /// What everybody needs who speaks TLS in a run.
@@ -37,16 +37,23 @@ struct Client {
 
 impl Client {
     /// Connections are those of strangers, who share no session.
-    fn new(client: &tls::Client) -> Self {
+    fn new(authority: &Authority, issuer: &Issuer) -> Result<Self, tls::Error> {
+        let believing = PoolTls {
+            ca: None,
+            server_name: None,
+            verify: true,
+            certificate: Some(certificate(PathBuf::from("client"))),
+        };
+        let client = tls::Client::new(&believing, authority, issuer)?;
         let strange = |http2| {
             let mut config = ClientConfig::clone(&client.config(http2));
             config.resumption = Resumption::disabled();
             Arc::new(config)
         };
-        Self {
+        Ok(Self {
             http1: strange(false),
             http2: strange(true),
-        }
+        })
     }
 }
 
@@ -62,36 +69,13 @@ impl Secrets {
         let mut issuer = Issuer::new(config, plan.certificate_life)?;
         let (material, problems) = Material::load_from(config, &authority, &issuer);
         let Some(material) = material else {
-            let first = problems.into_iter().next().map(|problem| problem.error);
-            return Err(first.unwrap_or(tls::Error::Refused("TLS".into())));
+            let mut errors = problems.into_iter().map(|problem| problem.error);
+            let error = errors.find(|error| error.severity() == Severity::Error);
+            return Err(error.unwrap_or(tls::Error::Refused("TLS".into())));
         };
-        let origins = plan.origins.iter().enumerate();
-        let servers = origins
-            .map(|(n, origin)| {
-                let names = names(plan, n, &origin.address);
-                if names.is_empty() {
-                    return Ok(None);
-                }
-                let file = PathBuf::from(format!("origin/{n}"));
-                issuer.name(file.clone(), names);
-                let tls = ListenerTls {
-                    certificates: vec![certificate(file)],
-                    protocols: vec![Version::Tls13, Version::Tls12],
-                    clients: None,
-                };
-                tls::server(&tls, true, &authority, &issuer).map(Some)
-            })
-            .collect::<Result<_, _>>()?;
-        let believing = PoolTls {
-            ca: None,
-            server_name: None,
-            verify: true,
-            certificate: Some(certificate(PathBuf::from("client"))),
-        };
+        let servers = servers(plan, &authority, &mut issuer)?;
         let client = match plan.front().is_some_and(|front| front.tls.is_some()) {
-            true => Some(Client::new(&tls::Client::new(
-                &believing, &authority, &issuer,
-            )?)),
+            true => Some(Client::new(&authority, &issuer)?),
             false => None,
         };
         Ok(Some(Self {
@@ -125,8 +109,8 @@ impl Secrets {
         let config = if http2 { &client.http2 } else { &client.http1 };
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, stream).await.ok()?;
-        let speaks = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        (speaks == http2).then(|| Channel::Tls(Box::new(stream.into())))
+        let channel = Channel::Tls(Box::new(stream.into()));
+        (channel.is_http2() == http2).then_some(channel)
     }
 
     /// An origin's side of a connection. `None` if it does not come about.
@@ -144,6 +128,30 @@ impl Secrets {
         let stream = acceptor.accept(stream).await.ok()?;
         Some(Channel::Tls(Box::new(stream.into())))
     }
+}
+
+/// What each origin needs, if it speaks TLS.
+fn servers(
+    plan: &Plan,
+    authority: &Authority,
+    issuer: &mut Issuer,
+) -> Result<Vec<Option<Arc<ServerConfig>>>, tls::Error> {
+    let origins = plan.origins.iter().enumerate();
+    let server = |(n, origin): (usize, &Origin)| {
+        let names = names(plan, n, &origin.address);
+        if names.is_empty() {
+            return Ok(None);
+        }
+        let file = PathBuf::from(format!("origin/{n}"));
+        issuer.name(file.clone(), names);
+        let tls = ListenerTls {
+            certificates: vec![certificate(file)],
+            protocols: vec![Version::Tls13, Version::Tls12],
+            clients: None,
+        };
+        tls::server(&tls, true, authority, issuer).map(Some)
+    };
+    origins.map(server).collect()
 }
 
 /// What origin number `n` must prove to be, for each pool that speaks TLS to it.

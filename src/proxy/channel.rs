@@ -53,7 +53,8 @@ pub enum Channel<S> {
 
 impl<S: Stream> Channel<S> {
     /// Whether the two sides agreed on HTTP/2 when TLS began.
-    pub(crate) fn is_http2(&self) -> bool {
+    #[must_use]
+    pub fn is_http2(&self) -> bool {
         match self {
             Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(b"h2"),
             Self::Plain(_) | Self::Http2(_) => false,

@@ -101,7 +101,7 @@ fn only_the_configured_versions_are_spoken() {
             Arc::clone(&authority.provider),
             authority.clock.clone(),
         );
-        let roots = roots(&folder.path("ca.pem")).unwrap().0;
+        let roots = roots(&folder.path("ca.pem"), &Files).unwrap().0;
         let builder = builder.with_protocol_versions(versions).unwrap();
         Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
     };
