@@ -101,8 +101,8 @@ fn latency(seen: &Seen) -> i64 {
     (seen.completion.done.0 - seen.completion.due.0) as i64
 }
 
-/// By how much the first request of `case` is later than in plain text, and one when all connections
-/// are open.
+/// By how much the first request of `case` is later than in plain text, and one when all
+/// connections are open.
 fn first(case: Case) -> (i64, i64) {
     let seen = |case| run(plan(case, "10ms", "8/s", Engine::Net));
     let (plain, other) = (seen(PLAIN), seen(case));
@@ -145,8 +145,8 @@ fn a_handshake_costs_its_round_trips() {
     }
 }
 
-/// Engine `net` against `model`, request by request: the bound is 8 ticks, 4 of them for
-/// handshakes.
+/// Engine `net` against `model`, request by request: the bound is 8 ticks, 4 of them
+/// for handshakes.
 #[test]
 fn both_engines_agree_under_every_protocol() {
     let both = "tls = true\nhttp2 = true";

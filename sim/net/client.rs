@@ -325,7 +325,7 @@ async fn exchange(
     }
 }
 
-/// Whether a stream without an answer has reached nobody: it was refused, or its connection is gone.
+/// Whether a stream without an answer has reached nobody: refused, or its connection is gone.
 fn was_lost(stream: &Channel<Stream>) -> bool {
     matches!(stream, Channel::Http2(stream) if stream.is_refused() || !stream.is_reset())
 }

@@ -50,8 +50,8 @@ pub enum Packing {
 ///
 /// # Errors
 ///
-/// A recorded workload cannot be opened, TLS has settings that cannot be used, the proxy cannot bind,
-/// or the world broke down.
+/// A recorded workload cannot be opened, TLS has settings that cannot be used, the proxy cannot
+/// bind, or the world broke down.
 pub fn run(
     plan: &Arc<Plan>,
     seed: u64,

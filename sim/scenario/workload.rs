@@ -95,7 +95,7 @@ pub(super) fn workload(
 ) -> Option<Workload> {
     let name = t.required("name", Name, "what reports call it");
     names.declare(t, "name", name.as_deref());
-    let doc = "what clients speak: http/1.1, or h2 (agreed on by ALPN where the listener speaks TLS); \
+    let doc = "what clients speak: http/1.1, or h2 (by ALPN where the listener speaks TLS); \
                a client's requests share one connection of h2";
     let protocol = t.default("protocol", PROTOCOL, Protocol::Http1, doc);
     check_protocol(t, protocol, front);

@@ -137,8 +137,8 @@ fn protocols_that_a_listener_does_not_speak() {
     let none: [&str; 0] = [];
     assert_eq!(with(plain, "http/1.1"), none);
     assert_eq!(with(other, "h2"), none);
-    let wanted = ":6:12: error: the listener `web` does not speak HTTP/2; expected \"http/1.1\", or \
-                  `http2 = true` at the listener";
+    let wanted = ":6:12: error: the listener `web` does not speak HTTP/2; expected \"http/1.1\", \
+                  or `http2 = true` at the listener";
     assert_eq!(with(plain, "h2"), [wanted]);
     // Clients come to the first listener that does more than redirect.
     assert_eq!(with(&format!("{redirect}, {plain}"), "h2"), [wanted]);

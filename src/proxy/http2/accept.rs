@@ -83,8 +83,8 @@ impl<W: World> Acceptor<W> {
         Ok(Self { connection })
     }
 
-    /// The next stream, or `None` at the connection's end. Frames of all streams move in here, so it
-    /// is to be polled until then.
+    /// The next stream, or `None` at the connection's end. Frames of all streams move in here, so
+    /// it is to be polled until then.
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Request>> {
         self.connection.poll_accept(cx).map(|accepted| {
             let (request, respond) = accepted?.ok()?;
