@@ -41,8 +41,9 @@ impl Connections {
         let mut all = self.open.borrow_mut();
         let entries = all.get_mut(&key)?;
         entries.retain_mut(|entry| entry.connection.is_open());
-        let room = |entry: &mut Entry| entry.connection.has_room();
-        let place = entries.iter_mut().position(|entry| room(entry))?;
+        let place = entries
+            .iter_mut()
+            .position(|entry| entry.connection.has_room())?;
         let entry = &mut entries[place];
         entry.used = now;
         Some(entry.connection.stream())
