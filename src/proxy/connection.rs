@@ -1,28 +1,27 @@
 //! A client's connection: heads in, one after another, each handed to an exchange.
 
+mod handshake;
+mod refuse;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_core::trace;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use tokio::io::AsyncWrite;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::alarm::Alarm;
 use crate::buffer::Buffer;
-use crate::channel::{Channel, Sink as _};
+use crate::channel::Channel;
 use crate::config::{self, ListenerTimeouts};
 use crate::exchange;
 use crate::generation::{Generation, Target};
-use crate::h1::{self, Local, Method, Reject, RequestHead, Status, Version, encode::Forwarded};
+use crate::h1::{self, Method, Reject, RequestHead, Status, Version, encode::Forwarded};
 use crate::http2;
-use crate::route;
 use crate::worker::{Open, Worker};
 use crate::world::{Peer, World};
 
@@ -123,7 +122,7 @@ pub(crate) async fn serve<W: World>(
 ) {
     let forwarded = terms.forwarded(peer);
     let channel = if terms.tls {
-        match Box::pin(shake_hands(&open.worker, stream, &terms)).await {
+        match Box::pin(handshake::shake(&open.worker, stream, &terms)).await {
             Some(stream) => Channel::Tls(Box::new(stream.into())),
             None => return,
         }
@@ -152,9 +151,13 @@ pub(crate) async fn serve<W: World>(
                 connection.worker.heads.put(head);
                 after
             }
-            Next::Reject(status, why) => {
-                let id = connection.worker.proxy.number();
-                Box::pin(connection.reject(id, status, why, &[], false)).await;
+            Next::Refuse(reject) => {
+                Box::pin(connection.refuse(reject)).await;
+                After::Close
+            }
+            Next::Late => {
+                let why = "the request's head did not come in time".to_owned();
+                Box::pin(connection.reject(408, why)).await;
                 After::Close
             }
             Next::Http2 => return Box::pin(connection.serve_http2(open)).await,
@@ -172,36 +175,16 @@ pub(crate) async fn serve<W: World>(
     }
 }
 
-/// Begins TLS on a client's connection, within bounds.
-async fn shake_hands<W: World>(
-    worker: &Worker<W>,
-    stream: W::Stream,
-    terms: &Terms,
-) -> Option<TlsStream<W::Stream>> {
-    let generation = worker.generation();
-    let tls = Arc::clone(generation.material.server(&terms.name)?);
-    generation.material.set_time(worker.world.unix_now());
-    let mut alarm = Alarm::new(&worker.world);
-    let deadline = worker.world.now() + terms.timeouts.handshake;
-    let mut shaking = pin!(async {
-        let _place = terms.handshakes.acquire().await.ok()?;
-        TlsAcceptor::from(tls).accept(stream).await.ok()
-    });
-    poll_fn(|cx| match shaking.as_mut().poll(cx) {
-        Poll::Ready(stream) => Poll::Ready(stream),
-        Poll::Pending => alarm.poll(cx, deadline).map(|()| None),
-    })
-    .await
-}
-
 /// What comes next on a connection.
 enum Next {
     /// A head of so many bytes, at the front of the buffer.
     Request(Box<RequestHead>, usize),
     /// HTTP/2, without being asked.
     Http2,
-    /// Something that is answered with this status, because of that.
-    Reject(u16, String),
+    /// Something else than a head.
+    Refuse(Reject),
+    /// A head that did not come in time.
+    Late,
     /// Nothing.
     End,
 }
@@ -212,24 +195,6 @@ enum Lead {
     Pool(Arc<Target>),
     /// Nowhere: a status, why, and a field that says more.
     Away(u16, String, Option<(&'static str, String)>),
-}
-
-/// The same place over https.
-fn https(redirect: config::Redirect, head: &RequestHead, buf: &[u8]) -> String {
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let host = text(route::without_port(head.authority.of(buf)));
-    let port = match redirect.port {
-        443 => String::new(),
-        port => format!(":{port}"),
-    };
-    let path = match head.target.path(buf) {
-        b"*" => "/".into(),
-        path => text(path),
-    };
-    format!(
-        "https://{host}{port}{path}{}",
-        text(head.target.query.of(buf))
-    )
 }
 
 impl<W: World> Connection<W> {
@@ -274,9 +239,7 @@ impl<W: World> Connection<W> {
             }
             Ok(Status::Partial) | Err(_) => {
                 let reject = parsed.err().unwrap_or(Reject::StartLine);
-                let id = self.worker.proxy.number();
-                let why = reject.to_string();
-                Box::pin(self.reject(id, reject.status(), why, &[], false)).await;
+                Box::pin(self.refuse(reject)).await;
                 After::Close
             }
         };
@@ -310,7 +273,7 @@ impl<W: World> Connection<W> {
                 _ if partial => {}
                 Ok(Status::Complete(length)) => return Next::Request(head, length),
                 Ok(Status::Partial) => {}
-                Err(reject) => return Next::Reject(reject.status(), reject.to_string()),
+                Err(reject) => return Next::Refuse(reject),
             }
             let filled = poll_fn(|cx| {
                 let Self {
@@ -328,9 +291,7 @@ impl<W: World> Connection<W> {
             match filled.await {
                 Some(Ok(0) | Err(_)) => return Next::End,
                 Some(Ok(_)) => {}
-                None => {
-                    return Next::Reject(408, "the request's head did not come in time".into());
-                }
+                None => return Next::Late,
             }
         }
     }
@@ -405,7 +366,7 @@ impl<W: World> Connection<W> {
             return away(405, "CONNECT is not offered", Some(("Allow", allow)));
         }
         if let Some(redirect) = self.terms.redirect {
-            return elsewhere(301, https(redirect, head, buf));
+            return elsewhere(301, refuse::https(redirect, head, buf));
         }
         let target = generation
             .router
@@ -415,80 +376,6 @@ impl<W: World> Connection<W> {
             Some((Target::Redirect { status, to }, _)) => elsewhere(*status, to.clone()),
             Some((Target::Pool(_), target)) => Lead::Pool(Arc::clone(target)),
         }
-    }
-
-    /// Answers in no pool's name. The connection goes on if the request has no body.
-    async fn turn_away(
-        &mut self,
-        head: &RequestHead,
-        length: usize,
-        id: u64,
-        (status, why): (u16, String),
-        extra: &[h1::encode::Extra<'_>],
-    ) -> After {
-        let keep = head.keep_alive && head.framing.is_empty() && !self.worker.is_draining();
-        let head_only = head.method == Method::Head;
-        self.buffer.consume(length);
-        let sent = self
-            .local(id, status, &why, extra, (!keep, head_only))
-            .await;
-        self.worker.record(id, trace::Kind::Rejected { status });
-        if keep && sent {
-            After::Keep
-        } else {
-            After::Close
-        }
-    }
-
-    /// Answers something that cannot be served; the connection is to close.
-    async fn reject(
-        &mut self,
-        id: u64,
-        status: u16,
-        why: String,
-        extra: &[h1::encode::Extra<'_>],
-        head_only: bool,
-    ) {
-        self.worker.record(id, trace::Kind::Rejected { status });
-        self.local(id, status, &why, extra, (true, head_only)).await;
-    }
-
-    /// Writes an answer of our own. False if the client did not take it.
-    pub(crate) async fn local(
-        &mut self,
-        id: u64,
-        status: u16,
-        text: &str,
-        extra: &[h1::encode::Extra<'_>],
-        (close, head_only): (bool, bool),
-    ) -> bool {
-        let request_id = self.worker.request_id(id);
-        let local = Local {
-            status,
-            text,
-            request_id: &request_id,
-            close,
-            head_only,
-            extra,
-        };
-        let mut out = Vec::with_capacity(512);
-        local.encode(&mut out);
-        let deadline = self.worker.world.now() + self.terms.timeouts.write;
-        let mut written = 0;
-        poll_fn(|cx| {
-            while written < out.len() {
-                match Pin::new(&mut self.stream).poll_write(cx, &out[written..]) {
-                    Poll::Ready(Ok(n)) if n > 0 => written += n,
-                    Poll::Ready(_) => return Poll::Ready(false),
-                    Poll::Pending => return self.alarm.poll(cx, deadline).map(|()| false),
-                }
-            }
-            match self.stream.poll_finish(cx, &[]) {
-                Poll::Ready(result) => Poll::Ready(result.is_ok()),
-                Poll::Pending => self.alarm.poll(cx, deadline).map(|()| false),
-            }
-        })
-        .await
     }
 
     /// Whether the client has left. What it sends meanwhile is the beginning of its next request,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::{Kind, Limit};
 use tokio::sync::Semaphore;
 
 use crate::config::Listener;
@@ -152,6 +153,10 @@ async fn accept<W: World>(
             Ok((stream, peer)) => {
                 // Only now: a worker that held a place while nobody came would keep it from the
                 // others. What waits here is one connection of each worker.
+                if places.available_permits() == 0 {
+                    let limit = Limit::Connections;
+                    worker.record(0, Kind::Limited { limit });
+                }
                 let place = tokio::select! {
                     biased;
                     place = Arc::clone(&places).acquire_owned() => place.ok(),

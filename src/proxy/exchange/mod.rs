@@ -26,7 +26,6 @@ use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
 use crate::h1::{Framing, RequestHead, ResponseHead, Version};
 use crate::life::Life;
-use crate::log::Entry;
 use crate::relay::Relay;
 use crate::world::World;
 
@@ -77,7 +76,8 @@ pub(crate) async fn run<W: World>(
     target: &PoolTarget,
 ) -> After {
     let worker = Rc::clone(&connection.worker);
-    let entry = worker.log.as_ref().map(|_| entry(connection, head, target));
+    let name = target.pool.name();
+    let entry = worker.log.as_ref().map(|_| connection.entry(head, name));
     let life = Life::new(&worker, id, generation, target, entry);
     let mut request = Vec::with_capacity(length + 192);
     let plan = RequestPlan {
@@ -122,25 +122,6 @@ pub(crate) async fn run<W: World>(
         exchange.fault = Some(413);
     }
     exchange.drive().await
-}
-
-fn entry<W: World>(
-    connection: &Connection<W>,
-    head: &RequestHead,
-    target: &PoolTarget,
-) -> Box<Entry> {
-    let buf = connection.buffer.filled();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut entry = Entry::new(connection.worker.world.now());
-    entry.client = connection
-        .forwarded
-        .peer
-        .map_or("unix".into(), |peer| peer.to_string());
-    entry.method = text(head.method_name.of(buf));
-    entry.host = text(head.authority.of(buf));
-    entry.path = text(head.target.whole.of(buf));
-    entry.pool = target.pool.name().to_owned();
-    Box::new(entry)
 }
 
 impl<W: World> Exchange<'_, W> {

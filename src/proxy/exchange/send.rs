@@ -40,6 +40,10 @@ impl<W: World> Exchange<'_, W> {
                 return Poll::Ready(event);
             }
             self.poll_interim(cx);
+            // A client that takes none of them holds up the endpoint that sends many.
+            if self.interim.len() > self.connection.terms.limits.header_bytes {
+                break;
+            }
             let Some(upstream) = &mut self.upstream else {
                 return Poll::Ready(self.lost(attempt));
             };

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use evenkeel_core::trace::Goaway;
 use h2::Reason;
 use h2::server::{Builder, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -36,6 +37,7 @@ pub struct Most {
 )]
 pub struct Acceptor<W: World> {
     connection: Connection<Connected<W::Stream>, Bytes>,
+    fault: Option<Goaway>,
 }
 
 /// A stream that the other side has begun.
@@ -80,14 +82,23 @@ impl<W: World> Acceptor<W> {
             .handshake::<_, Bytes>(connected)
             .await
             .map_err(io::Error::other)?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            fault: None,
+        })
     }
 
     /// The next stream, or `None` at the connection's end. Frames of all streams move in here, so
     /// it is to be polled until then.
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Request>> {
         self.connection.poll_accept(cx).map(|accepted| {
-            let (request, respond) = accepted?.ok()?;
+            let (request, respond) = match accepted? {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    self.fault = fault(&error);
+                    return None;
+                }
+            };
             let mut text = Vec::with_capacity(512);
             head::request_text(&request, request.body().is_end_stream(), &mut text);
             let websocket = head::is_websocket(&request);
@@ -100,6 +111,12 @@ impl<W: World> Acceptor<W> {
         })
     }
 
+    /// Why this side has ended the connection, if the other's frames made it.
+    #[must_use]
+    pub const fn fault(&self) -> Option<Goaway> {
+        self.fault
+    }
+
     /// Tells the other side to begin no more streams.
     pub fn finish(&mut self) {
         self.connection.graceful_shutdown();
@@ -109,6 +126,16 @@ impl<W: World> Acceptor<W> {
     pub fn refuse(&mut self) {
         self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
     }
+}
+
+fn fault(error: &h2::Error) -> Option<Goaway> {
+    if error.is_io() || error.is_remote() {
+        return None;
+    }
+    Some(match error.reason() {
+        Some(Reason::ENHANCE_YOUR_CALM) => Goaway::Flood,
+        _ => Goaway::Protocol,
+    })
 }
 
 /// A connection of which some bytes have been read already.

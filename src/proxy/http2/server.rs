@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::{Goaway, Kind, Limit};
 
 use super::{Acceptor, Most, Request};
 use crate::alarm::Alarm;
@@ -99,10 +100,20 @@ impl<W: World> Serving<W> {
                     self.connection.finish();
                     self.ending = Some(self.worker.world.now());
                 }
-                Next::Closed => return,
+                Next::Closed => {
+                    if let Some(reason) = self.connection.fault() {
+                        self.worker.record(0, Kind::Goaway { reason });
+                    }
+                    return;
+                }
             }
             if self.streams.resets.get().1 > self.terms.resets {
+                let limit = Limit::Resets;
+                self.worker.record(0, Kind::Limited { limit });
+                let reason = Goaway::Resets;
+                self.worker.record(0, Kind::Goaway { reason });
                 self.connection.refuse();
+                self.streams.resets.set((self.worker.world.now(), 0));
             }
         }
     }
@@ -154,6 +165,7 @@ impl<W: World> Open<W> {
 
     /// Counts the stream as one that its client has reset.
     fn reset(&self) {
+        self.1.record(0, Kind::Reset);
         let now = self.1.world.now();
         let (began, count) = self.0.resets.get();
         self.0.resets.set(if now.since(began) > RESET_WINDOW {
