@@ -122,8 +122,8 @@ fn a_handshake_costs_its_round_trips() {
         ("",            "h2",       "",                          0),
         (TLS,           "h2",       "",                          1),
         ("",            "http/1.1", "tls = true",                1),
-        ("",            "http/1.1", "http2 = true",              0),
-        (TLS,           "h2",       "tls = true\nhttp2 = true",  2),
+        ("",            "http/1.1", "http2 = true",              1),
+        (TLS,           "h2",       "tls = true\nhttp2 = true",  3),
     ];
     let round_trip = nanos(Duration::from_millis(20)) as i64;
     let ticks = 8 * nanos(TICK) as i64;

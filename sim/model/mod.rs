@@ -3,7 +3,8 @@
 //! Same scenario, arrivals, service draws, faults and results as engine `net`, without connections
 //! and bytes: fast enough for fleets and days, and the exact reference that `net` is held against.
 //! What it leaves out: reading and writing take no time, clients have connections already, a dial
-//! costs a round trip (two with TLS) and nothing else, and nobody closes an idle connection.
+//! costs a round trip (one more with TLS, one more with HTTP/2) and nothing else, and nobody closes
+//! an idle connection.
 
 mod agenda;
 mod deadline;

@@ -8,8 +8,8 @@ use super::{Engine, What};
 use crate::origin::Job;
 use crate::plan::Change;
 
-/// The legs of TLS handshakes begin here, beyond those of all attempts.
-const TLS: u64 = 1 << 32;
+/// The legs of what comes after a dial begin here, beyond those of all attempts.
+const MORE: u64 = 1 << 32;
 
 impl Engine<'_> {
     /// Takes an idle connection, or dials: a round trip, to somebody who listens or not.
@@ -34,8 +34,16 @@ impl Engine<'_> {
         let up = self.stations[self.origin(pool, endpoint)].is_up();
         let leg = 4 * u64::from(attempt);
         let mut round_trip = self.latency(n, leg + 2) + self.latency(n, leg + 3);
-        if up && self.plan.config().pools[usize::from(pool)].tls.is_some() {
-            round_trip += self.latency(n, TLS + leg) + self.latency(n, TLS + leg + 1);
+        let config = &self.plan.config().pools[usize::from(pool)];
+        // TLS takes one more, and the endpoint's word on how many streams it takes another one.
+        let more = if up {
+            u64::from(config.tls.is_some()) + u64::from(config.http2)
+        } else {
+            0
+        };
+        for trip in 0..more {
+            let leg = MORE + leg + 2 * trip;
+            round_trip += self.latency(n, leg) + self.latency(n, leg + 1);
         }
         match (round_trip, up) {
             (0, true) => {

@@ -189,7 +189,7 @@ impl Application {
         while let Some(request) = poll_fn(|cx| acceptor.poll_accept(cx)).await {
             let application = Rc::clone(&self);
             self.world.spawn(async move {
-                let mut stream = Channel::Http2(Box::new(request.stream));
+                let mut stream = Channel::Http2(request.stream);
                 let mut received = Received::from(request.head);
                 let mut head = RequestHead::default();
                 let next = application.read(&mut stream, &mut received, &mut head, None, number);

@@ -31,6 +31,9 @@ use crate::world::{Stream, World};
 
 /// The client of requests that anybody may send, on any idle connection.
 const ANYBODY: u64 = 0;
+/// Streams that a client opens before the proxy has said how many it takes: as many as RFC 9113,
+/// section 6.5.2, recommends to take at least.
+const STREAMS_AT_FIRST: usize = 100;
 /// How many connections of HTTP/2 the requests of anybody share.
 const SHARED: u64 = 8;
 /// Clients' addresses begin here; there is room for four million.
@@ -248,7 +251,8 @@ impl Clients {
         let world = self.process();
         let channel = self.connect(&world, &job.ask.host, true).await?;
         let header_bytes = Limits::default().header_bytes;
-        let begun = http2::Connection::begin::<World>(channel, header_bytes).await;
+        let begun =
+            http2::Connection::begin::<World>(channel, header_bytes, STREAMS_AT_FIRST).await;
         let (connection, frames) = begun.ok()?;
         world.spawn(frames);
         let stream = connection.stream();

@@ -201,7 +201,7 @@ impl<W: World> Connection<W> {
     /// A stream of HTTP/2 whose head is in `text`.
     pub(crate) fn of_stream(
         worker: &Rc<Worker<W>>,
-        stream: http2::Stream,
+        stream: Box<http2::Stream>,
         text: Vec<u8>,
         terms: &Rc<Terms>,
         forwarded: Forwarded,
@@ -209,7 +209,7 @@ impl<W: World> Connection<W> {
         Self {
             alarm: worker.alarms.take(),
             worker: Rc::clone(worker),
-            stream: Channel::Http2(Box::new(stream)),
+            stream: Channel::Http2(stream),
             buffer: Buffer::from(text),
             terms: Rc::clone(terms),
             forwarded,

@@ -48,7 +48,7 @@ pub struct Request {
     /// How many fields its head has.
     pub fields: usize,
     /// Its body, and where the response goes.
-    pub stream: Stream,
+    pub stream: Box<Stream>,
 }
 
 impl<W: World> Acceptor<W> {
@@ -106,7 +106,7 @@ impl<W: World> Acceptor<W> {
             Some(Request {
                 head: text,
                 fields,
-                stream: Stream::of_client(request.into_body(), respond, websocket),
+                stream: Box::new(Stream::of_client(request.into_body(), respond, websocket)),
             })
         })
     }
