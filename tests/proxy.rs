@@ -4,6 +4,8 @@
 mod bad_input;
 #[path = "proxy/body.rs"]
 mod body;
+#[path = "proxy/bound.rs"]
+mod bound;
 #[path = "proxy/certificate.rs"]
 mod certificate;
 #[path = "proxy/http2_abuse.rs"]

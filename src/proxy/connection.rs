@@ -43,7 +43,7 @@ pub(crate) struct Terms {
     tls: bool,
     redirect: Option<config::Redirect>,
     /// Places for TLS handshakes under way.
-    handshakes: Semaphore,
+    handshakes: Arc<Semaphore>,
     /// Whether HTTP/2 is spoken.
     pub(crate) http2: bool,
     /// Streams open at once on an HTTP/2 connection.
@@ -53,7 +53,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(crate) fn new(config: &config::Listener) -> Self {
+    pub(crate) fn new(config: &config::Listener, handshakes: Arc<Semaphore>) -> Self {
         Self {
             timeouts: config.timeouts.clone(),
             limits: h1::Limits {
@@ -65,7 +65,7 @@ impl Terms {
             name: config.name.clone(),
             tls: config.tls.is_some(),
             redirect: config.redirect,
-            handshakes: Semaphore::new(config.limits.handshakes as usize),
+            handshakes,
             http2: config.http2,
             streams: config.limits.streams,
             resets: config.limits.resets,

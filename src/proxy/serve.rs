@@ -20,21 +20,26 @@ use crate::world::{Address, World};
 /// turn a shortage into a busy loop.
 pub(crate) const BREATH: Duration = Duration::from_millis(50);
 
-/// What the workers of a listener share: its places for connections.
+/// What the workers of a listener share: its places for connections and for TLS handshakes.
 #[derive(Clone, Debug)]
-pub struct Places(Vec<Arc<Semaphore>>);
+pub struct Places(Vec<[Arc<Semaphore>; 2]>);
 
 impl Places {
     /// Places for each listener of a configuration, in its order.
     #[must_use]
     pub fn new(listeners: &[Listener]) -> Self {
-        let places = |listener: &Listener| {
-            let most = (listener.limits.connections as usize).min(Semaphore::MAX_PERMITS);
-            Arc::new(Semaphore::new(most))
-        };
-        Self(listeners.iter().map(places).collect())
+        let places = |most: u32| Arc::new(Semaphore::new((most as usize).min(MOST_PLACES)));
+        let limits = listeners.iter().map(|listener| &listener.limits);
+        Self(
+            limits
+                .map(|limits| [places(limits.connections), places(limits.handshakes)])
+                .collect(),
+        )
     }
 }
+
+/// What a semaphore can count.
+const MOST_PLACES: usize = Semaphore::MAX_PERMITS;
 
 /// A worker that has bound its listeners.
 #[expect(
@@ -93,10 +98,9 @@ pub async fn bind<W: World>(
             .map_err(error)?;
         let address = world.local_address(&listener).map_err(error)?;
         bound.addresses.push((config.name.clone(), address));
-        let place = Arc::clone(&places.0[n]);
-        bound
-            .listeners
-            .push((listener, Rc::new(Terms::new(config)), place));
+        let [connections, handshakes] = places.0[n].clone();
+        let terms = Rc::new(Terms::new(config, handshakes));
+        bound.listeners.push((listener, terms, connections));
     }
     Ok(bound)
 }

@@ -292,6 +292,38 @@ fn every_request_is_a_line_with_all_its_tries() {
 }
 
 #[test]
+fn what_no_pool_was_asked_for_is_logged_too() {
+    let mut config = Config {
+        path: "/here/",
+        blocks: "[log]\naccess = { path = \"access.log\", format = \"json\" }\n".into(),
+        ..Config::new([named("a")])
+    };
+    config.pool = "";
+    let proxy = Evenkeel::start(&config);
+    for request in [
+        &b"GET /nowhere HTTP/1.1\r\nHost: app\r\n\r\n"[..],
+        b"GET / nonsense\r\n\r\n",
+    ] {
+        let _ = proxy.client().exchange("GET", request);
+    }
+    let Evenkeel {
+        mut process,
+        folder,
+        ..
+    } = proxy;
+    process.terminate();
+    assert_eq!(process.exit().code(), Some(0));
+    let lines = lines(&folder);
+    let told = |n: usize, key: &str| lines[n][key].clone();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(told(0, "path"), "/nowhere");
+    assert_eq!(told(0, "status"), 404);
+    assert_eq!(told(1, "path"), serde_json::Value::Null);
+    assert_eq!(told(1, "status"), 400);
+    assert!((0..2).all(|n| told(n, "outcome") == "rejected"));
+}
+
+#[test]
 fn a_log_on_a_full_disk_costs_no_request_and_is_told_once() {
     let proxy = logging("/dev/full", [named("a")]);
     let mut clients: Vec<Client> = (0..4).map(|_| proxy.client()).collect();

@@ -27,19 +27,19 @@ pub(super) async fn shake<W: World>(
     let tls = Arc::clone(generation.material.server(&terms.name)?);
     let mut alarm = Alarm::new(&worker.world);
     let deadline = worker.world.now() + terms.timeouts.handshake;
-    let began = Cell::new(false);
+    let waited = Cell::new(false);
     let mut shaking = pin!(async {
         let place = terms.handshakes.try_acquire();
         let _place = match place {
             Ok(place) => place,
             Err(_) => {
+                waited.set(true);
                 let limit = Limit::Handshakes;
                 worker.record(0, Kind::Limited { limit });
                 let place = terms.handshakes.acquire().await;
                 place.map_err(io::Error::other)?
             }
         };
-        began.set(true);
         generation.material.set_time(worker.world.unix_now());
         TlsAcceptor::from(tls).accept(stream).await
     });
@@ -56,8 +56,8 @@ pub(super) async fn shake<W: World>(
             Some(stream)
         }
         Err(reason) => {
-            let waited = reason == HandshakeFailure::Timeout && !began.get();
-            let reason = if waited {
+            let late = reason == HandshakeFailure::Timeout;
+            let reason = if late && waited.get() {
                 HandshakeFailure::Full
             } else {
                 reason

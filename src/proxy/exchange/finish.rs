@@ -57,7 +57,7 @@ impl<W: World> Exchange<'_, W> {
     }
 
     /// Puts the connections where they belong.
-    pub(super) async fn finish(mut self, outcome: Outcome) -> After {
+    pub(super) async fn finish(&mut self, outcome: Outcome) -> After {
         if let Some(entry) = &mut self.life.entry {
             entry.bytes = self.download.as_ref().map_or(0, Relay::payload);
         }

@@ -126,7 +126,7 @@ pub(crate) async fn run<W: World>(
 
 impl<W: World> Exchange<'_, W> {
     /// Performs actions until the last.
-    async fn drive(mut self) -> After {
+    async fn drive(&mut self) -> After {
         let idempotent = self.head.method.is_idempotent();
         let mut event = Event::Arrived { idempotent };
         if self.fault.is_some() {
