@@ -57,16 +57,17 @@ def converse(requests, context):
 def hang(request, context):
     """Never answers; tells when nobody waits any more."""
     left = threading.Event()
-    context.add_callback(left.set)
-    tell({"begun": request.decode()})
+    if not context.add_callback(left.set):
+        left.set()
+    tell({"call": request.decode(), "is": "begun"})
     left.wait()
-    tell({"left": request.decode()})
+    tell({"call": request.decode(), "is": "left"})
     return b""
 
 
 def endless(request, context):
     """Streams until the client has had enough."""
-    context.add_callback(lambda: tell({"left": request.decode()}))
+    context.add_callback(lambda: tell({"call": request.decode(), "is": "left"}))
     while context.is_active():
         yield bytes(1000)
 
@@ -85,6 +86,7 @@ HANDLERS = {
 settings = json.loads(sys.argv[1])
 server = grpc.server(futures.ThreadPoolExecutor(max_workers=64), options=LIMITS)
 server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", HANDLERS),))
-tell({"listening": server.add_insecure_port(f"127.0.0.1:{settings.get('port', 0)}")})
+port = server.add_insecure_port(f"127.0.0.1:{settings.get('port', 0)}")
 server.start()
+tell({"listening": port})
 server.wait_for_termination()
