@@ -287,8 +287,12 @@ fn every_request_is_a_line_with_all_its_tries() {
         (&"b".into(), &"ok".into())
     );
     assert_eq!(tries[1]["reused"], false);
-    let tries = lines[1]["tries"].as_array().unwrap();
-    assert_eq!((tries.len(), &tries[0]["reused"]), (1, &true.into()));
+    // On a slow machine `a` may be tried again before.
+    let last = lines[1]["tries"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["endpoint"], &last["reused"]),
+        (&"b".into(), &true.into())
+    );
 }
 
 #[test]
