@@ -1,4 +1,4 @@
-//! The README's configuration and scenario are what `evenkeel check` accepts, without a warning.
+//! The README's configurations and scenario are what `evenkeel check` accepts, without a warning.
 
 use std::fs;
 use std::path::Path;
@@ -16,19 +16,24 @@ fn blocks() -> Vec<String> {
 #[test]
 fn its_files_are_right() {
     let blocks = blocks();
-    let [config, scenario] = &blocks[..] else {
+    let [config, secure, scenario] = &blocks[..] else {
         panic!(
-            "a configuration and a scenario, not {} blocks",
+            "two configurations and a scenario, not {} blocks",
             blocks.len()
         );
     };
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("evenkeel.toml", config);
+    write("secure.toml", secure);
     write("scenario.toml", scenario);
+    let signed = rcgen::generate_simple_self_signed(["site.example".to_owned()]).unwrap();
+    write("site.pem", &signed.cert.pem());
+    write("internal-ca.pem", &signed.cert.pem());
+    write("site.key", &signed.signing_key.serialize_pem());
     let check = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
         .current_dir(folder.path())
-        .args(["check", "evenkeel.toml", "scenario.toml"])
+        .args(["check", "evenkeel.toml", "secure.toml", "scenario.toml"])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&check.stdout);
@@ -36,7 +41,7 @@ fn its_files_are_right() {
     assert_eq!(complaints, "");
     assert_eq!(
         said,
-        "evenkeel.toml: configuration ok\nscenario.toml: scenario ok\n"
+        "evenkeel.toml: configuration ok\nsecure.toml: configuration ok\nscenario.toml: scenario ok\n"
     );
     assert!(check.status.success());
 }
