@@ -6,12 +6,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Size of a buffer: the head and 16 KiB of body in one read, twice over.
-pub(crate) const SIZE: usize = 32 << 10;
+/// Size of a buffer: what one direction of an exchange may hold before its source has to wait.
+pub(crate) const SIZE: usize = 64 << 10;
 /// Buffers that a worker keeps for the next reader.
 const KEPT: usize = 256;
 
@@ -76,7 +76,8 @@ impl Buffer {
     }
 
     /// Reads once behind what is there. Returns the number of bytes, 0 at the end of the stream.
-    /// A full buffer grows; the caller bounds what it lets pile up.
+    /// A full buffer grows; the caller bounds what it lets pile up. Who waits holds no memory: so
+    /// the next one reads into what is warm in the cache.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -95,7 +96,10 @@ impl Buffer {
             }
         }
         let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
-        ready!(Pin::new(source).poll_read(cx, &mut room))?;
+        if Pin::new(source).poll_read(cx, &mut room)?.is_pending() {
+            self.release(spare);
+            return Poll::Pending;
+        }
         let n = room.filled().len();
         self.end += n;
         Poll::Ready(Ok(n))

@@ -80,6 +80,7 @@ const HEADS: usize = 256;
 
 /// Heads that are not in use: an idle connection holds none.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "boxes are handed on, not the heads in them")]
 pub(crate) struct Heads(RefCell<Vec<Box<RequestHead>>>);
 
 impl Heads {

@@ -37,6 +37,7 @@ fn scrape(counts: Counts, pools: Vec<PoolNow>) -> Scrape {
         pools,
         generation: 1,
         dropped: 0,
+        certificates: Vec::new(),
     }
 }
 

@@ -307,10 +307,29 @@ fn forwarded(fields: &Fields, buf: &[u8], from: &Forwarded, host: &[u8], out: &m
 }
 
 /// The text of an address, an IPv4 address in IPv6 as the IPv4 address it is.
-fn address(address: IpAddr, text: &mut [u8; 45]) -> &[u8] {
+pub(super) fn address(address: IpAddr, text: &mut [u8; 45]) -> &[u8] {
     let room = text.len();
     let mut rest = &mut text[..];
-    write!(rest, "{}", address.to_canonical()).expect("no address is longer than 45 bytes");
+    let written = match address.to_canonical() {
+        // By far the most common, on every request: without the machinery of formatting.
+        IpAddr::V4(address) => address
+            .octets()
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, octet)| {
+                let mut digits = [b'.', 0, 0, 0];
+                let mut end = 1;
+                for unit in [100, 10, 1] {
+                    if *octet >= unit || unit == 1 {
+                        digits[end] = b'0' + octet / unit % 10;
+                        end += 1;
+                    }
+                }
+                rest.write_all(&digits[usize::from(n == 0)..end])
+            }),
+        address @ IpAddr::V6(_) => write!(rest, "{address}"),
+    };
+    written.expect("no address is longer than 45 bytes");
     let length = room - rest.len();
     &text[..length]
 }

@@ -140,5 +140,5 @@ fn pool_client(folder: &Folder, keys: &str, authority: &Authority) -> Arc<Client
 /// A client that believes the folder's authority.
 fn believer(folder: &Folder, authority: &Authority) -> Arc<ClientConfig> {
     let client = pool_client(folder, "tls = { ca = \"ca.pem\" }", authority);
-    Arc::clone(&client.config)
+    client.config(false)
 }

@@ -387,3 +387,20 @@ proptest! {
         prop_assert_eq!(others(&once, input.as_bytes()), others(&twice, buf));
     }
 }
+
+#[test]
+fn an_address_is_written_as_the_standard_library_would() {
+    let peers = (0..=255_u8).flat_map(|octet| {
+        [
+            std::net::IpAddr::from([octet, 0, 255, 9]),
+            std::net::IpAddr::from([10, 99, 100, octet]),
+        ]
+    });
+    let others = ["::1", "::ffff:10.1.2.3", "2001:db8::ff00:42:8329"];
+    let others = others.map(|text| text.parse().expect("an address"));
+    for peer in peers.chain(others) {
+        let mut text = [0; 45];
+        let text = crate::h1::encode::address(peer, &mut text);
+        assert_eq!(text, peer.to_canonical().to_string().as_bytes());
+    }
+}

@@ -31,7 +31,7 @@ fn the_name_picks_the_certificate() {
         "tls = { verify = true, ca = \"ca.pem\" }",
         &authority,
     );
-    let mut anyone = (*client.config).clone();
+    let mut anyone = (*client.config(false)).clone();
     anyone
         .dangerous()
         .set_certificate_verifier(Arc::new(Only(all_schemes())));
@@ -190,8 +190,8 @@ fn clients_show_what_the_listener_asks_for() {
     ] {
         let material = material(&folder, &site(clients), &authority);
         let server = material.server("https").unwrap();
-        let all = [&nobody, &known.config, &unknown.config];
-        let served = all.map(|client| Pair::shake(client, server, "site.example").is_ok());
+        let all = [nobody.clone(), known.config(false), unknown.config(false)];
+        let served = all.map(|client| Pair::shake(&client, server, "site.example").is_ok());
         assert_eq!(served, wanted, "{clients}");
     }
 }
