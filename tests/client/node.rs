@@ -121,7 +121,7 @@ fn burst(proxy: &Evenkeel, requests: usize) {
             &url,
         ])
         .output()
-        .unwrap();
+        .expect("curl runs");
     let codes = String::from_utf8_lossy(&output.stdout);
     let right = codes.lines().filter(|code| *code == "200").count();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -47,7 +47,7 @@ fn a_session_of_http_2_carries_web_sockets() {
 fn shows(proxy: &Evenkeel, authority: &str) -> bool {
     let ca = proxy.folder.path().join(format!("{authority}.pem"));
     let url = format!("https://localhost:{}/", proxy.port("https"));
-    let curl = Curl::run(["--cacert", ca.to_str().unwrap(), &url]);
+    let curl = Curl::run(["--cacert", ca.to_str().expect("a path of ASCII"), &url]);
     assert!(matches!(curl.exit, 0 | 60), "{}", curl.said);
     curl.exit == 0
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 
 use super::{
-    CONNECTION_WINDOW_BYTES, FRAME_BYTES, MISTAKES, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, Stream,
+    CONNECTION_WINDOW_BYTES, FRAME_BYTES, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, Stream,
     UNSEEN_RESETS,
 };
 use crate::channel::Channel;
@@ -67,7 +67,9 @@ impl Connection {
             .initial_max_send_streams(at_first)
             .max_concurrent_reset_streams(resets)
             .reset_stream_duration(memory)
-            .max_local_error_reset_streams(Some(MISTAKES))
+            // Frames that cross a reset of ours count as the endpoint's mistakes: clients that give
+            // up in numbers must not end the connection that others share.
+            .max_local_error_reset_streams(None)
             .max_pending_accept_reset_streams(UNSEEN_RESETS)
             .max_send_buffer_size(SEND_BUFFER_BYTES)
             .enable_push(false)
