@@ -101,3 +101,43 @@ fn a_switch_that_nobody_asked_for_is_502() {
     let mut client = proxy.client();
     local(&client.exchange("GET", GET).unwrap(), 502);
 }
+
+#[test]
+fn a_client_that_has_said_all_still_hears_the_origin_out() {
+    const LONG: &[u8] = &[b'x'; 300_000];
+    let proxy = scripted(|mut connection| {
+        connection.head();
+        connection.say(SWITCH).expect("the proxy reads");
+        assert_eq!(connection.body(3).as_deref(), Some(&b"all"[..]));
+        assert!(connection.ended());
+        connection.say(LONG).expect("the proxy still reads");
+    });
+    let mut client = proxy.client();
+    client.send(ASK).unwrap();
+    assert_eq!(client.head().unwrap().status, 101);
+    client.send(b"all").unwrap();
+    client.finish();
+    assert_eq!(client.bytes(LONG.len()).unwrap(), LONG);
+    assert!(client.ended());
+}
+
+#[test]
+fn an_origin_that_has_said_all_ends_the_conversation() {
+    const LONG: &[u8] = &[b'x'; 300_000];
+    let (sender, ended) = channel();
+    let sender = Mutex::new(sender);
+    let proxy = scripted(move |mut connection| {
+        connection.head();
+        connection.say(SWITCH).expect("the proxy reads");
+        connection.say(LONG).expect("the proxy reads");
+        connection.finish();
+        let sent = sender.lock().expect("one sender").send(connection.ended());
+        sent.expect("the test listens");
+    });
+    let mut client = proxy.client();
+    client.send(ASK).unwrap();
+    assert_eq!(client.head().unwrap().status, 101);
+    assert_eq!(client.bytes(LONG.len()).unwrap(), LONG);
+    assert!(client.ended());
+    assert!(ended.recv_timeout(PATIENCE).unwrap());
+}

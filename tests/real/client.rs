@@ -2,7 +2,7 @@
 use super::PATIENCE;
 use super::message::{Answer, Failure, Framing, Head, field_line};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// More than any head of a test.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -40,6 +40,12 @@ impl Client {
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    /// Says that nothing more will be sent; what comes can still be read.
+    pub(crate) fn finish(&mut self) {
+        let shut = self.stream.shutdown(Shutdown::Write);
+        shut.expect("the proxy is still there");
     }
 
     /// Sends a request and reads its answer; there may be nothing left over of the one before.

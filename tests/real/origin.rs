@@ -1,7 +1,7 @@
 //! An origin that does exactly what a test tells it to, byte by byte.
 use super::PATIENCE;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 /// An address of this machine where nothing listens: port 1 is privileged and long out of use.
@@ -86,6 +86,12 @@ impl Connection {
     /// Whether the peer closes the connection now, with nothing left to read.
     pub(crate) fn ended(&mut self) -> bool {
         !matches!(self.stream.read(&mut [0]), Ok(1))
+    }
+
+    /// Says that nothing more will be sent; what comes can still be read.
+    pub(crate) fn finish(&mut self) {
+        let shut = self.stream.shutdown(Shutdown::Write);
+        shut.expect("the proxy is still there");
     }
 
     /// Sends bytes; an error when the peer takes no more.
