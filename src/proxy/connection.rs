@@ -374,6 +374,9 @@ impl<W: World> Connection<W> {
         match target.map(|target| (&**target, target)) {
             None => away(404, "no route is for this host and path", None),
             Some((Target::Redirect { status, to }, _)) => elsewhere(*status, to.clone()),
+            Some((Target::Pool(pool), _)) if head.framing.exceeds(pool.body_limit) => {
+                away(413, "the request's body is too large", None)
+            }
             Some((Target::Pool(_), target)) => Lead::Pool(Arc::clone(target)),
         }
     }

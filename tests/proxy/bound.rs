@@ -98,6 +98,26 @@ fn more_resets_than_allowed_end_the_connection() {
     assert_eq!(proxy.counter(goaways), 1);
 }
 
+/// No endpoint is asked for a body that is announced too large.
+#[test]
+fn a_body_above_the_limit_is_refused_before_any_endpoint() {
+    let mut config = Config::new([origin::saying(HELLO)]);
+    config.path = "/else/";
+    config.blocks = "[[route]]\npath = \"/\"\npool = \"app\"\nbody_limit = \"4B\"\n".to_owned();
+    let proxy = Evenkeel::start(&config);
+    for (length, body, status) in [(4, "four", 200), (5, "", 413)] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        let request = [head.as_bytes(), body.as_bytes()].concat();
+        let answer = proxy.client().exchange("POST", &request).unwrap();
+        assert_eq!(answer.head.status, status);
+    }
+    assert_eq!(
+        proxy.counter("evenkeel_requests_rejected_total{status=\"413\"}"),
+        1
+    );
+    assert_eq!(proxy.counter("evenkeel_picks_total"), 1);
+}
+
 #[test]
 fn a_limit_that_acts_is_counted_by_its_name() {
     let config = Config {

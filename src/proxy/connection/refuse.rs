@@ -25,14 +25,15 @@ impl<W: World> Connection<W> {
         (status, why): (u16, String),
         extra: &[h1::encode::Extra<'_>],
     ) -> After {
-        let entry = self.worker.log.as_ref().map(|_| self.entry(head, ""));
+        let mut entry = self.worker.log.as_ref().map(|_| self.entry(head, ""));
+        self.rejected(id, status, &mut entry);
         let keep = head.keep_alive && head.framing.is_empty() && !self.worker.is_draining();
         let head_only = head.method == Method::Head;
         self.buffer.consume(length);
         let sent = self
             .local(Vec::new(), id, status, &why, extra, (!keep, head_only))
             .await;
-        self.rejected(id, status, entry);
+        self.log(id, entry);
         if keep && sent {
             After::Keep
         } else {
@@ -57,17 +58,19 @@ impl<W: World> Connection<W> {
     /// Answers something that is no request; the connection is to close.
     pub(super) async fn reject(&mut self, status: u16, why: String) {
         let id = self.worker.proxy.number();
-        let entry = self.worker.log.as_ref().map(|_| {
+        let mut entry = self.worker.log.as_ref().map(|_| {
             let mut entry = Entry::new(self.worker.world.now());
             entry.client = self.client();
             Box::new(entry)
         });
+        self.rejected(id, status, &mut entry);
         self.local(Vec::new(), id, status, &why, &[], (true, false))
             .await;
-        self.rejected(id, status, entry);
+        self.log(id, entry);
     }
 
-    fn rejected(&self, id: u64, status: u16, entry: Option<Box<Entry>>) {
+    /// Records a refusal, before the answer: who has it must find it counted.
+    fn rejected(&self, id: u64, status: u16, entry: &mut Option<Box<Entry>>) {
         let event = Event {
             at: self.worker.world.now(),
             request: id,
@@ -77,8 +80,13 @@ impl<W: World> Connection<W> {
             kind: Kind::Rejected { status },
         };
         self.worker.world.record(&event);
-        if let (Some(log), Some(mut entry)) = (&self.worker.log, entry) {
+        if let Some(entry) = entry {
             entry.note(&event);
+        }
+    }
+
+    fn log(&self, id: u64, entry: Option<Box<Entry>>) {
+        if let (Some(log), Some(entry)) = (&self.worker.log, entry) {
             let unix = self.worker.world.unix_now();
             entry.write(log, &self.worker.request_id(id), unix, |_| None);
         }

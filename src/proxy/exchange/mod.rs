@@ -116,11 +116,6 @@ pub(crate) async fn run<W: World>(
         target,
         request,
     };
-    if let Framing::Length(length) = head.framing
-        && length > target.body_limit
-    {
-        exchange.fault = Some(413);
-    }
     exchange.drive().await
 }
 
@@ -129,10 +124,6 @@ impl<W: World> Exchange<'_, W> {
     async fn drive(&mut self) -> After {
         let idempotent = self.head.method.is_idempotent();
         let mut event = Event::Arrived { idempotent };
-        if self.fault.is_some() {
-            self.report(event);
-            event = Event::ClientLeft;
-        }
         loop {
             let mut next = None;
             for action in self.report(event) {

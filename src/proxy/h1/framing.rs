@@ -23,6 +23,11 @@ impl Framing {
     pub fn is_empty(self) -> bool {
         matches!(self, Self::None | Self::Length(0))
     }
+
+    /// Whether it is certain that more than `limit` bytes follow.
+    pub fn exceeds(self, limit: u64) -> bool {
+        matches!(self, Self::Length(length) if length > limit)
+    }
 }
 
 /// The fields that frame or steer, read once.
