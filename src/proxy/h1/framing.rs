@@ -66,6 +66,10 @@ impl Steering {
                     return Err(Reject::TransferEncoding);
                 }
                 Known::TransferEncoding => it.chunked = true,
+                // Options are tokens (RFC 9110 7.6.1). Some servers pass over a field that has such
+                // bytes and close, others read what else it says: so the two would not agree on
+                // whether another message follows.
+                Known::Connection if !value.is_ascii() => return Err(Reject::FieldValue),
                 Known::Connection => {
                     for option in members(value) {
                         if option.eq_ignore_ascii_case(b"close") {

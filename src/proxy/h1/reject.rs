@@ -22,7 +22,7 @@ pub enum Reject {
     /// A field name that is no token, a space before the colon, or a folded line.
     #[error("invalid header field name")]
     FieldName,
-    /// A control character in a field value.
+    /// A control character in a field value, or a byte beyond ASCII in `Connection`.
     #[error("invalid header field value")]
     FieldValue,
     /// More than [`Limits::headers`](super::Limits::headers) fields.

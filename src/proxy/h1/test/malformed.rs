@@ -128,6 +128,10 @@ fn field_lines() {
         (get("\u{e9}: b\r\n"), Reject::FieldName),
         (get("A: b\0c\r\n"), Reject::FieldValue),
         (get("A: b\x01\r\n"), Reject::FieldValue),
+        (
+            get("Connection: keep-alive, \u{e9}\r\n"),
+            Reject::FieldValue,
+        ),
         (get("A: \x7f\r\n"), Reject::FieldValue),
         (
             get("A: 0123456789abcdef0123456789\x1f\r\n"),
