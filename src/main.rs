@@ -10,8 +10,8 @@ use clap::Parser;
 
 use commands::Exit;
 
-/// Requests come and go in allocations of one to four KiB, which it gives and takes at a third of
-/// the system allocator's cost.
+/// Requests come and go in allocations of one to four KiB, which it gives and takes faster than the
+/// system's allocator does.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

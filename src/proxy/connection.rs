@@ -19,7 +19,7 @@ use crate::buffer::Buffer;
 use crate::channel::Channel;
 use crate::config::{self, ListenerTimeouts};
 use crate::exchange;
-use crate::generation::{Generation, Target};
+use crate::generation::{Generation, PoolTarget, Target};
 use crate::h1::{self, Method, Reject, RequestHead, Status, Version, encode::Forwarded};
 use crate::http2;
 use crate::worker::{Open, Worker};
@@ -192,7 +192,7 @@ enum Next {
 /// Where a request goes.
 enum Lead {
     /// To a pool.
-    Pool(Arc<Target>),
+    Pool(Arc<PoolTarget>),
     /// Nowhere: a status, why, and a field that says more.
     Away(u16, String, Option<(&'static str, String)>),
 }
@@ -335,10 +335,7 @@ impl<W: World> Connection<W> {
         let generation = self.worker.generation();
         match self.lead(head, &generation) {
             Lead::Pool(target) => {
-                let Target::Pool(pool) = &*target else {
-                    unreachable!("a lead to a pool holds one");
-                };
-                Box::pin(exchange::run(self, head, length, id, generation, pool)).await
+                Box::pin(exchange::run(self, head, length, id, generation, &target)).await
             }
             Lead::Away(status, why, extra) => {
                 let extra = extra
@@ -371,13 +368,13 @@ impl<W: World> Connection<W> {
         let target = generation
             .router
             .find(head.authority.of(buf), head.target.path(buf));
-        match target.map(|target| (&**target, target)) {
+        match target.map(|target| &**target) {
             None => away(404, "no route is for this host and path", None),
-            Some((Target::Redirect { status, to }, _)) => elsewhere(*status, to.clone()),
-            Some((Target::Pool(pool), _)) if head.framing.exceeds(pool.body_limit) => {
+            Some(Target::Redirect { status, to }) => elsewhere(*status, to.clone()),
+            Some(Target::Pool(pool)) if head.framing.exceeds(pool.body_limit) => {
                 away(413, "the request's body is too large", None)
             }
-            Some((Target::Pool(_), target)) => Lead::Pool(Arc::clone(target)),
+            Some(Target::Pool(pool)) => Lead::Pool(Arc::clone(pool)),
         }
     }
 

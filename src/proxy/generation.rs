@@ -22,7 +22,7 @@ use crate::tls::{self, Material};
 #[derive(Debug)]
 pub enum Target {
     /// To a pool.
-    Pool(PoolTarget),
+    Pool(Arc<PoolTarget>),
     /// Elsewhere.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -215,12 +215,12 @@ fn build(
         }),
         Action::Pool(name) => {
             let pool = config.pools.iter().find(|pool| pool.name == *name)?;
-            Some(Target::Pool(pool_target(
+            Some(Target::Pool(Arc::new(pool_target(
                 pool,
                 Arc::clone(pools.get(name)?),
                 material.client(name).cloned(),
                 route,
-            )))
+            ))))
         }
     };
     let routes = config.routes.iter();

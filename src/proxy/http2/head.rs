@@ -146,25 +146,18 @@ pub(super) fn request(
     let mut request = Request::new(());
     *request.method_mut() =
         Method::from_bytes(head.method_name.of(&text)).map_err(|_| invalid())?;
-    let target = text.slice_ref(head.target.whole.of(&text));
-    let authority = text.slice_ref(head.authority.of(&text));
-    let uri = if authority.is_empty() {
-        Uri::from_maybe_shared(target)
-    } else {
-        *request.version_mut() = http::Version::HTTP_2;
-        let uri = Uri::builder().scheme(scheme).authority(&authority[..]);
-        return match uri.path_and_query(&target[..]).build() {
-            Ok(uri) => {
-                *request.uri_mut() = uri;
-                copy(&head.fields, &text, request.headers_mut())?;
-                Ok(Some((request, length)))
-            }
-            Err(_) => Err(invalid()),
-        };
-    };
-    *request.uri_mut() = uri.map_err(|_| invalid())?;
+    *request.uri_mut() = uri(&head, &text, scheme).map_err(|_| invalid())?;
     copy(&head.fields, &text, request.headers_mut())?;
     Ok(Some((request, length)))
+}
+
+fn uri(head: &RequestHead, text: &[u8], scheme: &'static str) -> Result<Uri, http::Error> {
+    let (target, authority) = (head.target.whole.of(text), head.authority.of(text));
+    if authority.is_empty() {
+        return Ok(Uri::try_from(target)?);
+    }
+    let uri = Uri::builder().scheme(scheme).authority(authority);
+    uri.path_and_query(target).build()
 }
 
 fn parse_response(text: &[u8], method: h1::Method) -> io::Result<Option<(ResponseHead, usize)>> {
