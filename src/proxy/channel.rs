@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead as _, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
@@ -81,6 +81,18 @@ impl<S: Stream> Channel<S> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.poll_readable(cx),
             _ => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Whether it is open and has nothing to say. If it has, some of that may be lost by asking.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.poll_readable(&mut cx).is_pending() {
+            return true;
+        }
+        let mut byte = [0];
+        Pin::new(self)
+            .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
+            .is_pending()
     }
 
     /// Closes so that the other side cannot take what it got for all there was.

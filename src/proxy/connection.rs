@@ -94,8 +94,8 @@ pub(crate) enum After {
     Keep,
     /// Close once the client has had time to read.
     Close,
-    /// Close at once: the client has said that it sends nothing more, and nothing more is there,
-    /// so that no reset can overtake the answer.
+    /// Close at once if nothing more is there, so that no reset can overtake the answer: the client
+    /// has said that it sends nothing more.
     Part,
     /// Close with a reset: what was sent must not look complete.
     Abort,
@@ -170,8 +170,8 @@ pub(crate) async fn serve<W: World>(
     };
     match after {
         After::Abort => connection.stream.abort(),
-        After::Part => connection.part(),
-        After::Keep | After::Close => Box::pin(connection.linger()).await,
+        After::Part if connection.stream.is_quiet() => connection.part(),
+        After::Keep | After::Part | After::Close => Box::pin(connection.linger()).await,
     }
 }
 

@@ -4,14 +4,10 @@
 //! silence, so ours are given up before that; who is found closed at the hand-over is passed over.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::time::Timestamp;
-
-use tokio::io::{AsyncRead as _, ReadBuf};
 
 use crate::channel::Channel;
 use crate::world::Stream;
@@ -44,7 +40,9 @@ impl<S: Stream> Idle<S> {
     ) -> Option<Channel<S>> {
         let list = self.endpoints.get_mut(&(pool, endpoint))?;
         while let Some(mut entry) = list.pop_back() {
-            if now < entry.until && is_quiet(&mut entry.stream) {
+            // Bytes or an end that nobody asked for mean that the server has closed it, or is out of
+            // step.
+            if now < entry.until && entry.stream.is_quiet() {
                 return Some(entry.stream);
             }
         }
@@ -91,17 +89,4 @@ impl<S: Stream> Idle<S> {
     pub(crate) fn clear(&mut self) {
         self.endpoints.clear();
     }
-}
-
-/// Whether the stream is open and has nothing to say. Bytes or an end that nobody asked for mean
-/// that the server has closed it, or is out of step.
-fn is_quiet(stream: &mut Channel<impl Stream>) -> bool {
-    let mut cx = Context::from_waker(Waker::noop());
-    if stream.poll_readable(&mut cx).is_pending() {
-        return true;
-    }
-    let mut byte = [0];
-    Pin::new(stream)
-        .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
-        .is_pending()
 }

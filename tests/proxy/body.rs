@@ -1,9 +1,11 @@
 //! Bodies and retries: what is sent again, what never is, and where a message ends.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use super::{GET, HELLO, local, scripted};
+use crate::real::PATIENCE;
 use crate::real::evenkeel::{Config, Evenkeel};
 use crate::real::message::Answer;
 use crate::real::origin::{self, Connection};
@@ -134,6 +136,44 @@ fn an_answer_may_come_before_the_whole_request() {
         assert_eq!(client.answer("POST").unwrap().head.status, 413);
         client.send(b"cde").unwrap();
     }
+}
+
+/// What some clients send behind the body of a POST, which no length counts. The proxy finds it
+/// beside the answer, and closing with it unread would reset the connection.
+#[test]
+fn a_line_too_many_takes_no_answer_away() {
+    let (sender, asked) = channel();
+    let (go_on, gate) = channel::<()>();
+    let (sender, gate) = (Mutex::new(sender), Mutex::new(gate));
+    let proxy = scripted(move |mut connection| {
+        connection.head();
+        assert_eq!(connection.body(5).as_deref(), Some(&b"hello"[..]));
+        sender
+            .lock()
+            .expect("one sender")
+            .send(())
+            .expect("it waits");
+        let _ = gate.lock().expect("one receiver").recv();
+        connection.say(HELLO).expect("it is in the kernel's hands");
+        sender
+            .lock()
+            .expect("one sender")
+            .send(())
+            .expect("it waits");
+        connection.head();
+    });
+    let mut client = proxy.client();
+    let request =
+        b"POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+    client.send(request).unwrap();
+    asked.recv_timeout(PATIENCE).unwrap();
+    proxy.process.freeze();
+    client.send(b"\r\n").unwrap();
+    go_on.send(()).unwrap();
+    asked.recv_timeout(PATIENCE).unwrap();
+    proxy.process.wake();
+    assert_eq!(client.answer("POST").unwrap().body, b"hello");
+    assert!(!client.is_reset());
 }
 
 #[test]

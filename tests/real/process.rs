@@ -98,6 +98,24 @@ impl Process {
         );
     }
 
+    /// Stops the process where it is, until [`Process::wake`].
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let runs = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = task.and_then(|task| std::fs::read_to_string(task.path().join("stat")));
+            !stat.expect("it lives").contains(") T ")
+        };
+        while std::fs::read_dir(&tasks).expect("it lives").any(runs) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Lets it go on: what has happened meanwhile happens to it at once.
+    pub(crate) fn wake(&self) {
+        self.signal("CONT");
+    }
+
     /// How many of the process's threads have a name that begins so (Linux).
     pub(crate) fn threads(&self, name: &str) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
