@@ -2,9 +2,10 @@
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use super::{GET, HELLO, local, scripted};
+use super::{GET, HELLO, before, local, scripted};
 use crate::real::PATIENCE;
-use crate::real::origin::Connection;
+use crate::real::http2::{DATA, END_HEADERS, HEADERS, Http2, frame, request};
+use crate::real::origin::{self, Connection};
 
 const ASK: &[u8] =
     b"GET /chat HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
@@ -140,4 +141,36 @@ fn an_origin_that_has_said_all_ends_the_conversation() {
     assert_eq!(client.bytes(LONG.len()).unwrap(), LONG);
     assert!(client.ended());
     assert!(ended.recv_timeout(PATIENCE).unwrap());
+}
+
+/// A client of RFC 8441 takes any 2xx for a WebSocket that is open.
+#[test]
+fn a_websocket_over_http2_is_opened_by_101_alone() {
+    // As HPACK has them: 200 stands in its static table, the others are spelled.
+    const OK: &[u8] = &[0x80 | 8];
+    const BAD_GATEWAY: &[u8] = &[0x40 | 8, 0x80 | 2, 0x6c, 0x02];
+    let cases: [(&[u8], &[u8], &[u8]); 4] = [
+        (SWITCH, OK, b"early"),
+        (HELLO, BAD_GATEWAY, b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", BAD_GATEWAY, b""),
+        (
+            b"HTTP/1.1 299 Well\r\nContent-Length: 5\r\n\r\nhello",
+            BAD_GATEWAY,
+            b"",
+        ),
+    ];
+    for (said, status, early) in cases {
+        let shown = said.escape_ascii();
+        let proxy = before(origin::start(move |mut connection| {
+            while connection.head().is_some() && connection.say(&[said, early].concat()).is_ok() {}
+        }));
+        let mut client = Http2::connect(proxy.http).unwrap();
+        let open = request("CONNECT", "/", &[(b":protocol", b"websocket")]);
+        client.send(&frame(HEADERS, END_HEADERS, 1, &open)).unwrap();
+        let head = client.next_of(HEADERS).expect("a response");
+        assert!(head.payload.starts_with(status), "{shown}: {head:?}");
+        let data = client.next_of(DATA).expect("bytes, or our own words");
+        assert_eq!(data.payload == early, status == OK, "{shown}: {data:?}");
+        assert_ne!(data.payload, b"hello", "{shown}");
+    }
 }

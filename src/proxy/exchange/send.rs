@@ -105,6 +105,7 @@ impl<W: World> Exchange<'_, W> {
     fn read_head(&mut self, attempt: u8) -> Option<Event> {
         let upstream = self.upstream.as_mut()?;
         let limits = self.connection.terms.limits;
+        let websocket = self.head.upgrade && self.head.version == Version::Http2;
         loop {
             let buf = upstream.buffer.filled();
             if buf.is_empty() {
@@ -137,6 +138,10 @@ impl<W: World> Exchange<'_, W> {
                     }
                     self.begin_tunnel(length);
                     return Some(Event::Upgraded { attempt });
+                }
+                // The client would take it for the opening (RFC 8441 section 5).
+                Ok(Status::Complete(_)) if websocket && response.is_success() => {
+                    return Some(failed);
                 }
                 Ok(Status::Complete(length)) => {
                     self.begin_download(length);

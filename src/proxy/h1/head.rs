@@ -126,6 +126,11 @@ impl ResponseHead {
         (100..200).contains(&self.status) && self.status != 101
     }
 
+    /// Whether the request was received, understood and accepted: 2xx.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The framing towards a client of `version`: chunked where the length is not known, and until
     /// close for one that does not know chunks or ends its streams by itself.
     pub fn framing_for(&self, version: Version) -> Framing {
