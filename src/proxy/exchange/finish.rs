@@ -34,7 +34,7 @@ impl<W: World> Exchange<'_, W> {
 
     async fn say(&mut self, status: u16, text: &str, extra: &[encode::Extra<'_>]) {
         // What is left of an interim head goes first, or the answer would stand in its middle.
-        let before = std::mem::take(&mut self.interim);
+        let before = std::mem::take(&mut self.interim.text);
         let head_only = self.head.method == h1::Method::Head;
         let close = !self.may_keep();
         let id = self.life.id;

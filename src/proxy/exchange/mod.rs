@@ -6,6 +6,7 @@
 
 mod finish;
 mod forward;
+mod interim;
 mod send;
 
 use std::future::poll_fn;
@@ -28,6 +29,7 @@ use crate::h1::{Framing, RequestHead, ResponseHead, Version};
 use crate::life::Life;
 use crate::relay::Relay;
 use crate::world::World;
+use interim::Interim;
 
 /// A connection to an endpoint.
 struct Upstream<S> {
@@ -56,7 +58,7 @@ struct Exchange<'a, W: World> {
     /// The endpoint has said 100.
     continued: bool,
     /// 1xx heads on their way to the client.
-    interim: Vec<u8>,
+    interim: Interim,
     /// Since when the client has neither sent nor taken what it should.
     stalled: Option<Timestamp>,
     /// The status for a client whose request proved wrong on the way.
@@ -105,7 +107,7 @@ pub(crate) async fn run<W: World>(
         upstream: None,
         response: ResponseHead::default(),
         continued: false,
-        interim: Vec::new(),
+        interim: Interim::default(),
         stalled: None,
         fault: None,
         answered: false,

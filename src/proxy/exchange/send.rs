@@ -1,11 +1,9 @@
 //! The request goes out and the head of the response comes in.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use evenkeel_core::request::Event;
-use tokio::io::AsyncWrite;
 
 use super::Exchange;
 use crate::connection::Connection;
@@ -39,9 +37,9 @@ impl<W: World> Exchange<'_, W> {
             if let Some(event) = self.read_head(attempt) {
                 return Poll::Ready(event);
             }
-            self.poll_interim(cx);
+            self.interim.poll(cx, &mut self.connection.stream);
             // A client that takes none of them holds up the endpoint that sends many.
-            if self.interim.len() > self.connection.terms.limits.header_bytes {
+            if self.interim.text.len() > self.connection.terms.limits.header_bytes {
                 break;
             }
             let Some(upstream) = &mut self.upstream else {
@@ -128,7 +126,7 @@ impl<W: World> Exchange<'_, W> {
                             keep_alive: true,
                             extra: &[],
                         };
-                        encode::response(response, buf, &plan, &mut self.interim);
+                        encode::response(response, buf, &plan, &mut self.interim.text);
                     }
                     upstream.buffer.consume(length);
                 }
@@ -154,21 +152,6 @@ impl<W: World> Exchange<'_, W> {
         }
     }
 
-    /// Writes interim heads as far as the client takes them; the rest precedes the final head.
-    fn poll_interim(&mut self, cx: &mut Context<'_>) {
-        if self.interim.is_empty() {
-            return;
-        }
-        while !self.interim.is_empty() {
-            match Pin::new(&mut self.connection.stream).poll_write(cx, &self.interim) {
-                Poll::Ready(Ok(n)) if n > 0 => drop(self.interim.drain(..n)),
-                // A client that is gone is noticed where its leaving is watched.
-                Poll::Ready(_) | Poll::Pending => return,
-            }
-        }
-        let _ = Pin::new(&mut self.connection.stream).poll_flush(cx);
-    }
-
     pub(super) fn begin_download(&mut self, length: usize) {
         let Some(upstream) = &mut self.upstream else {
             return;
@@ -182,7 +165,7 @@ impl<W: World> Exchange<'_, W> {
             keep_alive: self.head.keep_alive && !self.connection.worker.is_draining(),
             extra: &[],
         };
-        relay.head().append(&mut self.interim);
+        relay.head().append(&mut self.interim.text);
         encode::response(
             &self.response,
             upstream.buffer.filled(),
