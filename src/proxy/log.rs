@@ -21,7 +21,8 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
     total_ms, and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
-    outcome (ok, failed, dial_failed); what is not known of a rejected request is null";
+    outcome (ok, failed, dial_failed), and error (why it was not dialled; absent: it took too long); \
+    what is not known of a rejected request is null";
 
 /// Lines that may wait for the disk.
 const WAITING: usize = 4096;
@@ -118,6 +119,7 @@ struct Try {
     connected: Option<(bool, Duration)>,
     head: Option<Duration>,
     ended: Option<(&'static str, Duration)>,
+    error: Option<String>,
 }
 
 impl Entry {
@@ -163,6 +165,11 @@ impl Entry {
             Kind::Rejected { status } => self.end(at, "rejected", status),
             _ => {}
         }
+    }
+
+    /// Why the present try cannot reach its endpoint.
+    pub(crate) fn explain(&mut self, error: &io::Error) {
+        self.last(|t| t.error = Some(error.to_string()));
     }
 
     fn end(&mut self, at: Timestamp, outcome: &'static str, status: u16) {
@@ -239,6 +246,10 @@ impl Entry {
                     ",\"total_ms\":{:.3},\"outcome\":\"{ended}\"",
                     ms(total)
                 );
+            }
+            if let Some(error) = &tried.error {
+                line.push_str(",\"error\":");
+                quote(error, &mut line);
             }
             line.push('}');
         }

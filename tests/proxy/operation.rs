@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{GET, HELLO};
+use super::{GET, HELLO, local};
 use crate::real::PATIENCE;
 use crate::real::client::Client;
 use crate::real::evenkeel::{Config, Evenkeel};
@@ -282,6 +282,9 @@ fn every_request_is_a_line_with_all_its_tries() {
         (&tries[0]["endpoint"], &tries[0]["outcome"]),
         (&"a".into(), &"dial_failed".into())
     );
+    let why = tries[0]["error"].as_str().expect("a reason");
+    assert!(why.contains("refused"), "{why}");
+    assert_eq!(tries[1]["error"], Value::Null);
     assert_eq!(
         (&tries[1]["endpoint"], &tries[1]["outcome"]),
         (&"b".into(), &"ok".into())
@@ -293,6 +296,30 @@ fn every_request_is_a_line_with_all_its_tries() {
         (&last["endpoint"], &last["reused"]),
         (&"b".into(), &true.into())
     );
+}
+
+#[test]
+fn why_tls_to_an_endpoint_failed_is_told() {
+    let blunt = origin::start(|mut connection| {
+        let _ = connection.say(HELLO);
+        connection.head();
+    });
+    let proxy = Evenkeel::start(&Config {
+        pool: "tls = true",
+        blocks: "[log]\naccess = { path = \"access.log\", format = \"json\" }\n".into(),
+        ..Config::new([blunt])
+    });
+    local(&proxy.client().exchange("GET", GET).unwrap(), 502);
+    let Evenkeel {
+        mut process,
+        folder,
+        ..
+    } = proxy;
+    process.terminate();
+    assert_eq!(process.exit().code(), Some(0));
+    let line = &lines(&folder)[0];
+    let why = line["tries"][0]["error"].as_str().expect("a reason");
+    assert!(why.contains("corrupt message"), "{why}");
 }
 
 #[test]

@@ -191,7 +191,9 @@ fn limits(t: &mut Table<'_>) -> Limits {
             "streams",
             Integer(1..=10_000_u32),
             128,
-            "requests open at once on an HTTP/2 connection; 128 is what browsers are used to",
+            "requests open at once on an HTTP/2 connection, which its client is told; those beyond \
+             are refused before they are requests, and no metric counts them; 128 is what browsers \
+             are used to",
         ),
         resets: t.default(
             "resets",

@@ -10,6 +10,7 @@ mod interim;
 mod send;
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -192,7 +193,7 @@ impl<W: World> Exchange<'_, W> {
         let mut open = Box::pin(need.open(&worker, &address, self.life.id));
         let channel = poll_fn(|cx| {
             if let Poll::Ready(result) = open.as_mut().poll(cx) {
-                return Poll::Ready(result.map_err(|_| Event::DialFailed { attempt }));
+                return Poll::Ready(result.map_err(|error| self.unreachable(attempt, &error)));
             }
             self.poll_interrupt(cx, true).map(Err)
         });
@@ -206,6 +207,13 @@ impl<W: World> Exchange<'_, W> {
             }
             Err(event) => event,
         }
+    }
+
+    fn unreachable(&mut self, attempt: u8, error: &io::Error) -> Event {
+        if let Some(entry) = &mut self.life.entry {
+            entry.explain(error);
+        }
+        Event::DialFailed { attempt }
     }
 
     /// What may end any wait: the client's leaving (if watched) and the deadlines.

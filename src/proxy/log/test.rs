@@ -76,8 +76,10 @@ fn the_schema_names_every_field_and_outcome() {
     for kind in kinds {
         entry.note(&event(MS, kind));
     }
+    entry.explain(&io::Error::other("\"unheard of\""));
     let line = write(&entry).expect("a line");
     assert_eq!(line["tries"][0]["outcome"], "ok");
+    assert_eq!(line["tries"][0]["error"], "\"unheard of\"");
     let told: Vec<&str> = JSON
         .split(|c: char| c != '_' && !c.is_alphanumeric())
         .collect();
