@@ -144,8 +144,8 @@ impl Plan {
             engine: engine.or(scenario.engine).unwrap_or(Engine::Net),
             workloads: scenario.workloads.iter().map(spec).collect(),
             asks: scenario.workloads.iter().map(asks).collect(),
-            cpu: scenario.origin.service,
-            io: scenario.origin.io,
+            cpu: scenario.origin.service.clone(),
+            io: scenario.origin.io.clone(),
             changes: changes(&scenario, &behind),
             origins,
             behind,
@@ -281,12 +281,7 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
                     .find(speed)
                     .map_or(1.0, |s| s.speed);
                 let spec = origin::Spec {
-                    model: match scenario.origin.model {
-                        scenario::Model::Fifo => origin::Model::Fifo,
-                        scenario::Model::Node => origin::Model::Node {
-                            workers: u16::try_from(scenario.origin.workers).unwrap_or(u16::MAX),
-                        },
-                    },
+                    model: scenario.origin.discipline(),
                     speed,
                     overhead: scenario.origin.overhead,
                     from: Timestamp::ZERO + scenario.warmup,

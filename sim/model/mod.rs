@@ -149,7 +149,7 @@ impl<'a> Engine<'a> {
             deadlines: Deadlines::default(),
             grants: VecDeque::new(),
             collector: Collector::new(plan.setup.clone()),
-            service: Service::new(seed, plan.cpu, plan.io),
+            service: Service::new(seed, plan.cpu.clone(), plan.io.clone()),
             picks: Stream::new(seed, "proxy/pick"),
             jitter: Stream::new(seed, "jitter"),
             requests: 0,

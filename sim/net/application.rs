@@ -86,7 +86,7 @@ impl Application {
             world: process.clone(),
             run: Rc::clone(run),
             number: origin,
-            service: Service::new(run.seed, plan.cpu, plan.io),
+            service: Service::new(run.seed, plan.cpu.clone(), plan.io.clone()),
             station: RefCell::new(Station::new(plan.origins[origin].spec)),
             jobs: RefCell::default(),
             free: RefCell::default(),

@@ -5,10 +5,13 @@
 
 pub mod connection;
 mod job;
+mod line;
 mod meter;
+mod sharing;
 mod station;
 #[cfg(test)]
 mod test;
+mod wait;
 
 use std::time::Duration;
 
@@ -21,9 +24,12 @@ use evenkeel_core::time::Timestamp;
 /// How an application spends its time on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
-    /// One server that takes one request at a time from start to end, in order of arrival. A wait
-    /// (`io`) holds it too.
-    Fifo,
+    /// Servers that take one request at a time from start to end, in order of arrival, from one
+    /// queue. A wait (`io`) holds its server too.
+    Fifo {
+        /// How many servers (at least 1).
+        workers: u16,
+    },
     /// Event loops, one for each process. What computes blocks its loop and runs in order of
     /// arrival; what waits holds nothing. A request that waits computes half before, half after,
     /// and comes back to the end of its loop's ready list.
@@ -31,6 +37,15 @@ pub enum Model {
         /// How many processes; a connection belongs to one of them (at least 1).
         workers: u16,
     },
+    /// All requests compute at once and share the processors evenly, none with more than one. A
+    /// wait shares nothing; half of the computing comes after it.
+    Ps {
+        /// How many processors (at least 1).
+        workers: u16,
+    },
+    /// Nobody is in anybody's way: every request takes its own time. Its utilisation is the mean
+    /// number of those that compute.
+    Delay,
 }
 
 /// One origin.

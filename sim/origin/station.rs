@@ -5,66 +5,44 @@
 //!
 //! A slow processor stretches what is left of the work in progress as well as all that starts
 //! later. A pause stops computing where it stands; waits go on meanwhile (they are somebody else's
-//! work) and line up behind what was ready.
-
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+//! work) and line up behind what was ready. An origin that hangs works on and answers nobody.
 
 use evenkeel_core::time::{Timestamp, nanos};
 
 use super::job::{Job, JobId, Part};
+use super::line::Line;
 use super::meter::{Load, Meter};
+use super::sharing::Sharing;
+use super::wait::Waits;
 use super::{Model, Spec};
 
-/// One event loop, or one server.
-#[derive(Debug, Default)]
-struct Worker {
-    /// The part that runs, and when it ends. While the station is paused: when it would have ended.
-    running: Option<(Part, u64)>,
-    ready: VecDeque<Part>,
+/// How work is taken up.
+#[derive(Debug)]
+enum Work {
+    Line(Line),
+    Sharing(Sharing),
 }
 
-/// A wait, ordered by its end and then by its beginning.
-#[derive(Clone, Copy, Debug)]
-struct Wait {
-    until: u64,
-    sequence: u64,
-    part: Part,
-}
-
-impl PartialEq for Wait {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Wait {}
-
-impl PartialOrd for Wait {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Wait {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.until, self.sequence).cmp(&(other.until, other.sequence))
-    }
+/// Calls the method of that name of whichever it is.
+macro_rules! work {
+    ($work:expr, $inner:ident => $call:expr) => {
+        match $work {
+            Work::Line($inner) => $call,
+            Work::Sharing($inner) => $call,
+        }
+    };
 }
 
 /// The application behind one endpoint.
 #[derive(Debug)]
 pub struct Station {
     spec: Spec,
-    /// How much longer computing takes than its nominal time: the fault's factor over the speed.
-    stretch: f64,
-    workers: Vec<Worker>,
-    waits: BinaryHeap<Reverse<Wait>>,
-    sequence: u64,
+    work: Work,
+    waits: Waits,
     in_flight: u32,
-    busy: u32,
-    paused: Option<u64>,
     up: bool,
+    /// While the origin hangs: who would be answered.
+    held: Option<Vec<JobId>>,
     meter: Meter,
 }
 
@@ -72,21 +50,24 @@ impl Station {
     /// An idle origin.
     #[must_use]
     pub fn new(spec: Spec) -> Self {
-        let workers = match spec.model {
-            Model::Fifo => 1,
-            Model::Node { workers } => workers.max(1),
+        let stretch = 1.0 / spec.speed;
+        let (workers, work) = match spec.model {
+            Model::Fifo { workers } => (workers, Work::Line(Line::new(workers, true, stretch))),
+            Model::Node { workers } => (workers, Work::Line(Line::new(workers, false, stretch))),
+            Model::Ps { workers } => {
+                let processors = u32::from(workers.max(1));
+                (workers, Work::Sharing(Sharing::new(processors, stretch)))
+            }
+            Model::Delay => (1, Work::Sharing(Sharing::new(u32::MAX, stretch))),
         };
         Self {
             spec,
-            stretch: 1.0 / spec.speed,
-            workers: (0..workers).map(|_| Worker::default()).collect(),
-            waits: BinaryHeap::new(),
-            sequence: 0,
+            work,
+            waits: Waits::default(),
             in_flight: 0,
-            busy: 0,
-            paused: None,
             up: true,
-            meter: Meter::new(spec.from, spec.until, workers),
+            held: None,
+            meter: Meter::new(spec.from, spec.until, workers.max(1)),
         }
     }
 
@@ -115,33 +96,22 @@ impl Station {
             return false;
         }
         let cpu_ns = job.cpu_ns.saturating_add(nanos(self.spec.overhead));
-        let part = match self.spec.model {
-            Model::Fifo => Part::whole(job, cpu_ns.saturating_add(job.io_ns)),
-            Model::Node { .. } => {
-                let worker = job.connection % self.workers.len() as u64;
-                Part::split(job, worker as u16, cpu_ns)
-            }
+        let part = match (&self.spec.model, &self.work) {
+            (Model::Fifo { .. }, _) => Part::whole(job, cpu_ns.saturating_add(job.io_ns)),
+            (_, Work::Line(line)) => Part::split(job, line.worker(job.connection), cpu_ns),
+            (_, Work::Sharing(_)) => Part::split(job, 0, cpu_ns),
         };
         self.in_flight += 1;
-        self.ready(now.0, part);
-        self.meter.set(now, self.busy, self.in_flight);
+        work!(&mut self.work, work => work.ready(now.0, part));
+        self.measure(now);
         true
     }
 
     /// When to call [`Self::advance`] next; `None` while nothing will happen by itself.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        let wait = self.waits.peek().map(|Reverse(wait)| wait.until);
-        let ends = self
-            .workers
-            .iter()
-            .filter_map(|w| w.running.map(|(_, end)| end));
-        let end = if self.paused.is_some() {
-            None
-        } else {
-            ends.min()
-        };
-        match (wait, end) {
+        let end = work!(&self.work, work => work.next());
+        match (self.waits.next(), end) {
             (Some(wait), Some(end)) => Some(Timestamp(wait.min(end))),
             (wait, end) => wait.or(end).map(Timestamp),
         }
@@ -152,74 +122,71 @@ impl Station {
         while let Some(at) = self.next()
             && at <= now
         {
-            while let Some(Reverse(wait)) = self.waits.peek()
-                && wait.until <= at.0
-            {
-                let part = wait.part;
-                self.waits.pop();
-                self.ready(at.0, part.second());
+            while let Some(part) = self.waits.pop(at.0) {
+                work!(&mut self.work, work => work.ready(at.0, part.second()));
             }
-            if self.paused.is_none() {
-                for index in 0..self.workers.len() {
-                    self.end(index, at, done);
+            let (waits, held, in_flight) = (&mut self.waits, &mut self.held, &mut self.in_flight);
+            let mut ended = |part: Part| {
+                if part.io_ns > 0 {
+                    waits.push(at.0.saturating_add(part.io_ns), part);
+                } else if let Some(held) = held {
+                    held.push(part.id);
+                } else {
+                    *in_flight -= 1;
+                    done(part.id, at);
                 }
-            }
-            self.meter.set(at, self.busy, self.in_flight);
+            };
+            work!(&mut self.work, work => work.end(at.0, &mut ended));
+            self.measure(at);
         }
     }
 
     /// From `now` on computing takes `factor` times as long as the origin's speed says; 1 ends it.
     pub fn slow(&mut self, now: Timestamp, factor: f64) {
         let stretch = factor / self.spec.speed;
-        let base = self.paused.unwrap_or(now.0);
-        for (_, end) in self.workers.iter_mut().filter_map(|w| w.running.as_mut()) {
-            let left = end.saturating_sub(base);
-            *end = base.saturating_add(scaled(left, stretch / self.stretch));
-        }
-        self.stretch = stretch;
+        work!(&mut self.work, work => work.slow(now.0, stretch));
     }
 
     /// Stops computing at `now`, as SIGSTOP does; offers still queue.
     pub fn pause(&mut self, now: Timestamp) {
-        if self.up && self.paused.is_none() {
-            self.paused = Some(now.0);
-            self.busy = 0;
-            self.meter.set(now, self.busy, self.in_flight);
+        if self.up {
+            work!(&mut self.work, work => work.pause(now.0));
+            self.measure(now);
         }
     }
 
     /// Goes on where the pause stopped it.
     pub fn resume(&mut self, now: Timestamp) {
-        let Some(since) = self.paused.take() else {
-            return;
-        };
-        for index in 0..self.workers.len() {
-            if let Some((_, end)) = &mut self.workers[index].running {
-                *end = end.saturating_add(now.0.saturating_sub(since));
-                self.busy += 1;
-            } else if let Some(part) = self.workers[index].ready.pop_front() {
-                self.start(now.0, part);
-            }
-        }
-        self.meter.set(now, self.busy, self.in_flight);
+        work!(&mut self.work, work => work.resume(now.0));
+        self.measure(now);
     }
 
-    /// Ends the processes at `now`, paused ones too, and gives back the lost jobs: by process what
-    /// ran and what was ready, then what waited. A slow processor stays slow.
-    pub fn crash(&mut self, now: Timestamp) -> Vec<JobId> {
-        let mut lost = Vec::with_capacity(self.in_flight as usize);
-        for worker in &mut self.workers {
-            lost.extend(worker.running.take().map(|(part, _)| part.id));
-            lost.extend(worker.ready.drain(..).map(|part| part.id));
+    /// Works, and answers nobody until [`Self::release`].
+    pub fn hang(&mut self) {
+        if self.up && self.held.is_none() {
+            self.held = Some(Vec::new());
         }
-        let mut waits: Vec<Wait> = self.waits.drain().map(|Reverse(wait)| wait).collect();
-        waits.sort_unstable();
-        lost.extend(waits.iter().map(|wait| wait.part.id));
+    }
+
+    /// Answers whoever was done while it hung, in that order.
+    pub fn release(&mut self, now: Timestamp, done: &mut impl FnMut(JobId, Timestamp)) {
+        for id in self.held.take().unwrap_or_default() {
+            self.in_flight -= 1;
+            done(id, now);
+        }
+        self.measure(now);
+    }
+
+    /// Ends the processes at `now`, paused ones and those that hang too, and gives back the lost
+    /// jobs: what ran and what was ready, then what waited, then who was not answered. A slow
+    /// processor stays slow.
+    pub fn crash(&mut self, now: Timestamp) -> Vec<JobId> {
+        let mut lost = work!(&mut self.work, work => work.drain());
+        lost.extend(self.waits.drain().map(|part| part.id));
+        lost.extend(self.held.take().unwrap_or_default());
         self.up = false;
-        self.paused = None;
-        self.busy = 0;
         self.in_flight = 0;
-        self.meter.set(now, self.busy, self.in_flight);
+        self.measure(now);
         lost
     }
 
@@ -228,50 +195,8 @@ impl Station {
         self.up = true;
     }
 
-    /// Puts `part` at the end of its ready list, or runs it.
-    fn ready(&mut self, now: u64, part: Part) {
-        let worker = &mut self.workers[usize::from(part.worker)];
-        if worker.running.is_none() && self.paused.is_none() {
-            self.start(now, part);
-        } else {
-            worker.ready.push_back(part);
-        }
+    fn measure(&mut self, now: Timestamp) {
+        let busy = work!(&self.work, work => work.busy());
+        self.meter.set(now, busy, self.in_flight);
     }
-
-    fn start(&mut self, now: u64, part: Part) {
-        let end = now.saturating_add(scaled(part.cpu_ns, self.stretch));
-        self.workers[usize::from(part.worker)].running = Some((part, end));
-        self.busy += 1;
-    }
-
-    /// Ends what the worker `index` runs, if it is due, and starts what is ready.
-    fn end(&mut self, index: usize, at: Timestamp, done: &mut impl FnMut(JobId, Timestamp)) {
-        let worker = &mut self.workers[index];
-        let Some((part, _)) = worker.running.take_if(|(_, end)| *end <= at.0) else {
-            return;
-        };
-        self.busy -= 1;
-        if part.io_ns == 0 {
-            self.in_flight -= 1;
-            done(part.id, at);
-        } else {
-            self.sequence += 1;
-            self.waits.push(Reverse(Wait {
-                until: at.0.saturating_add(part.io_ns),
-                sequence: self.sequence,
-                part,
-            }));
-        }
-        if let Some(part) = self.workers[index].ready.pop_front() {
-            self.start(at.0, part);
-        }
-    }
-}
-
-/// `work_ns` at `stretch`, to the nearest nanosecond. Exact at stretch 1 for anything a law draws.
-fn scaled(work_ns: u64, stretch: f64) -> u64 {
-    if stretch == 1.0 {
-        return work_ns;
-    }
-    (work_ns as f64 * stretch + 0.5) as u64
 }

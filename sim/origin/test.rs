@@ -1,5 +1,8 @@
 //! Stations against Lindley's recursion, tables of faults, and naive references.
 
+mod line;
+mod sharing;
+
 use super::*;
 use evenkeel_core::rng::Stream;
 use proptest::prelude::*;
@@ -18,6 +21,10 @@ fn spec(model: Model) -> Spec {
 
 fn node() -> Spec {
     spec(Model::Node { workers: 1 })
+}
+
+fn fifo() -> Spec {
+    spec(Model::Fifo { workers: 1 })
 }
 
 fn job(id: JobId, cpu_ns: u64, io_ns: u64) -> Job {
@@ -43,10 +50,12 @@ enum Act {
     Slow(f64),
     Pause,
     Resume,
+    Hang,
+    Release,
     Crash,
     Restart,
 }
-use Act::{Crash, Offer, Pause, Restart, Resume, Slow};
+use Act::{Crash, Hang, Offer, Pause, Release, Restart, Resume, Slow};
 
 /// Drives a station through `acts` and to its end: what was done when (ns), and what was lost.
 fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<Done>, Vec<JobId>) {
@@ -64,6 +73,8 @@ fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<Done>, Vec<JobId>) {
             Slow(factor) => station.slow(now, factor),
             Pause => station.pause(now),
             Resume => station.resume(now),
+            Hang => station.hang(),
+            Release => station.release(now, &mut |id, at| done.push((id, at.0))),
             Crash => lost.extend(station.crash(now)),
             Restart => station.restart(),
         }
@@ -115,7 +126,7 @@ fn run(spec: Spec, input: &[(u64, u64)]) -> (Vec<Done>, Load) {
 #[test]
 fn fifo_and_node_equal_lindley_to_the_nanosecond() {
     let (input, leaves) = lindley(100_000);
-    let (fifo, load) = run(spec(Model::Fifo), &input);
+    let (fifo, load) = run(fifo(), &input);
     assert_eq!(fifo, leaves);
     assert_eq!(run(node(), &input).0, leaves);
     let sojourn: u64 = leaves
@@ -160,7 +171,7 @@ fn waits_overlap_and_come_back_to_the_end_of_the_ready_list() {
         ),
         (
             "a fifo server is held by the wait",
-            spec(Model::Fifo),
+            fifo(),
             vec![(0, Offer(1, 8, 20)), (1, Offer(2, 10, 0))],
             vec![(1, 28), (2, 38)],
         ),
@@ -323,7 +334,7 @@ proptest! {
         jobs.sort_unstable();
         faults.sort_unstable();
         faults.push((2_000_000, 0));
-        let mut station = Station::new(spec(Model::Fifo));
+        let mut station = Station::new(fifo());
         let mut done = Vec::new();
         let mut changes: Vec<(u64, f64)> = Vec::new();
         let (mut next_fault, mut factor, mut paused) = (0, 1.0, false);

@@ -1,8 +1,10 @@
 //! Laws of chance as a scenario writes them: a name, and exactly the keys that belong to it.
 
+mod empirical;
+
 use std::time::Duration;
 
-use evenkeel_proxy::document::{Choice, Float, Share, Table, Time};
+use evenkeel_proxy::document::{Choice, Float, Integer, Share, Table, Time};
 
 use crate::law::{Invalid, Law};
 
@@ -15,6 +17,9 @@ enum Name {
     Lognormal,
     Bimodal,
     Pareto,
+    Erlang,
+    Hyperexponential,
+    Empirical,
 }
 
 const LAW: Choice<Name> = Choice {
@@ -27,16 +32,19 @@ const LAW: Choice<Name> = Choice {
         ("lognormal", Name::Lognormal),
         ("bimodal", Name::Bimodal),
         ("pareto", Name::Pareto),
+        ("erlang", Name::Erlang),
+        ("hyperexponential", Name::Hyperexponential),
+        ("empirical", Name::Empirical),
     ],
 };
 
-/// All keys of laws.
-const KEYS: [&str; 11] = [
-    "mean", "value", "min", "max", "sd", "p50", "p99", "a", "b", "p", "alpha",
+/// All keys of laws but those of `empirical`.
+const KEYS: [&str; 13] = [
+    "mean", "value", "min", "max", "sd", "p50", "p99", "a", "b", "p", "alpha", "k", "scv",
 ];
 
 impl Name {
-    /// The keys that this law has, all required.
+    /// The keys that this law has, all required; `empirical` has one of its own.
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Exponential => &["mean"],
@@ -46,15 +54,20 @@ impl Name {
             Self::Lognormal => &["p50", "p99"],
             Self::Bimodal => &["a", "b", "p"],
             Self::Pareto => &["min", "alpha"],
+            Self::Erlang => &["mean", "k"],
+            Self::Hyperexponential => &["mean", "scv"],
+            Self::Empirical => &[],
         }
     }
 }
 
 /// Reads a law.
 pub(super) fn law(t: &mut Table<'_>) -> Option<Law> {
-    let doc = "exponential, constant, uniform, normal, lognormal, bimodal or pareto";
+    let doc = "exponential, constant, uniform, normal, lognormal, bimodal, pareto, erlang (a sum \
+               of exponential stages), hyperexponential (one of two) or empirical (as measured)";
     let name = t.required("dist", LAW, doc);
-    let doc = "exponential, normal: the mean (normal: before what is below zero is cut off)";
+    let doc = "exponential, erlang, hyperexponential, normal (there before what is below zero is \
+               cut off): the mean";
     let mean = t.optional("mean", Time::POSITIVE, doc);
     let value = t.optional("value", Time::ANY, "constant: the time");
     let min = t.optional("min", Time::ANY, "uniform, pareto: the shortest");
@@ -68,6 +81,11 @@ pub(super) fn law(t: &mut Table<'_>) -> Option<Law> {
     let p = t.optional("p", Share, "bimodal: how often it is the other time");
     let doc = "pareto: how fast the tail thins out; at 1 the mean is infinite, 3 has a variance";
     let alpha = t.optional("alpha", Float(1.001..=1_000.0), doc);
+    let doc = "erlang: how many stages; the variance is the squared mean over k";
+    let k = t.optional("k", Integer(1..=1_000_u32), doc);
+    let doc = "hyperexponential: the variance over the squared mean; 1 is exponential";
+    let scv = t.optional("scv", Float(1.0..=1e6), doc);
+    let empirical = empirical::keys(t);
     let name = name?;
     only_keys_of(t, name);
     match name {
@@ -82,9 +100,12 @@ pub(super) fn law(t: &mut Table<'_>) -> Option<Law> {
             let law = Law::lognormal(p50?, p99?);
             ordered(t, [("p50", p50?), ("p99", p99?)], law)
         }
-        // Their kinds hold all that these two demand.
+        // Their kinds hold all that these demand.
         Name::Bimodal => Law::bimodal(a?, b?, p?.fraction()).ok(),
         Name::Pareto => Law::pareto(min?, alpha?).ok(),
+        Name::Erlang => Law::erlang(mean?, k?).ok(),
+        Name::Hyperexponential => Law::hyperexponential(mean?, scv?).ok(),
+        Name::Empirical => empirical,
     }
 }
 
@@ -96,19 +117,26 @@ fn only_keys_of(t: &mut Table<'_>, name: Name) {
         .iter()
         .find(|(_, law)| *law == name)
         .map_or("", |(text, _)| text);
-    let expected = format!("{text} has {}", own.join(", "));
-    for key in KEYS {
-        match (own.contains(&key), t.has(key)) {
-            (false, true) => {
-                let problem = t.problem(t.span(key), format!("`{key}` is not of this law"));
-                t.report(problem.label(expected.clone()));
-            }
-            (true, false) => {
-                let problem = t.problem(t.own_span(), format!("the law has no `{key}`"));
-                t.report(problem.label(expected.clone()));
-            }
-            _ => {}
-        }
+    let empirical = name == Name::Empirical;
+    let expected = match empirical {
+        true => format!("{text} has one of {}", empirical::KEYS.join(", ")),
+        false => format!("{text} has {}", own.join(", ")),
+    };
+    let given = empirical::KEYS.iter().filter(|key| t.has(key)).copied();
+    let mut given: Vec<&str> = given.skip(usize::from(empirical)).collect();
+    given.extend(KEYS.iter().filter(|key| t.has(key) && !own.contains(key)));
+    for key in given {
+        let problem = t.problem(t.span(key), format!("`{key}` is not of this law"));
+        t.report(problem.label(expected.clone()));
+    }
+    if empirical && !empirical::KEYS.iter().any(|key| t.has(key)) {
+        let problem = t.problem(t.own_span(), "the law has nothing that was measured");
+        t.report(problem.label(expected.clone()));
+    }
+    let missing: Vec<&str> = own.iter().filter(|key| !t.has(key)).copied().collect();
+    for key in missing {
+        let problem = t.problem(t.own_span(), format!("the law has no `{key}`"));
+        t.report(problem.label(expected.clone()));
     }
 }
 

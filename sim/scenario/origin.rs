@@ -8,6 +8,7 @@ use evenkeel_proxy::document::{Choice, Float, Integer, Name, Table, Time};
 use super::law::law;
 use super::target::{self, Target};
 use crate::law::Law;
+use crate::origin;
 
 /// The application behind every endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,23 @@ pub enum Model {
     Node,
     /// One queue, first come first served.
     Fifo,
+    /// All at once: processor sharing.
+    Ps,
+    /// All at once, each as if it were alone.
+    Delay,
+}
+
+impl Origin {
+    /// The model as origins know it.
+    pub(crate) fn discipline(&self) -> origin::Model {
+        let workers = u16::try_from(self.workers).unwrap_or(u16::MAX);
+        match self.model {
+            Model::Node => origin::Model::Node { workers },
+            Model::Fifo => origin::Model::Fifo { workers },
+            Model::Ps => origin::Model::Ps { workers },
+            Model::Delay => origin::Model::Delay,
+        }
+    }
 }
 
 /// One endpoint's speed.
@@ -51,10 +69,16 @@ pub struct Speed {
 pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origin> {
     const MODEL: Choice<Model> = Choice {
         what: "model",
-        of: &[("node", Model::Node), ("fifo", Model::Fifo)],
+        of: &[
+            ("node", Model::Node),
+            ("fifo", Model::Fifo),
+            ("ps", Model::Ps),
+            ("delay", Model::Delay),
+        ],
     };
 
-    let doc = "node (one event loop) or fifo (one queue)";
+    let doc = "node (one event loop), fifo (one queue), ps (all share the processor) or delay \
+               (nobody is in anybody's way)";
     let model = t.default("model", MODEL, Model::Node, doc);
     let example = "such as { dist = \"exponential\", mean = \"10ms\" }";
     let doc = "work on the processor per request, before a class's cost";
@@ -69,7 +93,8 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
     let doc =
         "connections that wait to be accepted; Node.js asks for 511, further ones get silence";
     let backlog = t.default("backlog", Integer(1..=65_535_u32), 511, doc);
-    let doc = "requests worked on at once; 1 is one event loop per endpoint";
+    let doc = "node: event loops, each with its own connections; fifo: servers of one queue; ps: \
+               processors; delay has as many as it needs";
     let workers = t.default("workers", Integer(1..=1024_u32), 1, doc);
     let speeds = t.tables("override", "endpoints that differ", |t| speed(t, config));
     Some(Origin {

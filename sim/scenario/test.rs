@@ -305,6 +305,22 @@ fn laws_are_the_simulators() {
             "\"pareto\", min = \"1ms\", alpha = 2.5",
             Law::pareto(ms(1), 2.5).unwrap(),
         ),
+        (
+            "\"erlang\", mean = \"1ms\", k = 3",
+            Law::erlang(ms(1), 3).unwrap(),
+        ),
+        (
+            "\"hyperexponential\", mean = \"1ms\", scv = 4",
+            Law::hyperexponential(ms(1), 4.0).unwrap(),
+        ),
+        (
+            "\"empirical\", values = [[\"1ms\", 90], [\"20ms\", 10]]",
+            Law::histogram(&[(ms(1), 90), (ms(20), 10)]).unwrap(),
+        ),
+        (
+            "\"empirical\", quantiles = [[\"50%\", \"1ms\"], [\"100%\", \"20ms\"]]",
+            Law::quantiles(&[(0.5, ms(1)), (1.0, ms(20))]).unwrap(),
+        ),
     ];
     for (law, wanted) in cases {
         let text = with(&format!(

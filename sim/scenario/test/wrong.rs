@@ -65,6 +65,55 @@ fn times_and_seeds_that_cannot_be() {
 }
 
 #[test]
+fn measured_laws_that_cannot_be() {
+    check(&[
+        (
+            "origin.service = { dist = \"empirical\" }",
+            &[
+                ":8:18: error: the law has nothing that was measured; empirical has one of values, \
+                 quantiles, file",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"empirical\", values = [[\"1ms\", 0]], k = 2 }",
+            &[
+                ":8:49: error: nothing was counted; no law has such `values`",
+                ":8:67: error: `k` is not of this law; empirical has one of values",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"empirical\", values = [[1, 5], [\"1ms\"]] }",
+            &[
+                ":8:51: error: `origin.service.values` is the integer 1; expected a unit",
+                ":8:58: error: `origin.service.values` is a list; expected a list of times and",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"empirical\", values = [], quantiles = [[\"9%\", \"1s\"]] }",
+            &[
+                ":8:49: error: nothing was counted",
+                ":8:65: error: `quantiles` is not of this law; empirical has one of",
+            ],
+        ),
+        (
+            "origin.service = { dist = \"empirical\", quantiles = [[\"9%\", \"1s\"]] }",
+            &[":8:52: error: the last quantile must be the longest: 100%; no law has such"],
+        ),
+        (
+            "origin.service = { dist = \"empirical\", file = \"/nowhere.csv\" }",
+            &[":8:47: error: /nowhere.csv: cannot read the file: No such file"],
+        ),
+        (
+            "origin.service = { dist = \"erlang\", mean = \"1ms\", scv = 2 }",
+            &[
+                ":8:18: error: the law has no `k`; erlang has mean, k",
+                ":8:57: error: `scv` is not of this law; erlang has mean, k",
+            ],
+        ),
+    ]);
+}
+
+#[test]
 fn origins_that_cannot_be() {
     check(&[
         (

@@ -1,0 +1,160 @@
+//! Servers that take one piece of work at a time: a queue for all of them, or one for each.
+
+use std::collections::VecDeque;
+
+use super::job::{JobId, Part};
+
+/// One event loop, or one server.
+#[derive(Clone, Debug, Default)]
+struct Worker {
+    /// The part that runs, and when it ends. In a pause: when it would have ended.
+    running: Option<(Part, u64)>,
+}
+
+/// Workers and who is ready for them.
+#[derive(Debug)]
+pub(super) struct Line {
+    workers: Vec<Worker>,
+    /// One for all workers, or one for each.
+    ready: Vec<VecDeque<Part>>,
+    /// How much longer computing takes than its nominal time.
+    stretch: f64,
+    busy: u32,
+    paused: Option<u64>,
+}
+
+impl Line {
+    /// So many idle workers (at least 1); `shared` if they have one queue.
+    pub(super) fn new(workers: u16, shared: bool, stretch: f64) -> Self {
+        let workers = usize::from(workers.max(1));
+        Self {
+            workers: vec![Worker::default(); workers],
+            ready: vec![VecDeque::new(); if shared { 1 } else { workers }],
+            stretch,
+            busy: 0,
+            paused: None,
+        }
+    }
+
+    /// How many compute.
+    pub(super) fn busy(&self) -> u32 {
+        self.busy
+    }
+
+    /// To which worker a connection belongs.
+    pub(super) fn worker(&self, connection: u64) -> u16 {
+        (connection % self.workers.len() as u64) as u16
+    }
+
+    /// Puts `part` at the end of its queue, or runs it.
+    pub(super) fn ready(&mut self, now: u64, part: Part) {
+        match self.free(part) {
+            Some(worker) if self.paused.is_none() => self.start(now, worker, part),
+            _ => {
+                let queue = self.queue(usize::from(part.worker));
+                self.ready[queue].push_back(part);
+            }
+        }
+    }
+
+    /// A worker for `part` that has nothing to do.
+    fn free(&self, part: Part) -> Option<usize> {
+        let idle = |worker: &Worker| worker.running.is_none();
+        if self.ready.len() == self.workers.len() {
+            let own = usize::from(part.worker);
+            return idle(&self.workers[own]).then_some(own);
+        }
+        self.workers.iter().position(idle)
+    }
+
+    fn queue(&self, worker: usize) -> usize {
+        worker.min(self.ready.len() - 1)
+    }
+
+    fn start(&mut self, now: u64, worker: usize, part: Part) {
+        let end = now.saturating_add(scaled(part.cpu_ns, self.stretch));
+        self.workers[worker].running = Some((part, end));
+        self.busy += 1;
+    }
+
+    /// When somebody ends next.
+    pub(super) fn next(&self) -> Option<u64> {
+        if self.paused.is_some() {
+            return None;
+        }
+        let running = |worker: &Worker| worker.running.map(|(_, end)| end);
+        self.workers.iter().filter_map(running).min()
+    }
+
+    /// Ends what is due, worker by worker, and starts what is ready.
+    pub(super) fn end(&mut self, now: u64, ended: &mut impl FnMut(Part)) {
+        if self.paused.is_some() {
+            return;
+        }
+        for index in 0..self.workers.len() {
+            let running = &mut self.workers[index].running;
+            let Some((part, _)) = running.take_if(|(_, end)| *end <= now) else {
+                continue;
+            };
+            self.busy -= 1;
+            ended(part);
+            let queue = self.queue(index);
+            if let Some(part) = self.ready[queue].pop_front() {
+                self.start(now, index, part);
+            }
+        }
+    }
+
+    /// From `now` on work takes `stretch` times as long as its nominal time.
+    pub(super) fn slow(&mut self, now: u64, stretch: f64) {
+        let base = self.paused.unwrap_or(now);
+        for (_, end) in self.workers.iter_mut().filter_map(|w| w.running.as_mut()) {
+            let left = end.saturating_sub(base);
+            *end = base.saturating_add(scaled(left, stretch / self.stretch));
+        }
+        self.stretch = stretch;
+    }
+
+    pub(super) fn pause(&mut self, now: u64) {
+        if self.paused.is_none() {
+            self.paused = Some(now);
+            self.busy = 0;
+        }
+    }
+
+    pub(super) fn resume(&mut self, now: u64) {
+        let Some(since) = self.paused.take() else {
+            return;
+        };
+        for index in 0..self.workers.len() {
+            let queue = self.queue(index);
+            if let Some((_, end)) = &mut self.workers[index].running {
+                *end = end.saturating_add(now.saturating_sub(since));
+                self.busy += 1;
+            } else if let Some(part) = self.ready[queue].pop_front() {
+                self.start(now, index, part);
+            }
+        }
+    }
+
+    /// Ends all: by worker what ran and what was ready. A pause is over, too.
+    pub(super) fn drain(&mut self) -> Vec<JobId> {
+        let mut lost = Vec::new();
+        for (index, worker) in self.workers.iter_mut().enumerate() {
+            lost.extend(worker.running.take().map(|(part, _)| part.id));
+            if let Some(ready) = self.ready.get_mut(index) {
+                lost.extend(ready.drain(..).map(|part| part.id));
+            }
+        }
+        (self.busy, self.paused) = (0, None);
+        lost
+    }
+}
+
+/// `work_ns` at `stretch`, to the nearest nanosecond. Exact at stretch 1 for anything a law draws.
+fn scaled(work_ns: u64, stretch: f64) -> u64 {
+    if stretch == 1.0 {
+        return work_ns;
+    }
+    (work_ns as f64 * stretch + 0.5) as u64
+}
