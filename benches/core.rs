@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use evenkeel_core::endpoint::{Spec, State as Admin};
-use evenkeel_core::policy::Kind;
+use evenkeel_core::policy::{Key, Kind};
 use evenkeel_core::pool::{Admission, Settings, State, Verdict};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
@@ -51,6 +51,7 @@ impl PoolAccess for Alone {
 fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
     let endpoint = |at| Spec {
         name: format!("endpoint-{at}"),
+        address: format!("10.0.{}.{}:3000", at / 256, at % 256),
         weight: weight(at),
         max_connections: Some(1_000),
         backup: false,
@@ -128,7 +129,7 @@ fn pick(c: &mut Criterion) {
                 b.iter(|| {
                     id += 1;
                     let now = Timestamp(id * 1_000);
-                    let admission = pool.arrive(now, Token(id), &mut picks.at(id));
+                    let admission = pool.arrive(now, Token(id), Key::None, &mut picks.at(id));
                     if let Admission::Picked(index) = admission {
                         black_box(pool.complete(now, index, Verdict::Success));
                     }

@@ -9,6 +9,7 @@
 mod agenda;
 mod deadline;
 mod idle;
+mod key;
 mod planned;
 mod upstream;
 
@@ -21,6 +22,7 @@ use evenkeel_core::request::{self, Action, Event, Outcome, PoolAccess, Request};
 use evenkeel_core::rng::{Rng, Stream};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
+use evenkeel_proxy::key::Source;
 
 use self::agenda::Agenda;
 use self::deadline::Deadlines;
@@ -112,6 +114,8 @@ struct Engine<'a> {
     /// Where each workload's classes go, and whether they are idempotent.
     ways: Vec<Vec<(Way, bool)>>,
     pools: Vec<pool::State>,
+    /// What each pool hashes by.
+    keys: Vec<Source>,
     stations: Vec<Station>,
     idle: Idle,
     deadlines: Deadlines,
@@ -140,6 +144,7 @@ impl<'a> Engine<'a> {
             free: Vec::new(),
             ways: plan.asks.iter().map(ways).collect(),
             pools: plan.pools(),
+            keys: plan.config().pools.iter().map(Source::new).collect(),
             stations: plan
                 .origins
                 .iter()
@@ -324,7 +329,8 @@ impl<'a> Engine<'a> {
         match way {
             Way::Pool(pool, plan) => {
                 let live = &mut self.live[at];
-                live.request = Request::new(id, Token(at as u64), pool, plan);
+                let key = key::of(&self.keys[usize::from(pool)], &live.arrival, self.plan);
+                live.request = Request::new(id, Token(at as u64), pool, plan).keyed(key);
                 live.rng = self.picks.at(id);
                 live.pool = pool;
                 live.offers = 0;

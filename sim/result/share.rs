@@ -38,7 +38,8 @@ impl Promise {
         let law = match pool.policy {
             Policy::RoundRobin => Some(Law::RoundRobin),
             Policy::Random => Some(Law::Random),
-            Policy::LeastRequest | Policy::P2c { .. } => None,
+            // Load, latency or keys decide beside the weights.
+            _ => None,
         };
         let weight = |e: &config::Endpoint| if e.down { 0 } else { e.weight };
         let bound = |e: &config::Endpoint| e.max_connections.unwrap_or(u32::MAX);

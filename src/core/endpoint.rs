@@ -1,8 +1,14 @@
 //! Endpoints: who can be picked, and what the pool knows of each.
 
+mod latency;
+
 use std::time::Duration;
 
+use crate::policy::crc32;
+use crate::rng::Stream;
 use crate::time::Timestamp;
+
+pub use latency::{Answer, Latency, Measure, Until};
 
 /// How long an endpoint is passed over after its first failed dial; doubles with each further one.
 pub const COOLING_MIN: Duration = Duration::from_millis(100);
@@ -24,6 +30,8 @@ pub struct EndpointIndex {
 pub struct Spec {
     /// Its identity: state belongs to the name and survives a change of the rest.
     pub name: String,
+    /// Where it is, as the file has it: what tables of hashing policies are made of.
+    pub address: String,
     /// Its share of the traffic relative to the others; 0 takes nothing.
     pub weight: u32,
     /// Most requests in flight plus tunnels, over all workers; `None` for no bound.
@@ -32,6 +40,35 @@ pub struct Spec {
     pub backup: bool,
     /// Administrative state.
     pub state: State,
+}
+
+/// What hashing policies know an endpoint by: the same in every proxy, whatever else changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// CRC-32 of the host, a zero byte and the port: where its points on nginx's ring begin.
+    pub crc: u32,
+    /// 64 bits that look random.
+    pub bits: u64,
+}
+
+impl Identity {
+    /// The identity of an address: `host:port`, or `unix:` and a path.
+    #[must_use]
+    pub fn of(address: &str) -> Self {
+        let (host, port) = match address.strip_prefix("unix:") {
+            Some(path) => (path, ""),
+            None => {
+                let digits = |(_, port): &(&str, &str)| port.bytes().all(|b| b.is_ascii_digit());
+                let parts = address.rsplit_once(':').filter(digits);
+                parts.unwrap_or((address, ""))
+            }
+        };
+        let host = crc32(crc32(0, host.as_bytes()), &[0]);
+        Self {
+            crc: crc32(host, port.as_bytes()),
+            bits: Stream::new(0, address).at(0).next_u64(),
+        }
+    }
 }
 
 /// What an operator asked of an endpoint.
@@ -51,7 +88,11 @@ pub enum State {
 pub struct Endpoint {
     /// Its slot and generation.
     pub index: EndpointIndex,
-    /// Configured weight.
+    /// Its place in the file, from 0.
+    pub place: u32,
+    /// What hashing policies know it by.
+    pub identity: Identity,
+    /// Configured weight; 0 also for a slot that nobody has.
     pub weight: u32,
     /// Requests dispatched to it and not completed, without those that became tunnels.
     pub in_flight: u32,
@@ -64,6 +105,8 @@ pub struct Endpoint {
     pub backup: bool,
     /// Administrative state; also `Down` for a slot that nobody has.
     pub state: State,
+    /// How long it takes, if the policy wants to know.
+    pub latency: Latency,
     /// Failed dials in a row.
     failed_dials: u8,
     /// When the last of them failed.
@@ -76,6 +119,9 @@ impl Endpoint {
     pub(crate) fn new(index: EndpointIndex, spec: &Spec) -> Self {
         let mut endpoint = Self {
             index,
+            place: 0,
+            identity: Identity::default(),
+            latency: Latency::default(),
             weight: 0,
             in_flight: 0,
             tunnels: 0,
@@ -92,6 +138,7 @@ impl Endpoint {
 
     /// Takes over what the configuration says and keeps what was learned.
     pub(crate) fn set(&mut self, spec: &Spec) {
+        self.identity = Identity::of(&spec.address);
         self.weight = spec.weight;
         self.max_connections = spec.max_connections.unwrap_or(u32::MAX);
         self.backup = spec.backup;
@@ -180,6 +227,7 @@ mod tests {
     fn spec() -> Spec {
         Spec {
             name: "a".into(),
+            address: String::new(),
             weight: 1,
             max_connections: None,
             backup: false,

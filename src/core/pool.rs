@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::budget::Budget;
-use crate::endpoint::{Endpoint, EndpointIndex, Spec, State as Admin, Tried};
-use crate::policy::{self, PickContext, Policy, Tier};
+use crate::endpoint::{
+    Answer, Endpoint, EndpointIndex, Measure, Spec, State as Admin, Tried, Until,
+};
+use crate::policy::{self, Key, PickContext, Policy, Tier};
 use crate::queue::{Grant, Queue, Token, Waiter};
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -34,6 +36,10 @@ pub struct State {
     /// The name of each slot's owner; `None` for a slot that nobody has.
     names: Vec<Option<String>>,
     policy: Box<dyn Policy>,
+    /// What the policy wants measured.
+    measure: Option<Measure>,
+    /// Requests in flight at all primaries, and at all backups.
+    in_flight: [u64; 2],
     budget: Budget,
     queue: Queue,
     /// Whether any endpoint is a backup or has failed dials: the common pool asks one tier.
@@ -79,6 +85,8 @@ impl State {
         let mut state = Self {
             id,
             policy: settings.policy.build(),
+            measure: None,
+            in_flight: [0; 2],
             budget: Budget::new(settings.retry_budget_ppm),
             endpoints: Vec::new(),
             names: Vec::new(),
@@ -134,6 +142,11 @@ impl State {
             .iter()
             .any(|e| e.backup || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints);
+        self.measure = self.policy.measure();
+        self.in_flight = [false, true].map(|backup| {
+            let tier = self.endpoints.iter().filter(|e| e.backup == backup);
+            tier.map(|e| u64::from(e.in_flight)).sum()
+        });
         self.settings = settings;
         let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
         let endpoints = &self.endpoints;
@@ -150,16 +163,18 @@ impl State {
             .collect();
         self.names = vec![None; self.endpoints.len()];
         let mut new = Vec::new();
-        for spec in specs {
+        for (place, spec) in (0..).zip(specs) {
             if let Some((name, slot)) = owners.remove_entry(&spec.name) {
                 self.endpoints[slot].set(spec);
+                self.endpoints[slot].place = place;
                 self.names[slot] = Some(name);
             } else {
-                new.push(spec);
+                new.push((place, spec));
             }
         }
         for slot in owners.into_values() {
             self.endpoints[slot].state = Admin::Down;
+            self.endpoints[slot].weight = 0;
             self.endpoints[slot].index.generation += 1;
             self.endpoints[slot].in_flight = 0;
             self.endpoints[slot].tunnels = 0;
@@ -167,8 +182,9 @@ impl State {
         let is_free = |slot: &usize| self.names[*slot].is_none();
         let free: Vec<_> = (0..self.names.len()).filter(is_free).collect();
         let slots = free.into_iter().chain(self.names.len()..);
-        for (spec, slot) in new.into_iter().zip(slots) {
+        for ((place, spec), slot) in new.into_iter().zip(slots) {
             self.place(spec, slot);
+            self.endpoints[slot].place = place;
         }
     }
 
@@ -188,9 +204,9 @@ impl State {
     }
 
     /// A request arrives: finds it an endpoint or a place in the queue.
-    pub fn arrive(&mut self, now: Timestamp, token: Token, rng: &mut Rng) -> Admission {
+    pub fn arrive(&mut self, now: Timestamp, token: Token, key: Key, rng: &mut Rng) -> Admission {
         self.budget.request(now);
-        self.admit(now, token, Tried::default(), rng)
+        self.admit(now, token, Tried::default(), key, rng)
     }
 
     /// A retry that draws on the budget if it finds an endpoint or a place in the queue; `None` if
@@ -200,12 +216,13 @@ impl State {
         now: Timestamp,
         token: Token,
         tried: Tried,
+        key: Key,
         rng: &mut Rng,
     ) -> Option<Admission> {
         if !self.budget.allows(now) {
             return None;
         }
-        let admission = self.admit(now, token, tried, rng);
+        let admission = self.admit(now, token, tried, key, rng);
         if matches!(admission, Admission::Picked(_) | Admission::Queued) {
             self.budget.retry(now);
         }
@@ -218,9 +235,10 @@ impl State {
         now: Timestamp,
         token: Token,
         tried: Tried,
+        key: Key,
         rng: &mut Rng,
     ) -> Admission {
-        if let Some(index) = self.pick(now, &tried, rng) {
+        if let Some(index) = self.pick(now, &tried, key, rng) {
             return Admission::Picked(index);
         }
         if !may_serve(&self.endpoints, &tried) {
@@ -229,6 +247,7 @@ impl State {
         let waiter = Waiter {
             token,
             tried,
+            key,
             rng: *rng,
         };
         if self.queue.join(waiter) {
@@ -238,7 +257,13 @@ impl State {
         }
     }
 
-    fn pick(&mut self, now: Timestamp, tried: &Tried, rng: &mut Rng) -> Option<EndpointIndex> {
+    fn pick(
+        &mut self,
+        now: Timestamp,
+        tried: &Tried,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Option<EndpointIndex> {
         let tiers = if self.tiers {
             &Tier::ORDER[..]
         } else {
@@ -250,10 +275,14 @@ impl State {
                 rng,
                 tried,
                 tier: *tier,
+                key,
+                in_flight: self.in_flight[usize::from(tier.backup)],
             };
             self.policy.pick(&self.endpoints, &mut cx)
         })?;
-        self.endpoints[index.slot as usize].in_flight += 1;
+        let endpoint = &mut self.endpoints[index.slot as usize];
+        endpoint.in_flight += 1;
+        self.in_flight[usize::from(endpoint.backup)] += 1;
         Some(index)
     }
 
@@ -264,13 +293,14 @@ impl State {
         now: Timestamp,
         token: Token,
         tried: Tried,
+        key: Key,
         rng: &mut Rng,
     ) -> Admission {
         match self.queue.leave(token) {
             Some(index) if self.endpoints[index.slot as usize].index == index => {
                 Admission::Picked(index)
             }
-            _ => self.admit(now, token, tried, rng),
+            _ => self.admit(now, token, tried, key, rng),
         }
     }
 
@@ -291,6 +321,8 @@ impl State {
         let endpoint = self.present(index)?;
         debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
+        let tier = usize::from(endpoint.backup);
+        self.in_flight[tier] = self.in_flight[tier].saturating_sub(1);
         self.freed(now, index, verdict)
     }
 
@@ -305,6 +337,8 @@ impl State {
         endpoint.tunnels += 1;
         // Its end may be hours away, and tells no more of the endpoint than its beginning.
         endpoint.dial_succeeded(now);
+        let tier = usize::from(endpoint.backup);
+        self.in_flight[tier] = self.in_flight[tier].saturating_sub(1);
     }
 
     /// A tunnel at `index` ended; otherwise as [`State::complete`].
@@ -318,6 +352,22 @@ impl State {
         debug_assert!(endpoint.tunnels > 0, "an end without an upgrade");
         endpoint.tunnels = endpoint.tunnels.saturating_sub(1);
         self.freed(now, index, verdict)
+    }
+
+    /// A request is sent to `index` now; if the policy wants its latency, [`State::heard`] must be
+    /// told, once, when its answer has come or is given up.
+    pub fn send(&mut self, now: Timestamp, index: EndpointIndex) -> Option<Until> {
+        let until = self.measure?.until();
+        self.present(index)?.latency.begin(now);
+        Some(until)
+    }
+
+    /// The answer to a request sent to `index` at `sent` has come, or is given up.
+    pub fn heard(&mut self, now: Timestamp, index: EndpointIndex, sent: Timestamp, answer: Answer) {
+        let how = self.measure.map(|measure| (measure, answer));
+        if let Some(endpoint) = self.present(index) {
+            endpoint.latency.end(now, sent, how);
+        }
     }
 
     /// The endpoint, unless it is gone.
@@ -349,7 +399,7 @@ impl State {
             return None;
         }
         let mut queue = std::mem::take(&mut self.queue);
-        let grant = queue.grant(|w| self.pick(now, &w.tried, &mut w.rng));
+        let grant = queue.grant(|w| self.pick(now, &w.tried, w.key, &mut w.rng));
         self.queue = queue;
         grant
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::endpoint::{EndpointIndex, Tried};
+use crate::policy::Key;
 use crate::rng::Rng;
 
 /// Names a waiting request to its shell.
@@ -26,6 +27,7 @@ pub struct Grant {
 pub(crate) struct Waiter {
     pub(crate) token: Token,
     pub(crate) tried: Tried,
+    pub(crate) key: Key,
     pub(crate) rng: Rng,
 }
 

@@ -17,7 +17,8 @@
 mod event;
 mod turn;
 
-use crate::endpoint::{EndpointIndex, Tried};
+use crate::endpoint::{EndpointIndex, Tried, Until};
+use crate::policy::Key;
 use crate::pool;
 use crate::queue::{Grant, Token};
 use crate::rng::Rng;
@@ -65,6 +66,12 @@ pub struct Request {
     /// When this try opened its connection, unless it was idle before.
     dialled: Option<Timestamp>,
     tried: Tried,
+    /// What it is hashed by.
+    key: Key,
+    /// Up to where this try is being measured, if it still is.
+    measured: Option<Until>,
+    /// When this try was sent on its way.
+    dispatched: Timestamp,
     plan: Plan,
     arrived: Timestamp,
     /// When the present phase began, or bytes last moved in it.
@@ -90,6 +97,9 @@ impl Request {
             endpoint: None,
             dialled: None,
             tried: Tried::default(),
+            key: Key::None,
+            measured: None,
+            dispatched: Timestamp::ZERO,
             plan: Plan {
                 attempts: plan.attempts.min(ATTEMPTS_MAX),
                 ..plan
@@ -97,6 +107,13 @@ impl Request {
             arrived: Timestamp::ZERO,
             progress: Timestamp::ZERO,
         }
+    }
+
+    /// The same, hashed by `key`; to be said before it arrives.
+    #[must_use]
+    pub const fn keyed(mut self, key: Key) -> Self {
+        self.key = key;
+        self
     }
 
     /// The endpoint of the present try.

@@ -14,6 +14,7 @@ use evenkeel_core::time::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{self, Action, Config};
+use crate::key;
 use crate::pool::Pool;
 use crate::route::Router;
 use crate::tls::{self, Material};
@@ -41,6 +42,8 @@ pub struct PoolTarget {
     pub tls: Option<Arc<tls::Client>>,
     /// Whether its endpoints are spoken to in HTTP/2.
     pub http2: bool,
+    /// What its policy hashes by.
+    pub key: key::Source,
     /// Times and attempts.
     pub plan: Plan,
     /// How many idle connections a worker keeps to an endpoint, and for how long.
@@ -243,6 +246,7 @@ fn pool_target(
         pool,
         tls,
         http2: config.http2,
+        key: key::Source::new(config),
         plan: Plan {
             attempts: u8::try_from(config.retry.attempts).unwrap_or(u8::MAX),
             queue: config.queue.timeout,

@@ -14,6 +14,7 @@ pub mod generation;
 pub mod h1;
 pub mod http2;
 mod idle;
+pub mod key;
 mod life;
 pub mod live;
 pub mod log;

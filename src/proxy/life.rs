@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_core::policy::Key;
 use evenkeel_core::queue::Grant;
 use evenkeel_core::request::{Actions, Event, PoolAccess, Request};
 use evenkeel_core::rng::Rng;
@@ -34,11 +35,12 @@ impl<W: World> Life<W> {
         id: u64,
         generation: Arc<Generation>,
         target: &PoolTarget,
+        key: Key,
         entry: Option<Box<Entry>>,
     ) -> Self {
         let pool = Arc::clone(&target.pool);
         Self {
-            request: Request::new(id, worker.token(id), pool.id(), target.plan),
+            request: Request::new(id, worker.token(id), pool.id(), target.plan).keyed(key),
             id,
             entry,
             rng: worker.picks.at(id),

@@ -109,6 +109,7 @@ impl Shared {
 pub fn settings(config: &config::Pool) -> pool::Settings {
     let endpoint = |e: &config::Endpoint| endpoint::Spec {
         name: e.name.clone(),
+        address: e.address.to_string(),
         weight: e.weight,
         max_connections: e.max_connections,
         backup: e.backup,
@@ -124,6 +125,13 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             config::Policy::Random => policy::Kind::Random,
             config::Policy::LeastRequest => policy::Kind::LeastRequest,
             config::Policy::P2c { choices } => policy::Kind::P2c { choices },
+            config::Policy::LeastTime { until } => policy::Kind::LeastTime { until },
+            config::Policy::PeakEwma { decay } => policy::Kind::PeakEwma { decay },
+            config::Policy::IpHash => policy::Kind::IpHash,
+            config::Policy::Hash => policy::Kind::Hash,
+            config::Policy::RingHash { bound_percent } => policy::Kind::RingHash { bound_percent },
+            config::Policy::Maglev => policy::Kind::Maglev,
+            config::Policy::Rendezvous => policy::Kind::Rendezvous,
         },
         endpoints: config.endpoints.iter().map(endpoint).collect(),
         retry_budget_ppm: u64::from(config.retry.budget.ppm()),

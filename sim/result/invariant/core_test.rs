@@ -53,6 +53,7 @@ impl World {
 fn spec(name: &str, max_connections: u32) -> endpoint::Spec {
     endpoint::Spec {
         name: name.to_owned(),
+        address: name.to_owned(),
         weight: 1,
         max_connections: Some(max_connections),
         backup: false,

@@ -3,21 +3,40 @@
 //! Mechanism counts, policy chooses: load data lives on the endpoint and is updated by the pool; a
 //! policy reads it and returns a choice. One policy, one file.
 
+mod hash;
+mod ip_hash;
+mod key;
 mod least_request;
+mod least_time;
+mod maglev;
 mod p2c;
+mod peak_ewma;
 mod random;
+mod rendezvous;
+mod ring_hash;
 mod round_robin;
+mod scale;
 mod wheel;
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::endpoint::{Endpoint, EndpointIndex, Tried};
+use crate::endpoint::{Endpoint, EndpointIndex, Measure, Tried, Until};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 
+pub use hash::Hash;
+pub use ip_hash::IpHash;
+pub use key::Key;
+pub(crate) use key::crc32;
 pub use least_request::LeastRequest;
+pub use least_time::LeastTime;
+pub use maglev::Maglev;
 pub use p2c::P2c;
+pub use peak_ewma::PeakEwma;
 pub use random::Random;
+pub use rendezvous::Rendezvous;
+pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
 
 /// Chooses an endpoint.
@@ -28,6 +47,11 @@ pub trait Policy: fmt::Debug + Send {
     /// Called when endpoints or weights have changed, before the next pick.
     fn rebuild(&mut self, endpoints: &[Endpoint]) {
         let _ = endpoints;
+    }
+
+    /// What the pool is to measure of the endpoints' latency.
+    fn measure(&self) -> Option<Measure> {
+        None
     }
 }
 
@@ -42,6 +66,10 @@ pub struct PickContext<'a> {
     pub tried: &'a Tried,
     /// Which endpoints are asked.
     pub tier: Tier,
+    /// What the request is hashed by.
+    pub key: Key,
+    /// Requests in flight at all endpoints of the tier, cooling or not.
+    pub in_flight: u64,
 }
 
 /// Endpoints are asked in four tiers, and the first that has an eligible one decides.
@@ -102,6 +130,29 @@ pub enum Kind {
         /// How many.
         choices: u32,
     },
+    /// The least latency for its load.
+    LeastTime {
+        /// Up to where it is measured.
+        until: Until,
+    },
+    /// The better of two random ones by a latency that rises at once and falls slowly.
+    PeakEwma {
+        /// How fast it falls; above zero.
+        decay: Duration,
+    },
+    /// By the client's network, as nginx's.
+    IpHash,
+    /// By key, modulo the weights, as nginx's.
+    Hash,
+    /// By key on a ring, as nginx's.
+    RingHash {
+        /// Most in flight at an endpoint against its share, in percent; above 100.
+        bound_percent: Option<u32>,
+    },
+    /// By key in an even table.
+    Maglev,
+    /// By key, whichever endpoint draws best with it.
+    Rendezvous,
 }
 
 impl Kind {
@@ -113,8 +164,22 @@ impl Kind {
             Self::Random => Box::new(Random::default()),
             Self::LeastRequest => Box::new(LeastRequest),
             Self::P2c { choices } => Box::new(P2c::new(choices)),
+            Self::LeastTime { until } => Box::new(LeastTime::new(until)),
+            Self::PeakEwma { decay } => Box::new(PeakEwma::new(decay)),
+            Self::IpHash => Box::<IpHash>::default(),
+            Self::Hash => Box::<Hash>::default(),
+            Self::RingHash { bound_percent } => Box::new(RingHash::new(bound_percent)),
+            Self::Maglev => Box::<Maglev>::default(),
+            Self::Rendezvous => Box::<Rendezvous>::default(),
         }
     }
+}
+
+/// The mean weight of the endpoints in service, by which weights become relative; 1 without any.
+fn mean_weight(endpoints: &[Endpoint]) -> f64 {
+    let in_service = || endpoints.iter().filter(|e| e.is_in_service());
+    let sum: u64 = in_service().map(|e| u64::from(e.weight)).sum();
+    (sum as f64 / in_service().count().max(1) as f64).max(1.0)
 }
 
 #[cfg(test)]

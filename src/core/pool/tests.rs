@@ -39,7 +39,7 @@ fn rng() -> Rng {
 }
 
 fn arrive(pool: &mut State, token: u64) -> Admission {
-    pool.arrive(NOW, Token(token), &mut rng())
+    pool.arrive(NOW, Token(token), Key::None, &mut rng())
 }
 
 /// Requests 0 to `n`, whatever becomes of them.
@@ -151,7 +151,7 @@ fn what_is_freed_goes_to_the_first_who_can_use_it() {
     (0..2).for_each(|token| assert!(matches!(arrive(&mut pool, token), Admission::Picked(_))));
     let not_a = tried(&pool, &["a"]);
     assert_eq!(
-        pool.admit(NOW, Token(10), not_a, &mut rng()),
+        pool.admit(NOW, Token(10), not_a, Key::None, &mut rng()),
         Admission::Queued
     );
     assert_eq!(arrive(&mut pool, 11), Admission::Queued);
@@ -179,7 +179,7 @@ fn a_granted_waiter_that_leaves_hands_on() {
     let next = Grant { token: Token(2) };
     assert_eq!(pool.leave(NOW, Token(1)), Some(next));
     assert_eq!(pool.leave(NOW, Token(3)), None, "it only waited");
-    let taken = pool.take_up(NOW, Token(2), Tried::default(), &mut rng());
+    let taken = pool.take_up(NOW, Token(2), Tried::default(), Key::None, &mut rng());
     assert_eq!(taken, Admission::Picked(a));
     assert_eq!(
         pool.leave(NOW, Token(2)),
@@ -200,7 +200,7 @@ fn backups_and_then_endpoints_that_refused() {
     assert_eq!(done(&mut pool, "b", Verdict::DialFailed), None);
     assert_eq!(picked(&mut pool, 3), "a", "all cool: better than nobody");
     let later = NOW + Duration::from_millis(100);
-    let admission = pool.arrive(later, Token(4), &mut rng());
+    let admission = pool.arrive(later, Token(4), Key::None, &mut rng());
     assert_eq!(admission, Admission::Picked(index(&pool, "a")));
 }
 
@@ -234,7 +234,7 @@ fn arrivals_earn_the_retry_budget() {
     let _ = pool.update(NOW, share);
     arrivals(&mut pool, 1_000);
     let mut retry = |_: &u64| {
-        let admission = pool.retry(NOW, Token(0), Tried::default(), &mut rng());
+        let admission = pool.retry(NOW, Token(0), Tried::default(), Key::None, &mut rng());
         admission.is_some()
     };
     assert_eq!((0..1_000).filter(|n| retry(n)).count(), 200);
@@ -330,11 +330,14 @@ fn a_retry_without_anywhere_to_go_draws_nothing() {
     let both = tried(&pool, &["a", "b"]);
     let only_a = tried(&pool, &["a"]);
     for _ in 0..500 {
-        let nowhere = pool.retry(NOW, Token(1), both, &mut rng());
+        let nowhere = pool.retry(NOW, Token(1), both, Key::None, &mut rng());
         assert_eq!(nowhere, Some(Admission::NoEndpoint));
     }
     // The minimum of 10/s over 10 s is still whole.
-    let retries = (0..500).filter(|_| pool.retry(NOW, Token(1), only_a, &mut rng()).is_some());
+    let retries = (0..500).filter(|_| {
+        pool.retry(NOW, Token(1), only_a, Key::None, &mut rng())
+            .is_some()
+    });
     assert_eq!(retries.count(), 100);
     assert_eq!((in_flight(&pool, "a"), in_flight(&pool, "b")), (0, 100));
 }
@@ -343,7 +346,7 @@ fn a_retry_without_anywhere_to_go_draws_nothing() {
 fn a_retry_without_a_place_in_the_queue_draws_nothing() {
     let mut pool = State::new(0, settings(&[spec("a", 1), bounded("b", 1)]));
     let only_a = tried(&pool, &["a"]);
-    let mut retry = |token| pool.retry(NOW, Token(token), only_a, &mut rng());
+    let mut retry = |token| pool.retry(NOW, Token(token), only_a, Key::None, &mut rng());
     assert!(matches!(retry(0), Some(Admission::Picked(_))));
     for token in 1..4 {
         assert_eq!(retry(token), Some(Admission::Queued));
@@ -353,6 +356,9 @@ fn a_retry_without_a_place_in_the_queue_draws_nothing() {
     }
     // Four of the hundred that are always allowed.
     let only_b = tried(&pool, &["b"]);
-    let retries = (0..500).filter(|n| pool.retry(NOW, Token(*n), only_b, &mut rng()).is_some());
+    let retries = (0..500).filter(|n| {
+        pool.retry(NOW, Token(*n), only_b, Key::None, &mut rng())
+            .is_some()
+    });
     assert_eq!(retries.count(), 96);
 }

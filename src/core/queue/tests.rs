@@ -7,6 +7,7 @@ fn waiter(token: u64) -> Waiter {
     Waiter {
         token: Token(token),
         tried: Tried::default(),
+        key: Key::None,
         rng: Stream::new(1, "pick").at(token),
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::endpoint::Spec;
-use crate::policy::Kind;
 use crate::policy::tests::spec;
+use crate::policy::{Key, Kind};
 use crate::pool::{Admission, Settings, State, Verdict};
 use crate::rng::Stream;
 
@@ -64,7 +64,7 @@ impl Shell {
         }
         for _ in n..100 {
             let mut rng = Stream::new(1, "spent").at(0);
-            let retry = self.pool.retry(START, Token(0), tried, &mut rng);
+            let retry = self.pool.retry(START, Token(0), tried, Key::None, &mut rng);
             let Some(Admission::Picked(index)) = retry else {
                 panic!("{retry:?}");
             };
@@ -125,7 +125,7 @@ impl Rig {
         };
         let mut rig = Self::new(&[only], plan);
         let mut rng = Stream::new(1, "other").at(0);
-        let other = rig.shell.pool.arrive(START, Token(9), &mut rng);
+        let other = rig.shell.pool.arrive(START, Token(9), Key::None, &mut rng);
         assert!(matches!(other, Admission::Picked(_)));
         assert_eq!(rig.on(arrived(true)), "wait");
         rig
@@ -141,7 +141,10 @@ impl Rig {
     /// Another request finds that the first endpoint refuses.
     fn refuse(&mut self) {
         let mut rng = Stream::new(1, "other").at(0);
-        let other = self.shell.pool.arrive(self.now, Token(9), &mut rng);
+        let other = self
+            .shell
+            .pool
+            .arrive(self.now, Token(9), Key::None, &mut rng);
         let index = self.shell.pool.endpoints()[0].index;
         assert_eq!(other, Admission::Picked(index));
         self.shell

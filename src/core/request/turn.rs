@@ -1,8 +1,8 @@
 //! One report being worked on: the transitions of a request, and what each asks of the pool.
 
 use super::{Action, Actions, Failure, Local, Outcome, Phase, PoolAccess, Request};
-use crate::endpoint::EndpointIndex;
-use crate::pool::{Admission, Verdict};
+use crate::endpoint::{Answer, EndpointIndex, Until};
+use crate::pool::{self, Admission, Verdict};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 use crate::trace;
@@ -23,13 +23,35 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.idempotent = idempotent;
         self.request.arrived = self.now;
         self.record(trace::Kind::Arrived { idempotent });
-        let (now, token) = (self.now, self.request.token);
-        let admission = self.pool.with(|pool| pool.arrive(now, token, rng));
-        self.admitted(admission, false);
+        let (now, token, key) = (self.now, self.request.token, self.request.key);
+        let admission = self.ask(|pool| Some(pool.arrive(now, token, key, rng)));
+        self.admit(admission, false);
+    }
+
+    /// Asks the pool for an endpoint; a try that gets one is on its way from now on.
+    fn ask(
+        &mut self,
+        ask: impl FnOnce(&mut pool::State) -> Option<Admission>,
+    ) -> Option<Admission> {
+        let now = self.now;
+        let (admission, measured) = self.pool.with(|pool| {
+            let admission = ask(pool);
+            let measured = match admission {
+                Some(Admission::Picked(endpoint)) => pool.send(now, endpoint),
+                _ => None,
+            };
+            (admission, measured)
+        });
+        self.request.measured = measured;
+        self.request.dispatched = now;
+        admission
     }
 
     /// `budgeted`: it drew on the retry budget.
-    fn admitted(&mut self, admission: Admission, budgeted: bool) {
+    fn admit(&mut self, admission: Option<Admission>, budgeted: bool) {
+        let Some(admission) = admission else {
+            return self.answer(Local::BadGateway);
+        };
         match admission {
             Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
             Admission::Queued => {
@@ -54,9 +76,10 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.request.phase != Phase::Waiting {
             return;
         }
-        let (now, token, tried) = (self.now, self.request.token, self.request.tried);
-        let admission = self.pool.with(|pool| pool.take_up(now, token, tried, rng));
-        self.admitted(admission, false);
+        let (now, token) = (self.now, self.request.token);
+        let (tried, key) = (self.request.tried, self.request.key);
+        let admission = self.ask(|pool| Some(pool.take_up(now, token, tried, key, rng)));
+        self.admit(admission, false);
     }
 
     fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
@@ -92,9 +115,10 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.request.attempt >= self.request.plan.attempts {
             return self.answer(Local::BadGateway);
         }
-        let (now, token, tried) = (self.now, self.request.token, self.request.tried);
-        let admission = self.pool.with(|pool| pool.admit(now, token, tried, rng));
-        self.admitted(admission, false);
+        let (now, token) = (self.now, self.request.token);
+        let (tried, key) = (self.request.tried, self.request.key);
+        let admission = self.ask(|pool| Some(pool.admit(now, token, tried, key, rng)));
+        self.admit(admission, false);
     }
 
     pub(super) fn stale(&mut self, attempt: u8, sent: bool, rng: &mut Rng) {
@@ -120,6 +144,9 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.request.status = status;
             self.record(trace::Kind::Head { status });
             self.enter(Phase::Body);
+            if self.request.measured == Some(Until::Header) {
+                self.heard(quality(status), |_| ());
+            }
             self.actions.push(Action::Forward { attempt });
         }
     }
@@ -131,7 +158,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.enter(Phase::Tunnel);
             if let Some(endpoint) = self.request.endpoint {
                 let now = self.now;
-                self.pool.with(|pool| pool.upgrade(now, endpoint));
+                self.heard(Answer::Good, |pool| pool.upgrade(now, endpoint));
             }
             self.actions.push(Action::Forward { attempt });
         }
@@ -162,12 +189,13 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let again = self.may_send_again(sent) && self.request.attempt < self.request.plan.attempts;
         self.fail(Failure::Lost, sent);
-        let (now, token, tried) = (self.now, self.request.token, self.request.tried);
-        let admission = again.then(|| self.pool.with(|pool| pool.retry(now, token, tried, rng)));
-        match admission.flatten() {
-            Some(admission) => self.admitted(admission, true),
-            None => self.answer(Local::BadGateway),
+        if !again {
+            return self.answer(Local::BadGateway);
         }
+        let (now, token) = (self.now, self.request.token);
+        let (tried, key) = (self.request.tried, self.request.key);
+        let admission = self.ask(|pool| pool.retry(now, token, tried, key, rng));
+        self.admit(admission, true);
     }
 
     pub(super) fn timer(&mut self, rng: &mut Rng) {
@@ -256,18 +284,37 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Ends the try at its endpoint, as what it is counted there.
     fn release(&mut self, verdict: Verdict) {
-        let Some(endpoint) = self.request.endpoint.take() else {
+        let Some(endpoint) = self.request.endpoint else {
             return;
         };
         let now = self.now;
-        let grant = if self.request.phase == Phase::Tunnel {
-            self.pool.with(|pool| pool.hang_up(now, endpoint, verdict))
-        } else {
-            self.pool.with(|pool| pool.complete(now, endpoint, verdict))
+        let answer = match verdict {
+            Verdict::Success => quality(self.request.status),
+            Verdict::DialFailed | Verdict::Failed { .. } => Answer::Bad,
+            Verdict::Cancelled { .. } => Answer::Unknown,
         };
+        let is_tunnel = self.request.phase == Phase::Tunnel;
+        let grant = self.heard(answer, |pool| match is_tunnel {
+            true => pool.hang_up(now, endpoint, verdict),
+            false => pool.complete(now, endpoint, verdict),
+        });
+        self.request.endpoint = None;
         if let Some(grant) = grant {
             self.pool.grant(grant);
         }
+    }
+
+    /// Tells the pool how this try's measurement ended, if it is being measured, and `f` at once.
+    fn heard<R>(&mut self, answer: Answer, f: impl FnOnce(&mut pool::State) -> R) -> R {
+        let measured = self.request.measured.take();
+        let endpoint = self.request.endpoint.filter(|_| measured.is_some());
+        let (now, sent) = (self.now, self.request.dispatched);
+        self.pool.with(|pool| {
+            if let Some(endpoint) = endpoint {
+                pool.heard(now, endpoint, sent, answer);
+            }
+            f(pool)
+        })
     }
 
     fn answer(&mut self, local: Local) {
@@ -304,5 +351,14 @@ impl<P: PoolAccess> Turn<'_, P> {
             endpoint: self.request.endpoint,
             kind,
         });
+    }
+}
+
+/// What a response of this status says of its endpoint.
+const fn quality(status: u16) -> Answer {
+    if status >= 500 || status == 429 {
+        Answer::Bad
+    } else {
+        Answer::Good
     }
 }

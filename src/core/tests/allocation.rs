@@ -37,6 +37,7 @@ impl PoolAccess for Alone {
 fn pool(policy: Kind) -> Alone {
     let endpoint = |at: u32| Spec {
         name: at.to_string(),
+        address: format!("10.0.0.{at}:3000"),
         weight: 1 + at % 3,
         max_connections: Some(100),
         backup: at % 5 == 4,

@@ -6,6 +6,7 @@
 
 mod check;
 mod listener;
+mod policy;
 mod pool;
 mod route;
 mod server;
@@ -22,7 +23,8 @@ use crate::document::{
 };
 
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
-pub use pool::{Endpoint, Idle, Policy, Pool, Queue, Retry, Timeouts as PoolTimeouts};
+pub use policy::{HashKey, Policy};
+pub use pool::{Endpoint, Idle, Pool, Queue, Retry, Timeouts as PoolTimeouts};
 pub use route::{Action, Host, Match, Route, Timeouts as RouteTimeouts};
 pub use server::{Access, Admin, Format, Log, Server, Sink};
 pub use tls::{Certificate, Clients, Downstream as ListenerTls, Upstream as PoolTls, Version};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::policy::{HashKey, Policy, policy};
 use super::{Named, check, named_address, tls};
 use crate::document::{
-    Address, Boolean, Choice, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
+    Address, Boolean, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
 };
 
 /// A named group of endpoints.
@@ -14,6 +15,8 @@ pub struct Pool {
     pub name: String,
     /// Who is picked.
     pub policy: Policy,
+    /// What requests are hashed by, if the policy hashes by a key of the file's choice.
+    pub key: Option<HashKey>,
     /// Who can be picked; at least one.
     pub endpoints: Vec<Endpoint>,
     /// TLS to the endpoints, if it is spoken.
@@ -28,22 +31,6 @@ pub struct Pool {
     pub idle: Idle,
     /// Requests that wait for an endpoint.
     pub queue: Queue,
-}
-
-/// How one endpoint is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// In turn, smoothly by weight.
-    RoundRobin,
-    /// By chance, by weight.
-    Random,
-    /// The fewest requests in flight for its weight.
-    LeastRequest,
-    /// The better of a few drawn at random.
-    P2c {
-        /// How many are drawn.
-        choices: u32,
-    },
 }
 
 /// One address that can be picked.
@@ -107,7 +94,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
     let name = t.required("name", Name, "what routes, metrics and scenarios call it");
     names.declare(t, "name", name.as_deref());
     let doc = "who is picked; p2c avoids a slow endpoint without comparing all of them";
-    let policy = t.shorthand("policy", "name", doc, policy);
+    let (policy, key) = t.shorthand("policy", "name", doc, policy);
     let mut endpoint_names = Names::new("endpoint");
     let example = "at least one, such as [{ address = \"127.0.0.1:3001\" }]";
     let doc = "the addresses that can be picked";
@@ -137,6 +124,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
     Some(Pool {
         name: name?,
         policy,
+        key,
         endpoints,
         tls,
         http2,
@@ -145,34 +133,6 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
         idle,
         queue,
     })
-}
-
-fn policy(t: &mut Table<'_>) -> Policy {
-    const CHOICES: u32 = 2;
-    const POLICY: Choice<Policy> = Choice {
-        what: "policy",
-        of: &[
-            ("round_robin", Policy::RoundRobin),
-            ("random", Policy::Random),
-            ("least_request", Policy::LeastRequest),
-            ("p2c", Policy::P2c { choices: CHOICES }),
-        ],
-    };
-    let doc = "round_robin (in turn), random, least_request (fewest in flight of all) or p2c \
-               (fewest in flight of a few drawn at random)";
-    let policy = t.default("name", POLICY, Policy::P2c { choices: CHOICES }, doc);
-    let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
-    let choices = t.default("choices", Integer(2..=64_u32), CHOICES, doc);
-    match policy {
-        Policy::P2c { .. } => Policy::P2c { choices },
-        other => {
-            if t.has("choices") && !t.describing() {
-                let problem = t.problem(t.span("choices"), "only p2c has `choices`");
-                t.report(problem.label("leave it out, or use p2c"));
-            }
-            other
-        }
-    }
 }
 
 fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {

@@ -6,6 +6,8 @@ mod wrong;
 use std::path::Path;
 use std::time::Duration;
 
+use evenkeel_core::endpoint::Until;
+
 use super::*;
 use crate::document::{Address, Network, Percent, Severity, render};
 
@@ -362,4 +364,51 @@ fn every_key_has_its_help() {
     let schema = document::schema("configuration", &keys());
     let header = &schema["properties"]["pool"]["items"]["properties"]["timeouts"]["properties"];
     assert_eq!(header["header"]["default"], "60s");
+}
+
+#[test]
+fn policies_have_their_parameters() {
+    let policy = |text: &str| {
+        let file = format!(
+            "[[listener]]\naddress = \":8080\"\n[[pool]]\nname = \"a\"\npolicy = {text}\n\
+             endpoints = [{{ address = \"a:1\" }}]\n"
+        );
+        let (config, problems) = load(Path::new("x"), file.as_bytes());
+        assert_eq!(problems, [], "{text}");
+        let pool = config.expect("it has no errors").pools.remove(0);
+        (pool.policy, pool.key)
+    };
+    let address = || Some(HashKey::Address);
+    let cases = [
+        ("\"maglev\"", Policy::Maglev, address()),
+        ("\"ip_hash\"", Policy::IpHash, None),
+        ("\"rendezvous\"", Policy::Rendezvous, address()),
+        (
+            "{ name = \"hash\", key = \"header:X-User\" }",
+            Policy::Hash,
+            Some(HashKey::Header("X-User".into())),
+        ),
+        (
+            "{ name = \"ring_hash\", key = \"query:k\", bound = 1.25 }",
+            Policy::RingHash {
+                bound_percent: Some(125),
+            },
+            Some(HashKey::Query("k".into())),
+        ),
+        (
+            "{ name = \"least_time\", until = \"last_byte\" }",
+            Policy::LeastTime {
+                until: Until::LastByte,
+            },
+            None,
+        ),
+        (
+            "{ name = \"peak_ewma\", decay = \"3s\" }",
+            Policy::PeakEwma { decay: s(3) },
+            None,
+        ),
+    ];
+    for (text, expected, key) in cases {
+        assert_eq!(policy(text), (expected, key), "{text}");
+    }
 }

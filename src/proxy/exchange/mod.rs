@@ -81,7 +81,13 @@ pub(crate) async fn run<W: World>(
     let worker = Rc::clone(&connection.worker);
     let name = target.pool.name();
     let entry = worker.log.as_ref().map(|_| connection.entry(head, name));
-    let life = Life::new(&worker, id, generation, target, entry);
+    let key = target.key.of(
+        head,
+        connection.buffer.filled(),
+        connection.forwarded,
+        &connection.terms.trusted,
+    );
+    let life = Life::new(&worker, id, generation, target, key, entry);
     let mut request = Vec::with_capacity(length + 192);
     let plan = RequestPlan {
         forwarded: connection.forwarded,

@@ -307,7 +307,7 @@ fn forwarded(fields: &Fields, buf: &[u8], from: &Forwarded, host: &[u8], out: &m
 }
 
 /// The text of an address, an IPv4 address in IPv6 as the IPv4 address it is.
-pub(super) fn address(address: IpAddr, text: &mut [u8; 45]) -> &[u8] {
+pub(crate) fn address(address: IpAddr, text: &mut [u8; 45]) -> &[u8] {
     let room = text.len();
     let mut rest = &mut text[..];
     let written = match address.to_canonical() {

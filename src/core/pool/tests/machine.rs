@@ -51,6 +51,7 @@ fn endpoints() -> impl Strategy<Value = Vec<Spec>> {
     prop::collection::btree_map("[a-f]", one, 0..6).prop_map(|endpoints| {
         let spec = |(name, (weight, max_connections, backup, state))| Spec {
             name,
+            address: String::new(),
             weight,
             max_connections,
             backup,
@@ -236,7 +237,9 @@ impl Machine {
         if again && !request.tunnel {
             request.tried.push(index);
             let mut rng = Stream::new(2, "pick").at(self.next);
-            let admission = self.pool.admit(self.now, token, request.tried, &mut rng);
+            let admission = self
+                .pool
+                .admit(self.now, token, request.tried, Key::None, &mut rng);
             self.admitted(token, request.tried, admission);
         }
     }
@@ -245,7 +248,9 @@ impl Machine {
     fn take_up(&mut self, token: Token) {
         let request = self.requests.remove(&token).expect("it is there");
         let mut rng = Stream::new(3, "pick").at(token.0);
-        let admission = self.pool.take_up(self.now, token, request.tried, &mut rng);
+        let admission = self
+            .pool
+            .take_up(self.now, token, request.tried, Key::None, &mut rng);
         match request.at.filter(|index| self.spec(*index).is_some()) {
             Some(index) => {
                 assert_eq!(admission, Admission::Picked(index));
@@ -275,7 +280,7 @@ impl Machine {
                 self.next += 1;
                 let token = Token(self.next);
                 let mut rng: Rng = Stream::new(1, "pick").at(self.next);
-                let admission = self.pool.arrive(self.now, token, &mut rng);
+                let admission = self.pool.arrive(self.now, token, Key::None, &mut rng);
                 self.admitted(token, Tried::default(), admission);
             }
             Step::Complete(n, verdict, again) => {

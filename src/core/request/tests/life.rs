@@ -83,7 +83,7 @@ fn the_end_of_a_tunnel_grants_its_place() {
     rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
     let mut rng = Stream::new(1, "other").at(0);
     let waits = |rig: &mut Rig, token, rng: &mut Rng| {
-        let other = rig.shell.pool.arrive(START, Token(token), rng);
+        let other = rig.shell.pool.arrive(START, Token(token), Key::None, rng);
         assert_eq!(other, Admission::Queued);
     };
     waits(&mut rig, 8, &mut rng);
@@ -107,7 +107,9 @@ fn the_pool_says_no() {
     let mut rig = Rig::new(&[full], PLAN);
     for token in [7, 8] {
         let mut rng = Stream::new(1, "other").at(0);
-        rig.shell.pool.arrive(START, Token(token), &mut rng);
+        rig.shell
+            .pool
+            .arrive(START, Token(token), Key::None, &mut rng);
     }
     rig.run(&[(arrived(true), "QueueFull, finish")]);
     assert_eq!(rig.trace(), "0- arrived, 0- Local(QueueFull)");
@@ -140,7 +142,11 @@ fn a_second_wait_is_another_one() {
     };
     let mut rig = Rig::new(&[one("a"), one("b")], PLAN);
     let mut rng = Stream::new(1, "other").at(0);
-    let others = [8, 9].map(|token| rig.shell.pool.arrive(START, Token(token), &mut rng));
+    let others = [8, 9].map(|token| {
+        rig.shell
+            .pool
+            .arrive(START, Token(token), Key::None, &mut rng)
+    });
     let [Admission::Picked(a), Admission::Picked(b)] = others else {
         panic!("{others:?}");
     };
@@ -201,7 +207,7 @@ fn a_void_grant_costs_no_attempt_and_forgets_no_failure() {
     let mut rig = Rig::new(&[spec("a", 1), one("b")], PLAN);
     let mut rng = Stream::new(1, "other").at(0);
     rig.run(&[(arrived(true), "connect1 a")]);
-    let other = rig.shell.pool.arrive(START, Token(9), &mut rng);
+    let other = rig.shell.pool.arrive(START, Token(9), Key::None, &mut rng);
     let Admission::Picked(b) = other else {
         panic!("{other:?}");
     };

@@ -177,7 +177,10 @@ fn rule_3_is_traced_when_the_retry_waits() {
     let mut rig = Rig::new(&[one("a"), one("b")], PLAN);
     rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
     let mut rng = Stream::new(1, "other").at(0);
-    let other = rig.shell.pool.arrive(rig.now, Token(9), &mut rng);
+    let other = rig
+        .shell
+        .pool
+        .arrive(rig.now, Token(9), Key::None, &mut rng);
     let Admission::Picked(b) = other else {
         panic!("{other:?}");
     };

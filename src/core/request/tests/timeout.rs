@@ -127,7 +127,7 @@ fn waiting_has_an_end() {
 fn a_grant_that_comes_too_late_is_handed_on() {
     let mut rig = Rig::waiting(PLAN);
     let mut rng = Stream::new(1, "other").at(0);
-    let next = rig.shell.pool.arrive(START, Token(2), &mut rng);
+    let next = rig.shell.pool.arrive(START, Token(2), Key::None, &mut rng);
     assert_eq!(next, Admission::Queued);
     let grant = rig.other_ends();
     assert_eq!(grant.token, Token(1));

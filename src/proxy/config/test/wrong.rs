@@ -77,6 +77,29 @@ const SETTINGS: &[(&str, &[&str])] = &[
         &[":5:39: error: only p2c has `choices`"],
     ),
     (
+        "policy = { name = \"maglev\", bound = 1.25 }",
+        &[":5:30: error: only ring_hash has `bound`"],
+    ),
+    (
+        "policy = { name = \"ip_hash\", key = \"path\" }",
+        &[":5:31: error: only hash, ring_hash, maglev and rendezvous have `key`"],
+    ),
+    (
+        "policy = { name = \"ring_hash\", bound = 1.01, key = \"cookie:a b\" }",
+        &[
+            ":5:41: error: `pool.policy.bound` is 1.01",
+            ":5:53: error: `pool.policy.key` is \"cookie:a b\"",
+        ],
+    ),
+    (
+        "policy = { name = \"hash\", key = \"header\" }",
+        &[":5:34: error: `pool.policy.key` is \"header\""],
+    ),
+    (
+        "policy = { name = \"hash\", key = \"adress\" }",
+        &[":5:34: error: `pool.policy.key`: unknown key \"adress\"; did you mean `address`?"],
+    ),
+    (
         "policy = \"p2\"",
         &[":5:10: error: `pool.policy.name`: unknown policy \"p2\"; did you mean `p2c`?"],
     ),

@@ -1,0 +1,60 @@
+//! `hash`: the same key to the same endpoint, by nginx's plain `hash`.
+//!
+//! Problem: requests of one key belong together (a cache, a session), and nobody keeps a table.
+//! Rule: bits 16 to 30 of the key's CRC-32 are a place on a line on which every endpoint is as long
+//! as its weight, in the order of the file. If its endpoint cannot take the request, the same bits
+//! of the CRC-32 of "1" and the key, "2" and the key ... are added; after 21 places, or without a
+//! key, round robin. Cost: O(log n); a further place about 100 ns. Weights: exactly, for many keys;
+//! a sum of weights beyond 32,768 is out of the first place's reach. Endpoints that are down or
+//! drain keep their part, so that no other key moves. Pathology: a change of the list or a weight
+//! moves nearly all keys ((n - 1) / n of them): `ring_hash`, `maglev` and `rendezvous` are the cure;
+//! popular keys make hot endpoints. Source: nginx `ngx_http_upstream_hash_module.c`, from
+//! Cache::Memcached.
+
+use super::key::{crc32, joined};
+use super::scale::Scale;
+use super::{Key, PickContext, Policy, RoundRobin};
+use crate::endpoint::{Endpoint, EndpointIndex};
+
+/// Places tried before round robin decides: nginx's.
+pub(super) const PLACES_MAX: u32 = 21;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Hash {
+    /// Primaries and backups.
+    scales: [Scale; 2],
+    fallback: RoundRobin,
+}
+
+impl Policy for Hash {
+    fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
+        if let Key::Text { crc, length } = cx.key {
+            let scale = &self.scales[usize::from(cx.tier.backup)];
+            let mut point = 0;
+            for round in 0..PLACES_MAX {
+                let crc = match round {
+                    0 => crc,
+                    _ => joined(crc_of_decimal(round), crc, length),
+                };
+                point += u64::from(crc >> 16 & 0x7fff);
+                let endpoint = &endpoints[scale.at(point)?];
+                if cx.eligible(endpoint) {
+                    return Some(endpoint.index);
+                }
+            }
+        }
+        self.fallback.pick(endpoints, cx)
+    }
+
+    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+        self.scales = [false, true].map(|backup| Scale::new(endpoints, backup));
+        self.fallback.rebuild(endpoints);
+    }
+}
+
+/// The CRC-32 of a number below 100 as people write it.
+fn crc_of_decimal(number: u32) -> u32 {
+    let digits = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+    crc32(0, &digits[usize::from(number < 10)..])
+}

@@ -1,0 +1,81 @@
+//! `least_time`: the endpoint that would answer first, by what it took and what it has.
+//!
+//! Problem: endpoints of unequal speed. Rule: the least latency * (1 + in flight / weight) over all
+//! eligible endpoints, weights taken relative to their mean; among equals one drawn by weight.
+//! Latency is the mean over past requests, each new one counting 5 %, or the mean age of the
+//! requests whose answer is awaited, whichever is more: the age is the only sign of an endpoint
+//! that is stuck right now. An endpoint of which nothing is known is taken to be as fast as the
+//! best. After 10 s without a sample the mean is halved, and again every 10 s, so that a slow one
+//! is asked again. Parameter: `until` (header): the head of the response, or its last byte. Cost:
+//! O(n). Weights: as in `least_request`, where latencies are equal. Pathology: an endpoint that
+//! fails fast looks fast (`peak_ewma`, or outlier detection); a slow route makes its endpoint look
+//! slow; everybody runs to the endpoint that got better last. Source: nginx
+//! `ngx_http_upstream_least_time_module.c` (its `inflight` form, without its steps of 20 ms).
+
+use super::{Measure, PickContext, Policy, Until, mean_weight};
+use crate::endpoint::{Endpoint, EndpointIndex};
+
+/// See the module.
+#[derive(Debug)]
+pub struct LeastTime {
+    until: Until,
+    mean_weight: f64,
+}
+
+impl LeastTime {
+    /// A policy that measures up to there.
+    #[must_use]
+    pub const fn new(until: Until) -> Self {
+        Self {
+            until,
+            mean_weight: 1.0,
+        }
+    }
+}
+
+impl Policy for LeastTime {
+    fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
+        let now = cx.now;
+        let known = |e: &Endpoint| e.latency.mean_ns(now);
+        let eligible = endpoints.iter().filter(|e| cx.eligible(e));
+        let fastest = eligible.filter_map(known).fold(f64::INFINITY, f64::min);
+        let unknown = if fastest.is_finite() { fastest } else { 1.0 };
+        let mut best = None;
+        let mut least = f64::INFINITY;
+        let mut tied_weight = 0;
+        for endpoint in endpoints {
+            if !cx.eligible(endpoint) {
+                continue;
+            }
+            let weight = u64::from(endpoint.weight);
+            let latency = known(endpoint).unwrap_or(unknown);
+            let latency = latency.max(endpoint.latency.age_ns(now));
+            let score = latency * crowd(endpoint, self.mean_weight);
+            if score < least {
+                (best, least, tied_weight) = (Some(endpoint.index), score, weight);
+            } else if score == least {
+                // A reservoir: after all ties each was kept with probability by its weight.
+                tied_weight += weight;
+                if cx.rng.below(tied_weight) < weight {
+                    best = Some(endpoint.index);
+                }
+            }
+        }
+        best
+    }
+
+    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+        self.mean_weight = mean_weight(endpoints);
+    }
+
+    fn measure(&self) -> Option<Measure> {
+        Some(Measure::Mean { until: self.until })
+    }
+}
+
+/// How many requests one more would share the endpoint with, itself included, for its weight
+/// relative to the mean: the weight of an endpoint is how many it takes at once. An idle endpoint
+/// counts 1 whatever its weight, or the heaviest would get everything while all are idle.
+pub(super) fn crowd(endpoint: &Endpoint, mean_weight: f64) -> f64 {
+    1.0 + f64::from(endpoint.in_flight) * mean_weight / f64::from(endpoint.weight)
+}

@@ -1,0 +1,230 @@
+//! `[[pool]] policy`: how an endpoint is chosen, and what requests are hashed by.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use evenkeel_core::endpoint::Until;
+use serde_json::{Value as Json, json};
+
+use crate::document::{Choice, Float, Integer, Kind, Node, Sink, Table, Time, Value};
+
+/// How one endpoint is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// In turn, smoothly by weight.
+    RoundRobin,
+    /// By chance, by weight.
+    Random,
+    /// The fewest requests in flight for its weight.
+    LeastRequest,
+    /// The better of a few drawn at random.
+    P2c {
+        /// How many are drawn.
+        choices: u32,
+    },
+    /// The one that would answer first.
+    LeastTime {
+        /// Up to where an answer is measured.
+        until: Until,
+    },
+    /// The better of two drawn at random, by latency.
+    PeakEwma {
+        /// How fast a latency is forgotten.
+        decay: Duration,
+    },
+    /// By the client's network.
+    IpHash,
+    /// By key, modulo the weights.
+    Hash,
+    /// By key on a ring.
+    RingHash {
+        /// Most in flight at an endpoint against its share, in percent.
+        bound_percent: Option<u32>,
+    },
+    /// By key in an even table.
+    Maglev,
+    /// By key, without a table.
+    Rendezvous,
+}
+
+impl Policy {
+    /// Whether a key of the file's choice says where a request goes.
+    #[must_use]
+    pub const fn is_keyed(self) -> bool {
+        matches!(
+            self,
+            Self::Hash | Self::RingHash { .. } | Self::Maglev | Self::Rendezvous
+        )
+    }
+}
+
+/// What requests are hashed by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashKey {
+    /// The client's address.
+    Address,
+    /// The path, without query.
+    Path,
+    /// A field of the request.
+    Header(String),
+    /// A cookie.
+    Cookie(String),
+    /// A parameter of the query.
+    Query(String),
+}
+
+/// Policies by name, with the defaults of their parameters.
+const POLICY: Choice<Policy> = Choice {
+    what: "policy",
+    of: &[
+        ("round_robin", Policy::RoundRobin),
+        ("random", Policy::Random),
+        ("least_request", Policy::LeastRequest),
+        ("p2c", Policy::P2c { choices: CHOICES }),
+        ("least_time", Policy::LeastTime { until: UNTIL }),
+        ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
+        ("ip_hash", Policy::IpHash),
+        ("hash", Policy::Hash),
+        ("ring_hash", UNBOUNDED),
+        ("maglev", Policy::Maglev),
+        ("rendezvous", Policy::Rendezvous),
+    ],
+};
+const CHOICES: u32 = 2;
+const UNTIL: Until = Until::Header;
+const UNTILS: Choice<Until> = Choice {
+    what: "end of a measurement",
+    of: &[("header", Until::Header), ("last_byte", Until::LastByte)],
+};
+const DECAY: Duration = Duration::from_secs(10);
+const UNBOUNDED: Policy = Policy::RingHash {
+    bound_percent: None,
+};
+/// Below 1.05 nearly every key is moved, above 10 nearly none is.
+const BOUND: RangeInclusive<f64> = 1.05..=10.0;
+
+/// The policy, and the key if it hashes by one of the file's choice.
+pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
+    let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
+               in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
+               (the faster of two drawn at random); the same key to the same endpoint: ip_hash and \
+               hash (nginx's), ring_hash (nginx's `hash ... consistent`), maglev (even shares), \
+               rendezvous (for few endpoints)";
+    let named = t.default("name", POLICY, Policy::P2c { choices: CHOICES }, doc);
+    let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
+    let choices = t.default("choices", Integer(2..=64_u32), CHOICES, doc);
+    let doc = "least_time: up to where an answer is measured, header or last_byte; a slow client \
+               makes a last byte late, whichever endpoint sent it";
+    let until = t.default("until", UNTILS, UNTIL, doc);
+    let doc = "peak_ewma: how fast a latency is forgotten; 10s outlasts a pause of garbage \
+               collection and not a restart";
+    let decay = t.default("decay", Time::POSITIVE, DECAY, doc);
+    let doc = "hash, ring_hash, maglev, rendezvous: what a request is hashed by; the address is \
+               what every request has; one without its header, cookie or query is given out in turn";
+    let key = t.default("key", Keyed, HashKey::Address, doc);
+    let doc = "ring_hash: most in flight at an endpoint against its share, beyond it keys go to \
+               their neighbours; absent: no bound; 1.25 keeps 4 of 5 requests of popular keys at \
+               home";
+    let bound = t.optional("bound", Float(BOUND), doc);
+    let (policy, options): (_, &[&str]) = match named {
+        Policy::P2c { .. } => (Policy::P2c { choices }, &["choices"]),
+        Policy::LeastTime { .. } => (Policy::LeastTime { until }, &["until"]),
+        Policy::PeakEwma { .. } => (Policy::PeakEwma { decay }, &["decay"]),
+        Policy::RingHash { .. } => {
+            let bound_percent = bound.map(|bound| (bound * 100.0).round() as u32);
+            (Policy::RingHash { bound_percent }, &["key", "bound"])
+        }
+        keyed if keyed.is_keyed() => (keyed, &["key"]),
+        plain => (plain, &[]),
+    };
+    misplaced(t, options);
+    (policy, policy.is_keyed().then_some(key))
+}
+
+/// Parameters of another policy than the one named.
+fn misplaced(t: &mut Table<'_>, options: &[&str]) {
+    const OWNERS: [(&str, &str, &str); 5] = [
+        ("choices", "p2c has", "p2c"),
+        ("until", "least_time has", "least_time"),
+        ("decay", "peak_ewma has", "peak_ewma"),
+        (
+            "key",
+            "hash, ring_hash, maglev and rendezvous have",
+            "one of them",
+        ),
+        ("bound", "ring_hash has", "ring_hash"),
+    ];
+    for (option, have, owner) in OWNERS {
+        if t.has(option) && !options.contains(&option) && !t.describing() {
+            let problem = t.problem(t.span(option), format!("only {have} `{option}`"));
+            t.report(problem.label(format!("leave it out, or use {owner}")));
+        }
+    }
+}
+
+/// `"address"`, `"path"`, `"header:NAME"`, `"cookie:NAME"` or `"query:NAME"`.
+#[derive(Clone, Copy, Debug)]
+struct Keyed;
+
+impl Keyed {
+    const EXPECTED: &str =
+        "\"address\", \"path\", \"header:NAME\", \"cookie:NAME\" or \"query:NAME\"";
+    const KNOWN: [&str; 5] = ["address", "path", "header:", "cookie:", "query:"];
+}
+
+impl Kind for Keyed {
+    type Value = HashKey;
+
+    fn expected(&self) -> String {
+        Self::EXPECTED.into()
+    }
+
+    fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<HashKey> {
+        let Node::Text(text) = &value.node else {
+            sink.mismatch(value, Self::EXPECTED);
+            return None;
+        };
+        let (kind, name) = text.split_once(':').unwrap_or((text, ""));
+        // Headers and cookies are named by tokens (RFC 9110 5.6.2, RFC 6265 4.1.1).
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let can_be = match kind {
+            "query" => !name
+                .bytes()
+                .any(|b| b.is_ascii_control() || b"&=#? ".contains(&b)),
+            _ => name.bytes().all(token),
+        };
+        let key = match kind {
+            "address" if text == kind => return Some(HashKey::Address),
+            "path" if text == kind => return Some(HashKey::Path),
+            "header" => HashKey::Header(name.to_owned()),
+            "cookie" => HashKey::Cookie(name.to_owned()),
+            "query" => HashKey::Query(name.to_owned()),
+            _ => {
+                sink.unknown(value.span, text, "key", &Self::KNOWN);
+                return None;
+            }
+        };
+        if name.is_empty() || !can_be {
+            sink.mismatch(
+                value,
+                format!("\"{kind}:\" and a name that a {kind} can have"),
+            );
+            return None;
+        }
+        Some(key)
+    }
+
+    fn show(&self, value: &HashKey) -> Json {
+        match value {
+            HashKey::Address => json!("address"),
+            HashKey::Path => json!("path"),
+            HashKey::Header(name) => json!(format!("header:{name}")),
+            HashKey::Cookie(name) => json!(format!("cookie:{name}")),
+            HashKey::Query(name) => json!(format!("query:{name}")),
+        }
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "pattern": r"^(address|path|(header|cookie|query):.+)$" })
+    }
+}
