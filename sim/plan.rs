@@ -217,48 +217,55 @@ impl Plan {
 }
 
 fn spec(workload: &scenario::Workload) -> workload::Spec {
-    match &workload.source {
+    // Sessions begin at the rate of requests over their mean.
+    let requests = workload
+        .sessions
+        .as_ref()
+        .map_or(1.0, |s| s.requests.mean());
+    let source = match &workload.source {
         Source::Open {
             process,
             rate_per_s,
-            classes,
-        } => workload::Spec {
-            source: match process {
-                Process::Poisson => workload::Source::Poisson { rate: *rate_per_s },
-                Process::Constant => workload::Source::Constant { rate: *rate_per_s },
-            },
-            classes: classes
-                .iter()
-                .map(|class| workload::Class {
-                    weight: class.weight,
-                    cost: class.cost,
-                })
-                .collect(),
+            ..
+        } => {
+            let rate = rate_per_s / requests;
+            match process {
+                Process::Poisson => workload::Source::Poisson { rate },
+                Process::Constant => workload::Source::Constant { rate },
+            }
+        }
+        Source::Closed { users, think, .. } => workload::Source::Users {
+            users: *users,
+            think: think.clone(),
         },
-        Source::Recorded { file, speed } => workload::Spec {
-            source: workload::Source::Trace {
-                file: file.clone(),
-                speed: *speed,
-            },
-            classes: Vec::new(),
+        Source::Recorded { file, speed } => workload::Source::Trace {
+            file: file.clone(),
+            speed: *speed,
         },
+    };
+    let class = |class: &scenario::Class| workload::Class {
+        weight: class.weight,
+        cost: class.cost,
+    };
+    workload::Spec {
+        shape: workload.shape.clone(),
+        sessions: workload.sessions.clone(),
+        client: workload.client.clone(),
+        sockets: workload.sockets.clone(),
+        classes: workload.source.classes().iter().map(class).collect(),
+        source,
     }
 }
 
 fn asks(workload: &scenario::Workload) -> Vec<Ask> {
-    match &workload.source {
-        Source::Open { classes, .. } => classes
-            .iter()
-            .map(|class| Ask {
-                method: class.method.to_owned(),
-                host: class.host.clone().unwrap_or_else(|| HOST.to_owned()),
-                path: class.path.clone(),
-                body_bytes: class.body_bytes,
-                response_bytes: class.response_bytes,
-            })
-            .collect(),
-        Source::Recorded { .. } => Vec::new(),
-    }
+    let ask = |class: &scenario::Class| Ask {
+        method: class.method.to_owned(),
+        host: class.host.clone().unwrap_or_else(|| HOST.to_owned()),
+        path: class.path.clone(),
+        body_bytes: class.body_bytes,
+        response_bytes: class.response_bytes,
+    };
+    workload.source.classes().iter().map(ask).collect()
 }
 
 /// The applications, and which of them is behind each endpoint: two endpoints of one address are
@@ -323,8 +330,8 @@ fn changes(scenario: &Scenario, behind: &[Vec<usize>]) -> Vec<(Timestamp, usize,
 fn setup(scenario: &Scenario) -> Setup {
     let config = &scenario.config;
     let classes = |workload: &scenario::Workload| match &workload.source {
-        Source::Open { classes, .. } => classes.iter().map(|c| c.name.clone()).collect(),
         Source::Recorded { .. } => vec![workload.name.clone()],
+        made => made.classes().iter().map(|c| c.name.clone()).collect(),
     };
     Setup {
         settings: Vec::new(),

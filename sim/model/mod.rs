@@ -2,11 +2,13 @@
 //!
 //! Same scenario, arrivals, service draws, faults and results as engine `net`, without connections
 //! and bytes: fast enough for fleets and days, and the exact reference that `net` is held against.
-//! What it leaves out: reading and writing take no time, clients have connections already, a dial
+//! What it leaves out: reading and writing take no time, clients have connections already (but
+//! for the first request of a session or user, and sockets), a dial
 //! costs a round trip (one more with TLS, one more with HTTP/2) and nothing else, and nobody closes
 //! an idle connection.
 
 mod agenda;
+mod client;
 mod deadline;
 mod idle;
 mod key;
@@ -25,14 +27,15 @@ use evenkeel_core::trace;
 use evenkeel_proxy::key::Source;
 
 use self::agenda::Agenda;
+use self::client::{Act, Waiting};
 use self::deadline::Deadlines;
 use self::idle::Idle;
 use self::planned::{Planned, What};
 use crate::engine::{Ended, Error, Seen};
 use crate::origin::{Load, Station};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
-use crate::result::{Collector, Completion, End};
-use crate::workload::{Arrival, Arrivals, Service};
+use crate::result::{Collector, End};
+use crate::workload::{Arrival, Arrivals, Conduct, Service};
 
 /// Runs `plan` under `seed`. With `observe`, every request is reported. `on_time` is called now and
 /// then with the simulated time; false ends the run.
@@ -46,16 +49,16 @@ pub fn run(
     observe: bool,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
-    let mut arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
-    let mut engine = Engine::new(plan, seed, observe);
-    engine.run(&mut arrivals, on_time)?;
+    let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
+    let mut engine = Engine::new(plan, seed, observe, arrivals);
+    engine.run(on_time)?;
     let (loads, now) = (engine.loads(), engine.now);
     let cell = engine.collector.finish(now, &loads);
     Ok(Ended {
         cell,
         now,
         seen: engine.seen,
-        notes: plan.notes(&arrivals),
+        notes: plan.notes(&engine.arrivals),
     })
 }
 
@@ -71,6 +74,8 @@ struct Live {
     offers: u8,
     /// The connection of the present try was idle before.
     reused: bool,
+    /// What its client is at.
+    waiting: Waiting,
 }
 
 /// Of a slot's request until the first one reaches the proxy.
@@ -95,6 +100,7 @@ impl Live {
             serial: 0,
             offers: 0,
             reused: false,
+            waiting: Waiting::default(),
         }
     }
 }
@@ -104,6 +110,8 @@ struct Engine<'a> {
     observe: bool,
     seen: Vec<Seen>,
     now: Timestamp,
+    arrivals: Arrivals,
+    conduct: Conduct,
     planned: Planned,
     /// When each origin acts next.
     agenda: Agenda,
@@ -119,6 +127,8 @@ struct Engine<'a> {
     stations: Vec<Station>,
     idle: Idle,
     deadlines: Deadlines,
+    /// When clients lose patience.
+    patience: Deadlines,
     grants: VecDeque<Grant>,
     collector: Collector,
     service: Service,
@@ -129,7 +139,7 @@ struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    fn new(plan: &'a Plan, seed: u64, observe: bool) -> Self {
+    fn new(plan: &'a Plan, seed: u64, observe: bool, arrivals: Arrivals) -> Self {
         let way = |ask: &Ask| (plan.way(&ask.host, &ask.path), ask.is_idempotent());
         let ways = |asks: &Vec<Ask>| asks.iter().map(way).collect();
         Self {
@@ -137,6 +147,8 @@ impl<'a> Engine<'a> {
             observe,
             seen: Vec::new(),
             now: Timestamp::ZERO,
+            arrivals,
+            conduct: Conduct::new(seed, &plan.workloads),
             planned: Planned::default(),
             agenda: Agenda::new(plan.origins.len()),
             serial: 0,
@@ -152,6 +164,7 @@ impl<'a> Engine<'a> {
                 .collect(),
             idle: Idle::new(plan.config()),
             deadlines: Deadlines::default(),
+            patience: Deadlines::default(),
             grants: VecDeque::new(),
             collector: Collector::new(plan.setup.clone()),
             service: Service::new(seed, plan.cpu.clone(), plan.io.clone()),
@@ -162,22 +175,19 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn run(
-        &mut self,
-        arrivals: &mut Arrivals,
-        on_time: &mut dyn FnMut(Timestamp) -> bool,
-    ) -> Result<(), Error> {
+    fn run(&mut self, on_time: &mut dyn FnMut(Timestamp) -> bool) -> Result<(), Error> {
         let mut changes = self.plan.changes.iter().peekable();
         let last = self.plan.end() + COOL_DOWN;
         let mut turns = 0_u32;
         loop {
-            let arrival = arrivals.due();
+            let arrival = self.arrivals.due();
             let (under_way, planned) = self.planned.first();
             let (origins, acting, origin) = self.agenda.first();
             let change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
             let deadline = self.deadlines.first();
+            let patience = self.patience.first();
             let event = under_way.min(origins);
-            let next = arrival.min(event).min(change).min(deadline);
+            let next = arrival.min(event).min(change).min(deadline).min(patience);
             let drained = arrival == Timestamp::MAX && self.free.len() == self.live.len();
             if next > last || (drained && change == Timestamp::MAX) {
                 return Ok(());
@@ -187,7 +197,8 @@ impl<'a> Engine<'a> {
             if turns.is_multiple_of(1 << 16) && !on_time(next) {
                 return Err(Error::Interrupted);
             }
-            // At one instant: what was on its way, then faults, then deadlines, then new requests.
+            // At one instant: what was on its way, then faults, then deadlines, the proxy's before
+            // clients', then new requests.
             if event == next {
                 if (origins, acting) < (under_way, planned) {
                     self.advance(origin);
@@ -202,7 +213,11 @@ impl<'a> Engine<'a> {
                 if let Some((at, serial)) = self.deadlines.pop() {
                     self.expire(at, serial);
                 }
-            } else if let Some(arrival) = arrivals.next() {
+            } else if patience == next {
+                if let Some((at, client)) = self.patience.pop() {
+                    self.act(at, client, Act::GiveUp);
+                }
+            } else if let Some(arrival) = self.arrivals.next() {
                 self.due(arrival);
             }
             while let Some(Grant { token }) = self.grants.pop_front() {
@@ -275,6 +290,7 @@ impl<'a> Engine<'a> {
                 self.reply(at, attempt, lost);
             }
             What::Deadline { at, serial } => self.expire(at, serial),
+            What::Client { at, client, act } => self.act(at, client, act),
             What::Connected { .. }
             | What::Refused { .. }
             | What::Offer { .. }
@@ -284,30 +300,6 @@ impl<'a> Engine<'a> {
 
     fn is(&self, at: usize, serial: u32) -> bool {
         self.live[at].serial == serial
-    }
-
-    /// A client sends a request.
-    fn due(&mut self, arrival: Arrival) {
-        let Arrival {
-            due,
-            workload,
-            n,
-            class,
-            ..
-        } = arrival;
-        self.collector.sent(due, workload, class);
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.live[at].arrival = arrival;
-                at
-            }
-            None => {
-                self.live.push(Live::new(arrival, self.picks));
-                self.live.len() - 1
-            }
-        };
-        let delay = self.latency(n, 0);
-        self.after(delay, What::Arrive { at });
     }
 
     /// Where a request goes, and whether it is idempotent.
@@ -383,7 +375,7 @@ impl<'a> Engine<'a> {
                         );
                     }
                     Action::Cancel { .. } => self.live[at].serial += 1,
-                    Action::Forward { .. } => next = Some(Event::BodyEnded),
+                    Action::Forward { .. } => next = self.forward(at),
                     Action::Finish(outcome) => return self.finish(at, outcome),
                 }
             }
@@ -407,8 +399,14 @@ impl<'a> Engine<'a> {
     }
 
     fn expire(&mut self, at: usize, serial: u32) {
-        if self.is(at, serial) && self.live[at].request.deadline() <= self.now {
-            self.report(at, Event::Timer);
+        if !self.is(at, serial) {
+            return;
+        }
+        match self.live[at].request.deadline() {
+            deadline if deadline <= self.now => self.report(at, Event::Timer),
+            Timestamp::MAX => {}
+            // The messages of a tunnel have moved it.
+            deadline => self.plan_at(deadline, What::Deadline { at, serial }),
         }
     }
 
@@ -420,31 +418,6 @@ impl<'a> Engine<'a> {
             Outcome::Cancelled => End::Cancelled,
         };
         self.complete(at, end);
-    }
-
-    /// A request's response sets out for its client; the slot is free.
-    fn complete(&mut self, at: usize, end: End) {
-        let live = &mut self.live[at];
-        live.serial += 1;
-        let Arrival {
-            due,
-            workload,
-            n,
-            class,
-            ..
-        } = live.arrival;
-        let completion = Completion {
-            due,
-            done: Timestamp(self.now.0 + self.latency(n, 1)),
-            workload,
-            class,
-            end,
-        };
-        self.free.push(at);
-        self.collector.complete(&completion);
-        if self.observe {
-            self.seen.push(Seen { n, completion });
-        }
     }
 
     fn loads(&self) -> Vec<Vec<Load>> {

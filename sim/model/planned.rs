@@ -5,6 +5,8 @@ use std::collections::BinaryHeap;
 
 use evenkeel_core::time::Timestamp;
 
+use super::client::Act;
+
 /// What happens to the request in slot `at`. Whatever has another `serial` than the slot is
 /// outdated.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub(super) enum What {
         attempt: u8,
         lost: bool,
     },
+    /// Its client does something, if it is still at try number `client` of its.
+    Client { at: usize, client: u32, act: Act },
     /// A deadline that fits no queue of equal ones.
     Deadline { at: usize, serial: u32 },
 }

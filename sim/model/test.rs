@@ -1,4 +1,4 @@
-//! A tunnel driven through the core, step by step: no workload opens one by itself.
+//! A tunnel driven through the core, step by step.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,18 +48,21 @@ fn counts(engine: &Engine<'_>) -> (u32, u32, usize) {
 #[test]
 fn a_tunnel_holds_its_place_until_it_ends() {
     let plan = plan();
-    let mut arrivals = Arrivals::new(1, &plan.workloads, plan.end()).expect("nothing to open");
-    let mut engine = Engine::new(&plan, 1, false);
+    let arrivals = Arrivals::new(1, &plan.workloads, plan.end()).expect("nothing to open");
+    let mut engine = Engine::new(&plan, 1, false, arrivals);
     for _ in 0..2 {
-        engine.due(arrivals.next().expect("ten arrive"));
+        let arrival = engine.arrivals.next().expect("ten arrive");
+        engine.due(arrival);
     }
     assert_eq!(counts(&engine), (1, 0, 1));
+    engine.live[0].waiting.upgraded = true;
     engine.report(0, Event::Upgraded { attempt: 1 });
     assert_eq!(counts(&engine), (0, 1, 1), "the other waits on");
     engine.report(0, Event::TunnelEnded);
     assert_eq!(counts(&engine), (1, 0, 0), "its place is promised");
     let Grant { token } = engine.grants.pop_front().expect("the other's");
     engine.report(token.0 as usize, Event::Granted);
+    engine.live[1].waiting.upgraded = true;
     engine.report(1, Event::Upgraded { attempt: 1 });
     assert_eq!(counts(&engine), (0, 1, 0));
     engine.report(1, Event::ClientLeft);

@@ -82,7 +82,7 @@ impl Engine<'_> {
         }
     }
 
-    fn origin(&self, pool: u16, endpoint: EndpointIndex) -> usize {
+    pub(super) fn origin(&self, pool: u16, endpoint: EndpointIndex) -> usize {
         self.plan.behind[usize::from(pool)][endpoint.slot as usize]
     }
 
@@ -154,6 +154,10 @@ impl Engine<'_> {
     pub(super) fn reply(&mut self, at: usize, attempt: u8, lost: bool) {
         let live = &self.live[at];
         let event = match (lost, live.reused) {
+            (false, _) if self.conduct.holds(live.arrival.workload) => {
+                self.live[at].waiting.upgraded = true;
+                Event::Upgraded { attempt }
+            }
             (false, _) => {
                 if let Some(endpoint) = live.request.endpoint() {
                     self.idle.put(live.pool, endpoint.slot);
@@ -206,6 +210,7 @@ impl Engine<'_> {
                         self.lose(at, attempt);
                     }
                 }
+                self.cut_tunnels(origin);
             }
         }
         self.plan_station(origin);

@@ -21,6 +21,7 @@ use super::Run;
 use super::client::write_body;
 use super::flow::{FIELD, Ticket};
 use super::line::Received;
+use super::socket;
 use crate::origin::{Job, JobId, Load, Station};
 use crate::plan::{Ask, Change};
 use crate::workload::Service;
@@ -69,6 +70,8 @@ struct Order {
     bytes: u64,
     head_only: bool,
     close: bool,
+    /// It asks for a tunnel.
+    upgrade: bool,
     receipt: Option<Receipt>,
 }
 
@@ -169,6 +172,10 @@ impl Application {
             if !self.fulfil(&mut stream, &order).await || order.close {
                 return;
             }
+            if order.upgrade {
+                let _ = socket::serve(&mut stream, &mut received).await;
+                return;
+            }
         }
         if received.bytes().starts_with(PREFACE) {
             let received = Buffer::from(received.bytes().to_vec());
@@ -207,7 +214,7 @@ impl Application {
         {
             return false;
         }
-        answer(stream, order).await.is_ok()
+        order.upgrade || answer(stream, order).await.is_ok()
     }
 
     /// Reads a request to its end and hands it to the station. `None` ends the connection.
@@ -261,6 +268,7 @@ impl Application {
             bytes: 0,
             head_only: head.method == Method::Head,
             close: !head.keep_alive,
+            upgrade: head.upgrade,
             receipt: None,
         };
         let drawn = ticket.and_then(|ticket| {

@@ -1,14 +1,15 @@
-//! Clients: an open loop. Each request is sent when it is due, on an idle connection of its client
-//! or a new one, and its latency counts from then.
+//! Clients. Each request is sent when it is due, on an idle connection of its client or a new one,
+//! and its latency counts from then. A client that loses patience closes its connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::channel::{Channel, Sink as _};
@@ -26,8 +27,8 @@ use crate::engine::Seen;
 use crate::plan::Ask;
 use crate::result::{Completion, End};
 use crate::scenario::Protocol;
-use crate::workload::{Arrival, Arrivals};
-use crate::world::{Stream, World};
+use crate::workload::{Arrival, Arrivals, Conduct, Next, Visit};
+use crate::world::{Sleep, Stream, World};
 
 /// The client of requests that anybody may send, on any idle connection.
 const ANYBODY: u64 = 0;
@@ -41,7 +42,11 @@ const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// Idle connections that one recorded client keeps: what browsers keep to a host.
 const KEPT: usize = 6;
 /// Body bytes are written from here.
-static BODY: [u8; 16 << 10] = [b'x'; 16 << 10];
+pub(super) static BODY: [u8; 16 << 10] = [b'x'; 16 << 10];
+
+/// What asks for a WebSocket (RFC 6455, section 4.1); the key is the RFC's own.
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Whose a connection is: a client, and the host to whom it speaks TLS.
 type Key = (u64, Option<String>);
@@ -51,12 +56,18 @@ type Line = Mutex<Option<http2::Connection>>;
 
 /// All clients of a run.
 pub(super) struct Clients {
-    world: World,
-    run: Rc<Run>,
+    pub(super) world: World,
+    pub(super) run: Rc<Run>,
+    pub(super) conduct: Conduct,
+    arrivals: RefCell<Arrivals>,
+    /// Who sends what is due; woken when an end has brought something forward.
+    dispatcher: RefCell<Option<Waker>>,
     /// Idle connections; requests that anybody sends share one client.
     idle: RefCell<BTreeMap<Key, Vec<Rc<Seat>>>>,
     /// Connections of HTTP/2.
     lines: RefCell<BTreeMap<Key, Rc<Line>>>,
+    /// Clients that come back have an address that stays.
+    homes: RefCell<BTreeMap<u64, World>>,
     opened: Cell<u32>,
 }
 
@@ -67,14 +78,19 @@ struct Seat {
     waker: RefCell<Option<Waker>>,
 }
 
-struct Job {
-    ticket: Ticket,
-    ask: Ask,
-    due: Timestamp,
+pub(super) struct Job {
+    pub(super) ticket: Ticket,
+    pub(super) ask: Ask,
+    /// When its client leaves, and as what that counts.
+    pub(super) until: (Timestamp, End),
+    /// The client who comes back with the next one, if it does.
+    pub(super) guest: Option<u64>,
+    /// It asks for a tunnel.
+    pub(super) upgrade: bool,
 }
 
 /// How far an exchange came.
-enum Broken {
+pub(super) enum Broken {
     /// Lost before any byte of the response.
     Unanswered,
     /// Lost inside the response.
@@ -82,57 +98,110 @@ enum Broken {
 }
 
 impl Clients {
-    pub(super) fn new(world: World, run: Rc<Run>) -> Self {
+    pub(super) fn new(world: World, run: Rc<Run>, arrivals: Arrivals) -> Self {
         Self {
-            world,
-            run,
+            conduct: Conduct::new(run.seed, &run.plan.workloads),
+            arrivals: RefCell::new(arrivals),
+            dispatcher: RefCell::default(),
             idle: RefCell::default(),
             lines: RefCell::default(),
+            homes: RefCell::default(),
             opened: Cell::new(0),
+            world,
+            run,
         }
     }
 
     /// Sends every request when it is due.
-    pub(super) async fn dispatch(self: Rc<Self>, mut arrivals: Arrivals) {
+    pub(super) async fn dispatch(self: Rc<Self>) {
         let mut alarm = self.world.sleep_until(Timestamp::MAX);
-        for arrival in arrivals.by_ref() {
-            if arrival.due > self.world.now() {
-                alarm.reset(arrival.due);
-                (&mut alarm).await;
-            }
-            self.send(arrival);
-        }
-        self.run.notes.set(self.run.plan.notes(&arrivals));
-        self.run.exhausted.set(true);
+        poll_fn(|cx| self.poll_dispatch(cx, &mut alarm)).await;
     }
 
-    fn send(self: &Rc<Self>, arrival: Arrival) {
+    /// Ready when nothing will be due any more, whatever happens.
+    fn poll_dispatch(self: &Rc<Self>, cx: &mut Context<'_>, alarm: &mut Sleep) -> Poll<()> {
+        *self.dispatcher.borrow_mut() = Some(cx.waker().clone());
+        loop {
+            let due = self.arrivals.borrow().due();
+            if due == Timestamp::MAX {
+                let arrivals = self.arrivals.borrow();
+                self.run.notes.set(self.run.plan.notes(&arrivals));
+                self.run.exhausted.set(true);
+                return match arrivals.are_answers() {
+                    true => Poll::Pending,
+                    false => Poll::Ready(()),
+                };
+            }
+            if due > self.world.now() {
+                alarm.reset(due);
+                if pin!(&mut *alarm).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            let arrival = self.arrivals.borrow_mut().next();
+            if let Some(arrival) = arrival {
+                self.begin(arrival);
+            }
+        }
+    }
+
+    /// A user's request is due.
+    fn begin(self: &Rc<Self>, arrival: Arrival) {
         let Arrival {
             due,
             workload,
             class,
+            visit,
             ..
         } = arrival;
-        self.run.collector.borrow_mut().sent(due, workload, class);
-        let (ask, client) = match &arrival.record {
-            Some(record) => (Ask::recorded(record), arrival.client),
-            None => (
-                self.run.plan.asks[usize::from(workload)][usize::from(class)].clone(),
-                ANYBODY,
-            ),
-        };
-        let tls = self.run.secrets.as_ref().is_some_and(Secrets::are_clients);
-        let mut key = (client, tls.then(|| ask.host.clone()));
-        let protocol = self.run.plan.scenario.workloads[usize::from(workload)].protocol;
-        if protocol == Protocol::Http2 && client == ANYBODY {
-            key.0 = arrival.n % SHARED;
+        let mut collector = self.run.collector.borrow_mut();
+        collector.sent(due, workload, class);
+        if let Visit::Session { first: true, .. } = visit {
+            collector.session(due);
         }
-        let job = Job {
-            ticket: self.run.flow.enter(arrival),
-            ask,
-            due,
+        drop(collector);
+        self.run.waiting.set(self.run.waiting.get() + 1);
+        match self.conduct.until(&arrival, self.run.plan.end()) {
+            Some(until) => {
+                self.world.spawn(Rc::clone(self).hold(arrival, until));
+            }
+            None => self.send(arrival, due),
+        }
+    }
+
+    /// What is written for a try that is sent at `sent`.
+    pub(super) fn job(&self, arrival: Arrival, sent: Timestamp, upgrade: bool) -> Job {
+        let ask = match &arrival.record {
+            Some(record) => Ask::recorded(record),
+            None => {
+                let asks = &self.run.plan.asks[usize::from(arrival.workload)];
+                asks[usize::from(arrival.class)].clone()
+            }
         };
+        Job {
+            until: self.conduct.patience(&arrival, sent),
+            guest: (arrival.visit != Visit::Single).then_some(arrival.client),
+            ticket: self.run.flow.enter(arrival, sent),
+            ask,
+            upgrade,
+        }
+    }
+
+    /// A client sends a request, for the first time or again.
+    fn send(self: &Rc<Self>, arrival: Arrival, sent: Timestamp) {
+        let client = match (&arrival.record, arrival.visit) {
+            (None, Visit::Single) => ANYBODY,
+            _ => arrival.client,
+        };
+        let protocol = self.run.plan.scenario.workloads[usize::from(arrival.workload)].protocol;
+        let lane = arrival.n % SHARED;
+        let job = self.job(arrival, sent, false);
+        let tls = self.run.secrets.as_ref().is_some_and(Secrets::are_clients);
+        let mut key = (client, tls.then(|| job.ask.host.clone()));
         if protocol == Protocol::Http2 {
+            if client == ANYBODY {
+                key.0 = lane;
+            }
             self.world.spawn(Rc::clone(self).multiplex(key, job));
             return;
         }
@@ -145,15 +214,29 @@ impl Clients {
                 }
             }
             None => {
-                let world = self.process();
+                let world = self.home(&job);
                 let serving = Rc::clone(self).serve(world.clone(), key, job);
                 world.spawn(serving);
             }
         }
     }
 
+    /// Where the connections of a request's client come from.
+    fn home(&self, job: &Job) -> World {
+        match job.guest {
+            None => self.process(),
+            Some(client) => {
+                let mut homes = self.homes.borrow_mut();
+                homes
+                    .entry(client)
+                    .or_insert_with(|| self.process())
+                    .clone()
+            }
+        }
+    }
+
     /// A client with an address of its own.
-    fn process(&self) -> World {
+    pub(super) fn process(&self) -> World {
         let n = self.opened.get();
         self.opened.set(n + 1);
         let ip = IpAddr::V4(Ipv4Addr::from(u32::from(FIRST).wrapping_add(n)));
@@ -169,30 +252,36 @@ impl Clients {
         let mut head = ResponseHead::default();
         let mut next = Some(first);
         while let Some(job) = next.take() {
-            let end = loop {
-                let reused = connection.is_some();
-                let mut stream = match connection.take() {
-                    Some(stream) => stream,
-                    None => {
-                        received = Received::default();
-                        match self.connect(&world, &job.ask.host, false).await {
-                            Some(stream) => stream,
-                            None => break End::Refused,
+            let attempt = async {
+                loop {
+                    let reused = connection.is_some();
+                    let mut stream = match connection.take() {
+                        Some(stream) => stream,
+                        None => {
+                            received = Received::default();
+                            match self.connect(&world, &job.ask.host, false).await {
+                                Some(stream) => stream,
+                                None => return End::Refused,
+                            }
                         }
+                    };
+                    match exchange(&mut stream, &mut received, &mut head, &job).await {
+                        Ok(()) => {
+                            connection = head.keep_alive.then_some(stream);
+                            return End::Status(head.status);
+                        }
+                        // A kept connection that closed under the request: any client tries again.
+                        Err(Broken::Unanswered) if reused => {}
+                        Err(Broken::Unanswered) => return End::Reset,
+                        Err(Broken::Cut) => return End::Cut,
                     }
-                };
-                match exchange(&mut stream, &mut received, &mut head, &job).await {
-                    Ok(()) => {
-                        connection = head.keep_alive.then_some(stream);
-                        break End::Status(head.status);
-                    }
-                    // A kept connection that closed under the request: any client tries again.
-                    Err(Broken::Unanswered) if reused => {}
-                    Err(Broken::Unanswered) => break End::Reset,
-                    Err(Broken::Cut) => break End::Cut,
                 }
             };
-            self.complete(&job, world.now(), end);
+            let end = self.patiently(job.until.0, attempt).await;
+            if self.complete(&job, end) {
+                self.forget(&key);
+                return;
+            }
             let Some(stream) = &mut connection else {
                 return;
             };
@@ -221,23 +310,28 @@ impl Clients {
 
     /// A request on its client's connection of HTTP/2.
     async fn multiplex(self: Rc<Self>, key: Key, job: Job) {
-        let line = Rc::clone(self.lines.borrow_mut().entry(key).or_default());
+        let line = Rc::clone(self.lines.borrow_mut().entry(key.clone()).or_default());
         let mut head = ResponseHead::default();
-        let end = loop {
-            let Some((stream, reused)) = self.stream(&line, &job).await else {
-                break End::Refused;
-            };
-            let mut stream = Channel::Http2(Box::new(stream));
-            let mut received = Received::default();
-            match exchange(&mut stream, &mut received, &mut head, &job).await {
-                // Nobody has looked at it: any client tries again.
-                Err(Broken::Unanswered) if reused && was_lost(&stream) => {}
-                Ok(()) => break End::Status(head.status),
-                Err(Broken::Unanswered) => break End::Reset,
-                Err(Broken::Cut) => break End::Cut,
+        let attempt = async {
+            loop {
+                let Some((stream, reused)) = self.stream(&line, &job).await else {
+                    return End::Refused;
+                };
+                let mut stream = Channel::Http2(Box::new(stream));
+                let mut received = Received::default();
+                match exchange(&mut stream, &mut received, &mut head, &job).await {
+                    // Nobody has looked at it: any client tries again.
+                    Err(Broken::Unanswered) if reused && was_lost(&stream) => {}
+                    Ok(()) => return End::Status(head.status),
+                    Err(Broken::Unanswered) => return End::Reset,
+                    Err(Broken::Cut) => return End::Cut,
+                }
             }
         };
-        self.complete(&job, self.world.now(), end);
+        let end = self.patiently(job.until.0, attempt).await;
+        if self.complete(&job, end) {
+            self.forget(&key);
+        }
     }
 
     /// A stream, and whether its connection was there before.
@@ -248,7 +342,7 @@ impl Clients {
         {
             return Some((connection.stream(), true));
         }
-        let world = self.process();
+        let world = self.home(job);
         let channel = self.connect(&world, &job.ask.host, true).await?;
         let header_bytes = Limits::default().header_bytes;
         let begun =
@@ -261,7 +355,12 @@ impl Clients {
     }
 
     /// A connection to the proxy.
-    async fn connect(&self, world: &World, host: &str, http2: bool) -> Option<Channel<Stream>> {
+    pub(super) async fn connect(
+        &self,
+        world: &World,
+        host: &str,
+        http2: bool,
+    ) -> Option<Channel<Stream>> {
         let front = self.run.front.borrow().clone()?;
         let stream = world.connect(&front).await.ok()?;
         match &self.run.secrets {
@@ -270,24 +369,104 @@ impl Clients {
         }
     }
 
-    fn complete(&self, job: &Job, done: Timestamp, end: End) {
-        let Some(arrival) = self.run.flow.leave(job.ticket) else {
-            return;
+    /// What `attempt` comes to; `None` if its client leaves at `until`, before it ends.
+    pub(super) async fn patiently<T>(
+        &self,
+        until: Timestamp,
+        attempt: impl Future<Output = T>,
+    ) -> Option<T> {
+        if until == Timestamp::MAX {
+            return Some(attempt.await);
+        }
+        let mut attempt = pin!(attempt);
+        let mut alarm = pin!(self.world.sleep_until(until));
+        poll_fn(|cx| {
+            if let Poll::Ready(end) = attempt.as_mut().poll(cx) {
+                return Poll::Ready(Some(end));
+            }
+            alarm.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    }
+
+    /// A try has ended; without an end its client has left. Whether that client is done with all
+    /// that it came for.
+    fn complete(self: &Rc<Self>, job: &Job, end: Option<End>) -> bool {
+        let done = self.world.now();
+        let arrival = match end {
+            Some(_) => self.run.flow.leave(job.ticket),
+            None => self.run.flow.abandon(job.ticket, done),
         };
+        let Some(mut arrival) = arrival else {
+            return false;
+        };
+        match self
+            .conduct
+            .after(&arrival, end.unwrap_or(job.until.1), done)
+        {
+            Next::Again(again) => {
+                arrival.retry += 1;
+                self.world.spawn(Rc::clone(self).again(arrival, again));
+                false
+            }
+            Next::Over(end, done) => {
+                self.tell(&arrival, end, done);
+                self.over(&arrival, done);
+                matches!(arrival.visit, Visit::Session { last: true, .. })
+            }
+        }
+    }
+
+    /// A client tries again at `again`.
+    async fn again(self: Rc<Self>, arrival: Arrival, again: Timestamp) {
+        self.world.sleep_until(again).await;
         let Arrival {
-            n, workload, class, ..
-        } = arrival;
-        let completion = Completion {
-            due: job.due,
-            done,
+            due,
             workload,
             class,
+            ..
+        } = arrival;
+        let mut collector = self.run.collector.borrow_mut();
+        collector.client_retry(due, workload, class);
+        drop(collector);
+        self.send(arrival, again);
+    }
+
+    /// A request has ended for its user.
+    pub(super) fn tell(&self, arrival: &Arrival, end: End, done: Timestamp) {
+        let completion = Completion {
+            due: arrival.due,
+            done,
+            workload: arrival.workload,
+            class: arrival.class,
             end,
         };
         self.run.collector.borrow_mut().complete(&completion);
         if self.run.observe {
+            let n = arrival.n;
             self.run.seen.borrow_mut().push(Seen { n, completion });
         }
+    }
+
+    /// Nobody waits for a request any more: its client may come back.
+    pub(super) fn over(&self, arrival: &Arrival, done: Timestamp) {
+        self.run.waiting.set(self.run.waiting.get() - 1);
+        if !arrival.visit.goes_on() {
+            return;
+        }
+        let mut arrivals = self.arrivals.borrow_mut();
+        arrivals.ended(arrival, done);
+        self.run.exhausted.set(arrivals.due() == Timestamp::MAX);
+        if let Some(waker) = self.dispatcher.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// A session is over: it leaves nothing behind.
+    fn forget(&self, key: &Key) {
+        self.homes.borrow_mut().remove(&key.0);
+        self.idle.borrow_mut().remove(key);
+        self.lines.borrow_mut().remove(key);
     }
 }
 
@@ -305,6 +484,20 @@ async fn exchange(
             io::ErrorKind::InvalidInput => Broken::Cut,
             _ => Broken::Unanswered,
         })?;
+    read_head(stream, received, head, job).await?;
+    match received.skip(stream, head.framing).await {
+        true => Ok(()),
+        false => Err(Broken::Cut),
+    }
+}
+
+/// Reads the head of a response that is no interim one.
+pub(super) async fn read_head(
+    stream: &mut Channel<Stream>,
+    received: &mut Received,
+    head: &mut ResponseHead,
+    job: &Job,
+) -> Result<(), Broken> {
     let method = Method::of(job.ask.method.as_bytes());
     let limits = Limits::default();
     loop {
@@ -312,7 +505,7 @@ async fn exchange(
             Ok(Status::Complete(length)) => {
                 received.consume(length);
                 if !head.is_interim() {
-                    break;
+                    return Ok(());
                 }
             }
             Ok(Status::Partial) => match received.fill(stream).await {
@@ -323,10 +516,6 @@ async fn exchange(
             Err(_) => return Err(Broken::Cut),
         }
     }
-    match received.skip(stream, head.framing).await {
-        true => Ok(()),
-        false => Err(Broken::Cut),
-    }
 }
 
 /// Whether a stream without an answer has reached nobody: refused, or its connection is gone.
@@ -334,7 +523,7 @@ fn was_lost(stream: &Channel<Stream>) -> bool {
     matches!(stream, Channel::Http2(stream) if stream.is_refused() || !stream.is_reset())
 }
 
-async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
+pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
     let Ask {
         method,
         host,
@@ -350,6 +539,9 @@ async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
     );
     if *body_bytes > 0 {
         let _ = write!(head, "Content-Length: {body_bytes}\r\n");
+    }
+    if job.upgrade {
+        head.push_str(UPGRADE);
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;

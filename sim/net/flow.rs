@@ -3,11 +3,19 @@
 //! events.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use evenkeel_core::time::Timestamp;
 
 use crate::workload::Arrival;
 
 /// The field that carries the ticket.
 pub(super) const FIELD: &str = "X-Sim";
+
+/// How long a request whose client has left may still turn up at an origin, which works on it as
+/// on any other. Longer than anything holds it up but a pause or a cut of minutes.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// Names a request on its way; never the same twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub(super) struct Flow(RefCell<Slots>);
 struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Slots of requests whose clients have left, and when each may be used again.
+    left: VecDeque<(Timestamp, u32)>,
 }
 
 #[derive(Debug)]
@@ -52,8 +62,12 @@ struct Slot {
 
 impl Flow {
     /// A request sets out.
-    pub(super) fn enter(&self, arrival: Arrival) -> Ticket {
+    pub(super) fn enter(&self, arrival: Arrival, now: Timestamp) -> Ticket {
         let mut flow = self.0.borrow_mut();
+        while let Some((_, slot)) = flow.left.pop_front_if(|(until, _)| *until < now) {
+            flow.slots[slot as usize].arrival = None;
+            flow.free.push(slot);
+        }
         let slot = flow.free.pop().unwrap_or(flow.slots.len() as u32);
         match flow.slots.get_mut(slot as usize) {
             Some(entry) => {
@@ -97,9 +111,11 @@ impl Flow {
         Some(arrival)
     }
 
-    /// Whether nobody is on the way.
-    pub(super) fn is_empty(&self) -> bool {
-        let flow = self.0.borrow();
-        flow.free.len() == flow.slots.len()
+    /// The client of a request has left: it is still on its way.
+    pub(super) fn abandon(&self, ticket: Ticket, now: Timestamp) -> Option<Arrival> {
+        let mut flow = self.0.borrow_mut();
+        let arrival = flow.slots.get(ticket.slot as usize)?.arrival.clone()?;
+        flow.left.push_back((now + LINGER, ticket.slot));
+        Some(arrival)
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod flow;
 mod line;
 mod secret;
+mod socket;
 mod timeline;
 
 use std::cell::{Cell, RefCell};
@@ -128,8 +129,10 @@ struct Run {
     /// By number of the origin, once they have begun.
     applications: RefCell<Vec<Option<Rc<Application>>>>,
     failed: Cell<Option<BindError>>,
-    /// No request will arrive any more.
+    /// No request will arrive any more, unless one that is waited for brings another.
     exhausted: Cell<bool>,
+    /// Users' requests that have not ended for them.
+    waiting: Cell<u64>,
 }
 
 impl Run {
@@ -147,11 +150,12 @@ impl Run {
             applications: RefCell::new((0..plan.origins.len()).map(|_| None).collect()),
             failed: Cell::default(),
             exhausted: Cell::new(false),
+            waiting: Cell::new(0),
         })
     }
 
     fn is_over(&self) -> bool {
-        self.exhausted.get() && self.flow.is_empty()
+        self.exhausted.get() && self.waiting.get() == 0
     }
 
     fn end(&self, now: Timestamp, notes: Vec<String>) -> Ended {
@@ -177,7 +181,7 @@ impl Run {
 fn begin_clients(simulation: &mut Simulation, run: &Rc<Run>, arrivals: Arrivals) {
     let run = Rc::clone(run);
     simulation.host(Role::Clients, "clients", CLIENTS, |world| {
-        Rc::new(Clients::new(world, run)).dispatch(arrivals)
+        Rc::new(Clients::new(world, run, arrivals)).dispatch()
     });
 }
 

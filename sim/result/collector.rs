@@ -11,7 +11,7 @@ use evenkeel_core::trace::{Event, Kind};
 use super::hash::TraceHash;
 use super::invariant::{Checker, Limit};
 use super::latency::Latency;
-use super::run::{Cell, Class, Endpoint, Requests, Tries};
+use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};
 use super::share::Promise;
 use crate::origin::Load;
 
@@ -33,6 +33,12 @@ pub enum End {
 }
 
 impl End {
+    /// Whether a client may want to try again: not if it has left by itself.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Status(..500) | Self::Cancelled)
+    }
+
     fn name(self) -> String {
         match self {
             Self::Status(status) => status.to_string(),
@@ -60,6 +66,17 @@ pub struct Completion {
     pub end: End,
 }
 
+/// What happens to a long-lived socket, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is open.
+    Opened,
+    /// It ended before its client wanted it to.
+    Cut,
+    /// Its client tries to open it again.
+    Reconnect,
+}
+
 /// What a collector must know beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -84,6 +101,7 @@ pub struct Setup {
 #[derive(Debug, Default)]
 struct Row {
     sent: u64,
+    client_retries: u64,
     /// A handful of different ends: a short list beats a map.
     ends: Vec<(End, u64)>,
     latency: Latency,
@@ -101,6 +119,8 @@ pub struct Collector {
     endpoints: Vec<Vec<Endpoint>>,
     tries: Tries,
     retried: u64,
+    sessions: Sessions,
+    sockets: Sockets,
     hash: TraceHash,
     checker: Checker,
 }
@@ -134,6 +154,8 @@ impl Collector {
             endpoints: setup.endpoints.iter().map(pool).collect(),
             tries: Tries::default(),
             retried: 0,
+            sessions: Sessions::default(),
+            sockets: Sockets::default(),
             hash: TraceHash::default(),
             checker: Checker::new(&setup.limits, &setup.promises),
             setup,
@@ -146,6 +168,31 @@ impl Collector {
             && let Some(row) = self.row(workload, class)
         {
             row.sent += 1;
+        }
+    }
+
+    /// A client sent a request again that was due at `due`.
+    pub fn client_retry(&mut self, due: Timestamp, workload: u16, class: u16) {
+        if self.measured(due)
+            && let Some(row) = self.row(workload, class)
+        {
+            row.client_retries += 1;
+        }
+    }
+
+    /// A session began.
+    pub fn session(&mut self, at: Timestamp) {
+        self.sessions.started += u64::from(self.measured(at));
+    }
+
+    /// Something happened to a client's socket.
+    pub fn socket(&mut self, at: Timestamp, turn: Turn) {
+        if self.measured(at) {
+            match turn {
+                Turn::Opened => self.sockets.opened += 1,
+                Turn::Cut => self.sockets.cut += 1,
+                Turn::Reconnect => self.sockets.reconnects += 1,
+            }
         }
     }
 
@@ -232,6 +279,8 @@ impl Collector {
             failed_latency_ms: self.failed_latency,
             classes,
             endpoints,
+            sessions: self.sessions,
+            sockets: self.sockets,
             tries: self.tries,
             invariants: self.checker.into_checks(now),
             ..Cell::default()
@@ -265,6 +314,7 @@ impl Row {
     fn close(self) -> Class {
         let mut requests = Requests {
             sent: self.sent,
+            client_retries: self.client_retries,
             ..Requests::default()
         };
         let mut ended = 0;

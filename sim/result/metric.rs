@@ -57,6 +57,16 @@ metrics! {
     Failed "failed" Count "ace"
     /// Requests whose client left.
     Cancelled "cancelled" Count "ac"
+    /// How often clients sent a request again.
+    ClientRetries "client_retries" Count "ac"
+    /// Sessions that began.
+    Sessions "sessions" Count "a"
+    /// Sockets that were opened, again or for the first time.
+    Sockets "sockets" Count "a"
+    /// Sockets that ended before their clients wanted them to.
+    SocketsCut "sockets_cut" Count "a"
+    /// Attempts to open a socket again.
+    Reconnects "reconnects" Count "a"
     /// Requests with more than one try.
     Retried "retried" Count "a"
     /// Tries over requests that were tried.

@@ -17,12 +17,12 @@ mod test;
 mod threshold;
 mod window;
 
-pub use collector::{Collector, Completion, End, Setup};
+pub use collector::{Collector, Completion, End, Setup, Turn};
 pub use hash::{Digest, TraceHash};
 pub use invariant::{Check, Checker, Invariant, Limit};
 pub use latency::Latency;
 pub use metric::{Metric, Scope, Unit};
-pub use run::{Cell, Class, Endpoint, Requests, Run, Sessions, Tries, unseen};
+pub use run::{Cell, Class, Endpoint, Requests, Run, Sessions, Sockets, Tries, unseen};
 pub use share::Promise;
 pub use table::table;
 pub use threshold::{Error, Op, Threshold, Verdict};

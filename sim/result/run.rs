@@ -93,6 +93,8 @@ pub struct Cell {
     pub endpoints: Vec<Endpoint>,
     /// What became of sessions.
     pub sessions: Sessions,
+    /// What became of long-lived sockets.
+    pub sockets: Sockets,
     /// Tries, for each request that was tried.
     #[serde(rename = "retry_amplification", serialize_with = "ratio")]
     pub tries: Tries,
@@ -118,6 +120,8 @@ pub struct Requests {
     /// Those with more than one try; not known by class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retried: Option<u64>,
+    /// How often clients sent one of them again.
+    pub client_retries: u64,
     /// Those without an end when the run ended.
     pub in_flight: u64,
     /// By status code, or `cut`, `refused`, `reset`, `timeout`, `cancelled`.
@@ -176,12 +180,24 @@ pub struct Sessions {
     pub moved: u64,
 }
 
+/// What became of long-lived sockets in the measured window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sockets {
+    /// Opened, first and again.
+    pub opened: u64,
+    /// Ended before their clients wanted them to.
+    pub cut: u64,
+    /// Attempts to open one again.
+    pub reconnects: u64,
+}
+
 impl Requests {
     pub(super) fn absorb(&mut self, other: &Self) {
         self.sent += other.sent;
         self.ok += other.ok;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.client_retries += other.client_retries;
         self.in_flight += other.in_flight;
         if let (Some(sum), Some(more)) = (&mut self.retried, other.retried) {
             *sum += more;
@@ -298,6 +314,9 @@ impl Cell {
         self.sessions.started += other.sessions.started;
         self.sessions.broken += other.sessions.broken;
         self.sessions.moved += other.sessions.moved;
+        self.sockets.opened += other.sockets.opened;
+        self.sockets.cut += other.sockets.cut;
+        self.sockets.reconnects += other.sockets.reconnects;
         self.tries.all += other.tries.all;
         self.tries.first += other.tries.first;
     }
@@ -306,6 +325,10 @@ impl Cell {
         match metric {
             Metric::RetryAmplification => self.tries.amplification(),
             Metric::Retried => self.requests.retried.map(|count| count as f64),
+            Metric::Sessions => Some(self.sessions.started as f64),
+            Metric::Sockets => Some(self.sockets.opened as f64),
+            Metric::SocketsCut => Some(self.sockets.cut as f64),
+            Metric::Reconnects => Some(self.sockets.reconnects as f64),
             Metric::RetryRate => quotient(self.requests.retried?, self.requests.sent),
             Metric::Utilisation => {
                 let busy: u128 = self.endpoints.iter().map(|e| e.load.busy_ns).sum();
@@ -343,6 +366,7 @@ fn of_requests(metric: Metric, requests: &Requests, latency: &Latency) -> Option
         Metric::Ok => Some(requests.ok as f64),
         Metric::Failed => Some(requests.failed as f64),
         Metric::Cancelled => Some(requests.cancelled as f64),
+        Metric::ClientRetries => Some(requests.client_retries as f64),
         _ => None,
     }
 }

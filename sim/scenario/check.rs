@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use evenkeel_proxy::document::{Span, Table, Time};
 
-use super::{Class, Engine, Scenario, Source};
-use crate::result::{Metric, Scope, Threshold};
+use super::{Class, Engine, Model, Scenario, Source, Workload};
+use crate::result::{Metric, Scope, Threshold, Unit};
 
 /// Something is measured: the warm-up is shorter than the run.
 pub(super) fn window(t: &mut Table<'_>, duration: Option<Duration>, warmup: Duration) {
@@ -38,12 +38,7 @@ pub(super) fn resolution(t: &mut Table<'_>, scenario: &Scenario, span: Span) {
     if scenario.engine == Some(Engine::Model) || resolution.as_nanos() as f64 <= limit_ns {
         return;
     }
-    // Two digits: more would say that the mean matters so exactly.
-    let round = |ns: f64| {
-        let ns = ns as u64;
-        let unit = 10_u64.pow(ns.max(1).ilog10().saturating_sub(1));
-        Time::format(Duration::from_nanos(ns / unit * unit))
-    };
+    let round = |ns: f64| rounded(Duration::from_nanos(ns as u64));
     let message = format!(
         "ticks of {} are long for a mean service of {}: latencies read too high",
         Time::format(resolution),
@@ -73,18 +68,19 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
             let name = threshold.metric.name();
             let message = format!("about {expected:.0} requests are too few for {name}");
             let problem = t.problem(span, message).warning();
-            t.report(problem.label(format!("{least} leave ten beyond it")));
+            t.report(problem.label(format!("{least} leave a hundred beyond it")));
         }
     }
 }
 
-/// How many requests it takes until this percentile means something: ten beyond it.
+/// How many requests it takes until this percentile is steady from seed to seed: a hundred beyond
+/// it, so that their number has a standard error of a tenth.
 fn least_requests(metric: Metric) -> Option<f64> {
     match metric {
-        Metric::P50 => Some(20.0),
-        Metric::P90 => Some(100.0),
-        Metric::P99 => Some(1_000.0),
-        Metric::P999 => Some(10_000.0),
+        Metric::P50 => Some(200.0),
+        Metric::P90 => Some(1_000.0),
+        Metric::P99 => Some(10_000.0),
+        Metric::P999 => Some(100_000.0),
         _ => None,
     }
 }
@@ -97,12 +93,7 @@ fn requests(scenario: &Scenario, threshold: &Threshold) -> Option<f64> {
         .as_secs_f64();
     let mut sum = 0.0;
     for workload in &scenario.workloads {
-        let Source::Open {
-            rate_per_s,
-            classes,
-            ..
-        } = &workload.source
-        else {
+        let Some(rate_per_s) = rate(scenario, workload) else {
             match &threshold.scope {
                 Scope::Class(class) if *class != workload.name => continue,
                 _ => return None,
@@ -111,6 +102,7 @@ fn requests(scenario: &Scenario, threshold: &Threshold) -> Option<f64> {
         let weight = |classes: &mut dyn Iterator<Item = &Class>| -> f64 {
             classes.map(|class| f64::from(class.weight)).sum()
         };
+        let classes = workload.source.classes();
         let wanted = match &threshold.scope {
             Scope::Class(name) => weight(&mut classes.iter().filter(|class| class.name == *name)),
             _ => weight(&mut classes.iter()),
@@ -118,4 +110,100 @@ fn requests(scenario: &Scenario, threshold: &Threshold) -> Option<f64> {
         sum += rate_per_s * seconds * wanted / weight(&mut classes.iter());
     }
     Some(sum)
+}
+
+/// A workload's requests in a second of the measured window. Users are expected to wait for
+/// nothing but services; a recorded workload says nothing beforehand.
+fn rate(scenario: &Scenario, workload: &Workload) -> Option<f64> {
+    match &workload.source {
+        Source::Open { rate_per_s, .. } => {
+            let shape = workload.shape.as_ref();
+            let factor =
+                |shape: &crate::workload::Shape| shape.mean(scenario.warmup, scenario.duration);
+            Some(rate_per_s * shape.map_or(1.0, factor))
+        }
+        Source::Closed { users, think, .. } => {
+            let turn_ns = think.mean_ns() + work_ns(scenario, workload);
+            Some(f64::from(*users) * 1e9 / turn_ns.max(1.0))
+        }
+        Source::Recorded { .. } => None,
+    }
+}
+
+/// The mean work of a workload's request on the processor, in nanoseconds.
+fn work_ns(scenario: &Scenario, workload: &Workload) -> f64 {
+    let classes = workload.source.classes();
+    let weights: f64 = classes.iter().map(|class| f64::from(class.weight)).sum();
+    let cost = |class: &Class| class.cost * f64::from(class.weight) / weights;
+    let cost: f64 = classes.iter().map(cost).sum();
+    let origin = &scenario.origin;
+    origin.overhead.as_nanos() as f64 + origin.service.mean_ns() * cost
+}
+
+/// The load of the origins in the measured window and the mean service time: work that arrives
+/// over work that can be done. `None` where it is not known beforehand: which pool a request goes
+/// to, if there are several, recorded requests, and users, who wait.
+fn load(scenario: &Scenario) -> Option<(f64, Duration)> {
+    let [pool] = &scenario.config.pools[..] else {
+        return None;
+    };
+    let origin = &scenario.origin;
+    if !matches!(origin.model, Model::Node | Model::Fifo) {
+        return None;
+    }
+    let speed = |endpoint: usize| {
+        let mut speeds = origin.speeds.iter();
+        let own = speeds.find(|speed| speed.target.endpoint == endpoint);
+        own.map_or(1.0, |speed| speed.speed)
+    };
+    let speeds: f64 = (0..pool.endpoints.len()).map(speed).sum();
+    let (mut work, mut rates) = (0.0, 0.0);
+    for workload in &scenario.workloads {
+        let Source::Open { .. } = workload.source else {
+            return None;
+        };
+        let rate = rate(scenario, workload)?;
+        work += rate * work_ns(scenario, workload);
+        rates += rate;
+    }
+    let service = Duration::from_secs_f64((work / rates.max(f64::MIN_POSITIVE)).min(1e15) / 1e9);
+    Some((work / 1e9 / (speeds * f64::from(origin.workers)), service))
+}
+
+/// Whether a queue can be steady at all, and is when the measuring begins.
+pub(super) fn steadiness(t: &mut Table<'_>, scenario: &Scenario) {
+    /// Mean services that a queue takes to forget how it began, at load 0; by 1 / (1 - load) more
+    /// at a higher one.
+    const SERVICES: f64 = 20.0;
+    let Some((load, service)) = load(scenario) else {
+        return;
+    };
+    if load >= 1.0 {
+        let message = format!("the load is {load:.2}: queues grow as long as it lasts");
+        let span = t.element_spans("workload").first().copied();
+        let problem = t.problem(span.unwrap_or_else(|| t.own_span()), message);
+        let label = "no latency is steady; fine if overload is the question";
+        t.report(problem.warning().label(label));
+        return;
+    }
+    let least = service.mul_f64(SERVICES / (1.0 - load));
+    let conditions = scenario.thresholds.iter().chain(&scenario.sometimes);
+    let mut metrics = conditions.map(|threshold| threshold.metric);
+    if scenario.warmup >= least || !metrics.any(|metric| metric.unit() == Unit::Duration) {
+        return;
+    }
+    let message = format!(
+        "the warm-up of {} is short at load {load:.2}: latencies of half-empty queues are measured",
+        Time::format(scenario.warmup),
+    );
+    let problem = t.problem(t.span("warmup"), message).warning();
+    let label = format!("{:?} are 20 mean services / (1 - load)", rounded(least));
+    t.report(problem.label(label));
+}
+
+/// A time to two digits: more would say that it matters so exactly.
+fn rounded(time: Duration) -> String {
+    let ns = time.as_nanos().max(1) as u64;
+    let unit = 10_u64.pow(ns.ilog10().saturating_sub(1));
+    Time::format(Duration::from_nanos(ns / unit * unit))
 }

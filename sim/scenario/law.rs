@@ -66,6 +66,17 @@ pub(super) fn law(t: &mut Table<'_>) -> Option<Law> {
     let doc = "exponential, constant, uniform, normal, lognormal, bimodal, pareto, erlang (a sum \
                of exponential stages), hyperexponential (one of two) or empirical (as measured)";
     let name = t.required("dist", LAW, doc);
+    of(t, name)
+}
+
+/// Reads a law, or a time that is always the same: `"2s"` stands for `{ value = "2s" }`.
+pub(super) fn law_or_time(t: &mut Table<'_>) -> Option<Law> {
+    let doc = "a law by its name; absent: always the same `value`";
+    let name = t.default("dist", LAW, Name::Constant, doc);
+    of(t, Some(name))
+}
+
+fn of(t: &mut Table<'_>, name: Option<Name>) -> Option<Law> {
     let doc = "exponential, erlang, hyperexponential, normal (there before what is below zero is \
                cut off): the mean";
     let mean = t.optional("mean", Time::POSITIVE, doc);

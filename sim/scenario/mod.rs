@@ -3,7 +3,9 @@
 //! Read like a configuration (the same declarations, the same errors), and it contains one: the
 //! very file that is deployed, or one written in place.
 
+mod arrival;
 mod check;
+mod client;
 mod fault;
 mod law;
 mod origin;
@@ -193,6 +195,7 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     };
     check::resolution(t, &scenario, resolution_span);
     check::percentiles(t, &scenario);
+    check::steadiness(t, &scenario);
     Some(scenario)
 }
 

@@ -12,6 +12,7 @@ use evenkeel_proxy::document::{Severity, is_scenario};
 use super::*;
 use crate::law::Law;
 use crate::result::Threshold;
+use crate::workload::Client;
 
 /// The configuration in place that most tests use: endpoints `a` and `b` in pool `p`.
 const CONFIG: &str = r#"[config]
@@ -214,7 +215,11 @@ fn every_key_of_workloads_arrives() {
         [Workload {
             name: "browse".into(),
             protocol: Protocol::Http2,
-            source
+            source,
+            shape: None,
+            sessions: None,
+            client: Client::PATIENT,
+            sockets: None,
         }]
     );
 }

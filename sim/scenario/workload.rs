@@ -1,4 +1,4 @@
-//! `[[workload]]`: requests that arrive, made up by a law or recorded.
+//! `[[workload]]`: requests that arrive, made up by a law or recorded, and who sends them.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -6,8 +6,13 @@ use std::path::PathBuf;
 
 use evenkeel_proxy::config::Listener;
 use evenkeel_proxy::document::{
-    Choice, FilePath, Float, Integer, Name, Names, Rate, Size, Table, Text, is_host,
+    Choice, FilePath, Float, Integer, Name, Names, Size, Table, Text, is_host,
 };
+
+use super::arrival::{self, Arrivals};
+use super::client;
+use crate::law::Law;
+use crate::workload::{Client, Sessions, Shape, Sockets};
 
 /// Requests that arrive.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +23,14 @@ pub struct Workload {
     pub protocol: Protocol,
     /// Where they come from.
     pub source: Source,
+    /// How the rate of an open process changes with time.
+    pub shape: Option<Shape>,
+    /// Visitors of several requests each; the rate is that of all requests.
+    pub sessions: Option<Sessions>,
+    /// What clients do while they wait.
+    pub client: Client,
+    /// Requests open long-lived sockets.
+    pub sockets: Option<Sockets>,
 }
 
 /// What clients speak; over TLS where the listener does.
@@ -48,6 +61,15 @@ pub enum Source {
         /// What is asked for; weights are not all zero.
         classes: Vec<Class>,
     },
+    /// A closed loop: users who wait for the end of one before they think and send the next.
+    Closed {
+        /// How many, at least one.
+        users: u32,
+        /// The time between the end of a request and the next one.
+        think: Law,
+        /// What is asked for; weights are not all zero.
+        classes: Vec<Class>,
+    },
     /// Those of an access log, at their times.
     Recorded {
         /// The log; it could be opened.
@@ -55,6 +77,17 @@ pub enum Source {
         /// How many recorded seconds pass in one; above zero.
         speed: f64,
     },
+}
+
+impl Source {
+    /// What is asked for; a recorded workload brings its own requests.
+    #[must_use]
+    pub fn classes(&self) -> &[Class] {
+        match self {
+            Self::Open { classes, .. } | Self::Closed { classes, .. } => classes,
+            Self::Recorded { .. } => &[],
+        }
+    }
 }
 
 /// The law of the gaps between arrivals.
@@ -99,8 +132,16 @@ pub(super) fn workload(
                a client's requests share one connection of h2";
     let protocol = t.default("protocol", PROTOCOL, Protocol::Http1, doc);
     check_protocol(t, protocol, front);
-    let doc = "an open loop: requests come whether or not earlier ones are answered";
-    let arrivals = t.optional_table("arrivals", doc, arrivals);
+    let doc = "when requests come: an open loop by its `rate`, a closed one by its `users`";
+    let arrivals = t.optional_table("arrivals", doc, arrival::arrivals);
+    let shape = arrival::shape(t);
+    let doc =
+        "visitors who send several requests, each a think time after the end of the one before";
+    let sessions = t.optional_table("sessions", doc, arrival::sessions);
+    let doc = "what clients do while they wait; absent: they wait for ever and take every answer";
+    let client = t.table("client", doc, client::client);
+    let doc = "each arrival opens a WebSocket and holds it";
+    let sockets = t.optional_table("sockets", doc, client::sockets);
     let doc =
         "what is asked for; absent: GET / at the origin's cost, a class of the workload's name";
     let own = t.tables("classes", doc, |t| class(t, classes));
@@ -120,22 +161,20 @@ pub(super) fn workload(
         t.report(problem.label("leave `classes` out"));
     }
     check_weights(t, &own);
+    let closed = matches!(arrivals, Some(Some(Arrivals::Closed { .. })));
+    arrival::check(t, protocol, closed);
+    client::check(t, client.as_ref());
     if !t.has("classes") {
         classes.declare(t, "name", name.as_deref());
     }
     let name = name?;
     let source = match (arrivals, trace) {
         (Some(arrivals), _) => {
-            let (process, rate_per_s) = arrivals?;
             let mut classes = own.into_iter().collect::<Option<Vec<_>>>()?;
             if classes.is_empty() {
                 classes.push(Class::plain(&name));
             }
-            Source::Open {
-                process,
-                rate_per_s,
-                classes,
-            }
+            arrivals?.with(classes)
         }
         (None, trace) => trace??,
     };
@@ -143,7 +182,20 @@ pub(super) fn workload(
         name,
         protocol,
         source,
+        shape: shape?,
+        sessions: some(sessions)?,
+        client: client?,
+        sockets: some(sockets)?,
     })
+}
+
+/// What may be absent, if nothing is wrong with it.
+#[expect(clippy::option_option, reason = "absent, or wrong and reported")]
+fn some<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
 }
 
 /// A listener without HTTP/2 answers none of its clients.
@@ -155,20 +207,6 @@ fn check_protocol(t: &mut Table<'_>, protocol: Protocol, front: Option<&Listener
         let problem = t.problem(t.span("protocol"), message);
         t.report(problem.label("expected \"http/1.1\", or `http2 = true` at the listener"));
     }
-}
-
-fn arrivals(t: &mut Table<'_>) -> Option<(Process, f64)> {
-    const PROCESS: Choice<Process> = Choice {
-        what: "process",
-        of: &[
-            ("poisson", Process::Poisson),
-            ("constant", Process::Constant),
-        ],
-    };
-    let doc = "poisson (independent arrivals) or constant (equal gaps)";
-    let process = t.default("process", PROCESS, Process::Poisson, doc);
-    let rate = t.required("rate", Rate, "requests in a second, on average");
-    Some((process, rate?))
 }
 
 fn trace(t: &mut Table<'_>) -> Option<Source> {

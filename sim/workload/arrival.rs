@@ -7,7 +7,9 @@ use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 
 use super::log::{Record, Summary};
+use super::shape::Warp;
 use super::source::Clock;
+use super::visit::{self, Visits};
 use super::{Class, Source, Spec};
 
 /// A request that is due.
@@ -17,16 +19,58 @@ pub struct Arrival {
     pub due: Timestamp,
     /// Its workload, by its place in the scenario.
     pub workload: u16,
-    /// Its number in its workload, from 0.
+    /// Its number in its workload: from 0, or its client's number and its place in what that
+    /// client does, each in 32 bits.
     pub n: u64,
+    /// How often its client has sent it before.
+    pub retry: u16,
+    /// What it is to its client.
+    pub visit: Visit,
     /// Its class, by its place in its workload.
     pub class: u16,
     /// Its class's cost.
     pub cost: f64,
-    /// Who sends it: the recorded address hashed, or one client for each request.
+    /// Who sends it: the recorded address hashed, a session, a user, or one client for each
+    /// request.
     pub client: u64,
     /// What was recorded, if the workload is a trace.
     pub record: Option<Box<Record>>,
+}
+
+/// What a request is to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visit {
+    /// One by itself.
+    Single,
+    /// One of a session.
+    Session {
+        /// The session begins with it.
+        first: bool,
+        /// The session ends with it.
+        last: bool,
+    },
+    /// One of a user, who goes on.
+    User {
+        /// The user begins with it.
+        first: bool,
+    },
+}
+
+impl Visit {
+    /// Whether its client comes back.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Session { last: false, .. } | Self::User { .. })
+    }
+
+    /// Whether its client has been here before.
+    #[must_use]
+    pub const fn begins(self) -> bool {
+        matches!(
+            self,
+            Self::Session { first: true, .. } | Self::User { first: true }
+        )
+    }
 }
 
 /// A workload cannot begin.
@@ -51,11 +95,17 @@ pub struct Arrivals {
 
 #[derive(Debug)]
 struct Lane {
-    clock: Clock,
+    /// Of those that nobody's end decides about; users have none.
+    clock: Option<Clock>,
+    warp: Option<Warp>,
     choice: Choice,
     clients: Stream,
+    /// How many the clock has given out.
     n: u64,
+    /// The clock's next one.
     ahead: Option<(u64, Option<Box<Record>>)>,
+    /// Clients that come back.
+    visits: Option<Visits>,
 }
 
 impl Arrivals {
@@ -64,29 +114,12 @@ impl Arrivals {
     /// # Errors
     /// A log cannot be opened. Lines that cannot be read are no error: see [`Self::summaries`].
     pub fn new(seed: u64, specs: &[Spec], end: Timestamp) -> Result<Self, Error> {
-        let arrivals = Stream::new(seed, "arrivals");
-        let classes = Stream::new(seed, "class");
-        let clients = Stream::new(0, "client");
-        let mut lanes = Vec::with_capacity(specs.len());
-        for (workload, spec) in (0..).zip(specs) {
-            let clock = Clock::open(&spec.source, arrivals.child(workload));
-            let mut clock = clock.map_err(|source| Error::Log {
-                file: match &spec.source {
-                    Source::Trace { file, .. } => file.clone(),
-                    _ => PathBuf::new(),
-                },
-                source,
-            })?;
-            let ahead = clock.next();
-            lanes.push(Lane {
-                clock,
-                choice: Choice::new(&spec.classes, classes.child(workload)),
-                clients: clients.child(workload),
-                n: 0,
-                ahead,
-            });
-        }
-        Ok(Self { end, lanes })
+        let lanes = (0..).zip(specs);
+        let lanes = lanes.map(|(workload, spec)| Lane::new(seed, workload, spec, end));
+        Ok(Self {
+            end,
+            lanes: lanes.collect::<Result<_, _>>()?,
+        })
     }
 
     /// When the next one is due; [`Timestamp::MAX`] if there is none.
@@ -98,18 +131,34 @@ impl Arrivals {
         }
     }
 
+    /// Whether ends of requests decide about later ones.
+    #[must_use]
+    pub fn are_answers(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.visits.is_some())
+    }
+
+    /// The client of `arrival` has seen its end, at `done`: if it comes back, its next request is
+    /// due a think time later.
+    pub fn ended(&mut self, arrival: &Arrival, done: Timestamp) {
+        if arrival.visit.goes_on()
+            && let Some(visits) = &mut self.lanes[usize::from(arrival.workload)].visits
+        {
+            visits.ended(arrival.n, done, self.end);
+        }
+    }
+
     /// The earliest of the lanes: its time and its workload.
     fn first(&self) -> Option<(u64, u16)> {
-        let ahead = (0_u16..).zip(&self.lanes);
-        ahead
-            .filter_map(|(workload, lane)| Some((lane.ahead.as_ref()?.0, workload)))
+        let lanes = (0_u16..).zip(&self.lanes);
+        lanes
+            .filter_map(|(workload, lane)| Some((lane.due()?, workload)))
             .min()
     }
 
     /// What became of the logs' lines so far: workload and summary, for each trace.
     pub fn summaries(&self) -> impl Iterator<Item = (u16, &Summary)> {
         let lanes = (0..).zip(&self.lanes);
-        lanes.filter_map(|(workload, lane)| Some((workload, lane.clock.summary()?)))
+        lanes.filter_map(|(workload, lane)| Some((workload, lane.clock.as_ref()?.summary()?)))
     }
 }
 
@@ -121,22 +170,99 @@ impl Iterator for Arrivals {
         if due_ns >= self.end.0 {
             return None;
         }
-        let lane = &mut self.lanes[usize::from(workload)];
-        let record = lane.ahead.take()?.1;
-        lane.ahead = lane.clock.next();
-        let n = lane.n;
-        lane.n += 1;
-        let (class, cost) = lane.choice.draw(n);
+        self.lanes[usize::from(workload)].take(workload)
+    }
+}
+
+impl Lane {
+    fn new(seed: u64, workload: u64, spec: &Spec, end: Timestamp) -> Result<Self, Error> {
+        let gaps = Stream::new(seed, "arrivals").child(workload);
+        let clock = Clock::open(&spec.source, gaps).map_err(|source| Error::Log {
+            file: match &spec.source {
+                Source::Trace { file, .. } => file.clone(),
+                _ => PathBuf::new(),
+            },
+            source,
+        })?;
+        let visits = match (&spec.source, &spec.sessions) {
+            (Source::Users { users, think }, _) => {
+                Some(Visits::users(seed, workload, *users, think.clone()))
+            }
+            (_, Some(sessions)) => Some(Visits::sessions(seed, workload, sessions)),
+            (_, None) => None,
+        };
+        let shape = spec.shape.clone();
+        let mut lane = Self {
+            clock,
+            warp: shape.map(|shape| Warp::new(shape, end.0)),
+            choice: Choice::new(&spec.classes, Stream::new(seed, "class").child(workload)),
+            clients: Stream::new(0, "client").child(workload),
+            n: 0,
+            ahead: None,
+            visits,
+        };
+        lane.advance();
+        Ok(lane)
+    }
+
+    /// Asks the clock for its next one.
+    fn advance(&mut self) {
+        self.ahead = self.clock.as_mut().and_then(|clock| {
+            let (due_ns, record) = clock.next()?;
+            match &mut self.warp {
+                None => Some((due_ns, record)),
+                Some(warp) => Some((warp.at(due_ns)?, record)),
+            }
+        });
+    }
+
+    /// When the next one is due, in nanoseconds.
+    fn due(&self) -> Option<u64> {
+        let ahead = self.ahead.as_ref().map(|(due_ns, _)| *due_ns);
+        match &self.visits {
+            None => ahead,
+            Some(visits) => {
+                let back = visits.peek().map(|(due_ns, _)| due_ns);
+                ahead.into_iter().chain(back).min()
+            }
+        }
+    }
+
+    /// Takes the next one; of equal instants, who comes back goes before who begins.
+    fn take(&mut self, workload: u16) -> Option<Arrival> {
+        let due_ns = self.due()?;
+        let back = self.visits.as_mut().filter(|visits| {
+            let first = visits.peek();
+            first.is_some_and(|(at, _)| at == due_ns)
+        });
+        let (n, record) = match back {
+            Some(visits) => (visits.pop()?.1, None),
+            None => {
+                let (_, record) = self.ahead.take()?;
+                let n = self.n;
+                self.n += 1;
+                self.advance();
+                (self.visits.as_ref().map_or(n, |_| visit::first(n)), record)
+            }
+        };
+        let (class, cost) = self.choice.draw(n);
+        let client = match (&record, &self.visits) {
+            (Some(record), _) => record.client,
+            (None, Some(_)) => self.clients.at(visit::client(n)).next_u64(),
+            (None, None) => self.clients.at(n).next_u64(),
+        };
         Some(Arrival {
             due: Timestamp(due_ns),
             workload,
             n,
+            retry: 0,
+            visit: match &self.visits {
+                Some(visits) => visits.visit(n),
+                None => Visit::Single,
+            },
             class,
             cost,
-            client: match &record {
-                Some(record) => record.client,
-                None => lane.clients.at(n).next_u64(),
-            },
+            client,
             record,
         })
     }

@@ -27,13 +27,14 @@ impl Service {
         }
     }
 
-    /// Computing and waiting in nanoseconds for try `attempt` (from 1) of `arrival`. The class's
+    /// Computing and waiting in nanoseconds for try `attempt` (from 1) of `arrival`; another try of
+    /// its client's draws anew, too. The class's
     /// cost multiplies the computing; the wait is somebody else's work and stays.
     #[must_use]
     pub fn draw(&self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
         let draw = |law: &Law, stream: Stream| {
             let request = stream.child(u64::from(arrival.workload)).child(arrival.n);
-            law.draw(&mut request.at(u64::from(attempt)))
+            law.draw(&mut request.at(u64::from(attempt) | u64::from(arrival.retry) << 8))
         };
         let mut cpu_ns = draw(&self.cpu, self.cpu_stream);
         if arrival.cost != 1.0 {

@@ -34,9 +34,10 @@ pub(super) enum Clock {
 }
 
 impl Clock {
-    /// Opens `source`; `gaps` is the workload's stream of arrivals.
-    pub(super) fn open(source: &Source, gaps: Stream) -> io::Result<Self> {
-        Ok(match source {
+    /// Opens `source`; `gaps` is the workload's stream of arrivals. Users need none.
+    pub(super) fn open(source: &Source, gaps: Stream) -> io::Result<Option<Self>> {
+        Ok(Some(match source {
+            Source::Users { .. } => return Ok(None),
             Source::Poisson { rate } => Self::Poisson {
                 gaps,
                 mean_ns: SECOND_NS / rate,
@@ -51,7 +52,7 @@ impl Clock {
             Source::Trace { file, speed } => {
                 Self::Trace(Box::new(Trace::new(Log::open(file)?, *speed, gaps)))
             }
-        })
+        }))
     }
 
     /// What the log has come to so far, if this is a trace.

@@ -9,10 +9,7 @@ use std::time::Duration;
 const SECOND: u64 = 1_000_000_000;
 
 fn poisson(rate: f64) -> Spec {
-    Spec {
-        source: Source::Poisson { rate },
-        classes: Vec::new(),
-    }
+    Spec::plain(Source::Poisson { rate })
 }
 
 fn arrivals(seed: u64, specs: &[Spec], end_s: u64) -> Vec<Arrival> {
@@ -42,13 +39,10 @@ impl Drop for File {
 }
 
 fn trace(file: &std::path::Path, speed: f64) -> Spec {
-    Spec {
-        source: Source::Trace {
-            file: file.into(),
-            speed,
-        },
-        classes: Vec::new(),
-    }
+    Spec::plain(Source::Trace {
+        file: file.into(),
+        speed,
+    })
 }
 
 /// Golden: a change here changes every trace hash.
@@ -84,10 +78,7 @@ fn poisson_gaps_are_exponential() {
 
 #[test]
 fn constant_gaps_do_not_drift() {
-    let spec = Spec {
-        source: Source::Constant { rate: 3.0 },
-        classes: Vec::new(),
-    };
+    let spec = Spec::plain(Source::Constant { rate: 3.0 });
     let all = arrivals(1, &[spec], 1_000);
     assert_eq!(all.len(), 3_000);
     assert_eq!(all[1].due.0, 333_333_333);
@@ -96,10 +87,7 @@ fn constant_gaps_do_not_drift() {
 
 #[test]
 fn workloads_are_merged_by_due_time_and_ties_by_number() {
-    let constant = |rate| Spec {
-        source: Source::Constant { rate },
-        classes: Vec::new(),
-    };
+    let constant = |rate| Spec::plain(Source::Constant { rate });
     let all = arrivals(1, &[constant(2.0), constant(1.0), constant(4.0)], 2);
     let got: Vec<(u64, u16, u64)> = all
         .iter()

@@ -131,6 +131,28 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A table that must be there, or a plain value that stands for it, with an example of one;
+    /// none only after an error.
+    pub fn required_shorthand<T>(
+        &mut self,
+        name: &'static str,
+        main: &'static str,
+        example: &str,
+        doc: &'static str,
+        decode: impl FnOnce(&mut Table<'_>) -> T,
+    ) -> Option<T> {
+        self.require(name, example, doc);
+        if !self.has(name) && !self.describing() {
+            self.declared.push(name);
+            return None;
+        }
+        let table = self.shorthand(name, main, doc, decode);
+        if let Some(key) = self.keys.last_mut() {
+            key.required = true;
+        }
+        Some(table)
+    }
+
     /// A list of tables, each decoded; an absent one is empty.
     pub fn tables<T>(
         &mut self,
