@@ -78,26 +78,26 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ),
     (
         "policy = { name = \"maglev\", bound = 1.25 }",
-        &[":5:30: error: only ring_hash has `bound`"],
+        &[":5:37: error: only ring_hash has `bound`"],
     ),
     (
         "policy = { name = \"ip_hash\", key = \"path\" }",
-        &[":5:31: error: only hash, ring_hash, maglev and rendezvous have `key`"],
+        &[":5:36: error: only hash, ring_hash, maglev and rendezvous have `key`"],
     ),
     (
         "policy = { name = \"ring_hash\", bound = 1.01, key = \"cookie:a b\" }",
         &[
-            ":5:41: error: `pool.policy.bound` is 1.01",
-            ":5:53: error: `pool.policy.key` is \"cookie:a b\"",
+            ":5:40: error: `pool.policy.bound` is the number 1.01",
+            ":5:52: error: `pool.policy.key` is the string \"cookie:a b\"",
         ],
     ),
     (
         "policy = { name = \"hash\", key = \"header\" }",
-        &[":5:34: error: `pool.policy.key` is \"header\""],
+        &[":5:33: error: `pool.policy.key` is the string \"header\""],
     ),
     (
         "policy = { name = \"hash\", key = \"adress\" }",
-        &[":5:34: error: `pool.policy.key`: unknown key \"adress\"; did you mean `address`?"],
+        &[":5:33: error: `pool.policy.key`: unknown key \"adress\"; did you mean `address`?"],
     ),
     (
         "policy = \"p2\"",
