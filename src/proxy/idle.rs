@@ -40,8 +40,7 @@ impl<S: Stream> Idle<S> {
     ) -> Option<Channel<S>> {
         let list = self.endpoints.get_mut(&(pool, endpoint))?;
         while let Some(mut entry) = list.pop_back() {
-            // Bytes or an end that nobody asked for mean that the server has closed it, or is out of
-            // step.
+            // Bytes or an end that nobody asked for: the server has closed it, or is out of step.
             if now < entry.until && entry.stream.is_quiet() {
                 return Some(entry.stream);
             }

@@ -5,7 +5,7 @@
 //! gathered so that a small response leaves in one write; large ones are written from the buffer
 //! they were read into.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -39,7 +39,7 @@ pub(crate) struct Relay {
     /// Heads and framed bytes that wait to be written.
     output: Vec<u8>,
     written: usize,
-    /// Bytes at the front of the source's buffer that are payload to be written after `output`.
+    /// Bytes at the front of the source's buffer that are to be written after `output`.
     direct: usize,
     /// A chunk has been begun by its size line and is to be ended by CRLF.
     in_chunk: bool,
@@ -247,6 +247,12 @@ impl Relay {
             if length > GATHER {
                 framed.begin(length, &mut self.output);
                 self.direct = length;
+                let waiting = &self.output[self.written..];
+                if buffer.prepend(waiting) {
+                    self.direct += waiting.len();
+                    self.output.clear();
+                    self.written = 0;
+                }
             } else {
                 framed.gather(&buffer.filled()[..length], &mut self.output);
                 buffer.consume(step.consumed - step.payload.start);
@@ -287,29 +293,30 @@ impl Relay {
         buffer: &mut Buffer,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
-        let waiting = &self.output[self.written..];
-        let payload = &buffer.filled()[..self.direct];
-        let sink = Pin::new(sink);
-        let n = ready!(match (waiting, payload) {
-            (waiting, []) => sink.poll_write(cx, waiting),
-            ([], payload) => sink.poll_write(cx, payload),
-            (waiting, payload) => {
-                sink.poll_write_vectored(cx, &[IoSlice::new(waiting), IoSlice::new(payload)])
-            }
-        })?;
+        let waiting = match &self.output[self.written..] {
+            [] => &buffer.filled()[..self.direct],
+            waiting => waiting,
+        };
+        let written = Pin::new(sink).poll_write(cx, waiting);
+        if !matches!(&written, Poll::Ready(Ok(n)) if *n == waiting.len()) {
+            buffer.narrow();
+        }
+        let n = ready!(written)?;
         if n == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.sent += n as u64;
         self.unflushed = true;
-        let head = n.min(self.output.len() - self.written);
-        self.written += head;
-        if self.written == self.output.len() {
-            self.output.clear();
-            self.written = 0;
+        if self.output.is_empty() {
+            buffer.consume(n);
+            self.direct -= n;
+        } else {
+            self.written += n;
+            if self.written == self.output.len() {
+                self.output.clear();
+                self.written = 0;
+            }
         }
-        buffer.consume(n - head);
-        self.direct -= n - head;
         Poll::Ready(Ok(()))
     }
 }
