@@ -38,6 +38,7 @@ pub use head::{Method, RequestHead, ResponseHead, Version, parse_request, parse_
 pub use local::{Local, reason};
 pub use reject::Reject;
 pub use target::{Form, Target};
+pub(crate) use token::control;
 
 /// Bounds of what one message may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ pub(super) fn is_blank(byte: u8) -> bool {
 }
 
 /// The first control character but tab at or after `from`; the length of `buf` when there is none.
-pub(super) fn control(buf: &[u8], from: usize) -> usize {
+pub(crate) fn control(buf: &[u8], from: usize) -> usize {
     let mut at = from;
     // Eight bytes at a time. A borrow can flag a byte wrongly only above one that is rightly
     // flagged, so the lowest flag is exact.

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 use h2::ext::Protocol;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 
 use crate::h1::encode::{decimal, field};
@@ -119,16 +119,55 @@ pub(super) fn trailers(lines: &[u8]) -> io::Result<HeaderMap> {
 }
 
 /// A response whose head stands at the front of `text`, and its length. `None` while more must
-/// come.
+/// come. The codec has judged what it wrote here: the lines are only taken apart.
 pub(super) fn response(text: &[u8]) -> io::Result<Option<(Response<()>, usize)>> {
-    let Some((head, length)) = parse_response(text, h1::Method::Get)? else {
+    let Some((lines, length)) = extent(text) else {
         return Ok(None);
     };
     let text = Bytes::copy_from_slice(&text[..length]);
+    let status = text.get(9..12).unwrap_or_default();
     let mut response = Response::new(());
-    *response.status_mut() = StatusCode::from_u16(head.status).map_err(|_| invalid())?;
-    copy(&head.fields, &text, response.headers_mut())?;
+    *response.status_mut() = StatusCode::from_bytes(status).map_err(|_| invalid())?;
+    let headers = response.headers_mut();
+    headers.reserve(lines);
+    let mut at = h1::control(&text, 0) + 2;
+    for _ in 1..lines {
+        let end = h1::control(&text, at);
+        let line = &text[at..end];
+        let colon = line.iter().position(|&b| b == b':').ok_or_else(invalid)?;
+        let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| invalid())?;
+        if !is_of_a_connection(&name) {
+            let value = text.slice_ref(line[colon + 1..].trim_ascii());
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| invalid())?;
+            headers.append(name, value);
+        }
+        at = end + 2;
+    }
     Ok(Some((response, length)))
+}
+
+/// How many lines the head at the front of `text` has, without the empty one, and how many bytes
+/// with it. `None` if it does not end in there.
+fn extent(text: &[u8]) -> Option<(usize, usize)> {
+    let (mut lines, mut at) = (0, 0);
+    while at < text.len() {
+        let end = h1::control(text, at);
+        if end + 2 > text.len() {
+            return None;
+        }
+        if end == at {
+            return Some((lines, end + 2));
+        }
+        lines += 1;
+        at = end + 2;
+    }
+    None
+}
+
+/// Whether HTTP/2 forbids the field (RFC 9113 section 8.2.2).
+fn is_of_a_connection(name: &HeaderName) -> bool {
+    [CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
 /// A request whose head stands at the front of `text`, and its length. `None` while more must come.
@@ -197,4 +236,37 @@ fn copy(fields: &Fields, text: &Bytes, headers: &mut HeaderMap) -> io::Result<()
 /// What HTTP/1.1 can say and HTTP/2 cannot.
 fn invalid() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "not expressible in HTTP/2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"HTTP/1.1 404 Not Found\r\nServer: x\r\nA:b\r\nA: \tc d \r\nEmpty:\r\n\
+        Connection: close\r\nKeep-Alive: 5\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\
+        Odd: \xff:\t;\r\n\r\n";
+
+    #[test]
+    fn a_response_is_taken_apart() {
+        let more = [TEXT, b"body\r\n\r\n"].concat();
+        let (response, length) = response(&more).unwrap().unwrap();
+        assert_eq!((response.status().as_u16(), length), (404, TEXT.len()));
+        let fields = response.headers().iter();
+        let fields: Vec<(&str, &[u8])> = fields.map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        let expected: [(&str, &[u8]); 5] = [
+            ("server", b"x"),
+            ("a", b"b"),
+            ("a", b"c d"),
+            ("empty", b""),
+            ("odd", b"\xff:\t;"),
+        ];
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_response_that_is_cut_waits_for_more() {
+        for cut in 0..TEXT.len() {
+            assert!(response(&TEXT[..cut]).unwrap().is_none(), "{cut}");
+        }
+    }
 }

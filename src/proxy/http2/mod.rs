@@ -9,12 +9,14 @@ mod accept;
 mod client;
 mod connection;
 mod head;
+mod seat;
 mod server;
 mod stream;
 
 pub use accept::{Acceptor, Most, PREFACE, Request};
 pub(crate) use client::{Connections, Key, connect};
 pub use connection::Connection;
+pub(crate) use seat::Seats;
 pub(crate) use server::serve;
 pub use stream::Stream;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Goaway, Kind, Limit};
 
+use super::seat::{self, Guest};
 use super::{Acceptor, Most, Request};
 use crate::alarm::Alarm;
 use crate::buffer::Buffer;
@@ -144,18 +145,17 @@ impl<W: World> Serving<W> {
             stream,
         } = request;
         let (terms, forwarded) = (&self.terms, self.forwarded);
-        let downstream = Downstream::of_stream(&self.worker, stream, head, terms, forwarded);
-        let guard = Open::new(&self.streams, &self.worker);
-        self.worker.world.spawn(async move {
-            if downstream.serve_stream(fields).await {
-                guard.reset();
-            }
-        });
+        let guest = Guest {
+            stream: Downstream::of_stream(&self.worker, stream, head, terms, forwarded),
+            fields,
+            open: Open::new(&self.streams, &self.worker),
+        };
+        seat::serve(&self.worker, guest);
     }
 }
 
 /// A stream, for as long as it is served.
-struct Open<W: World>(Rc<Streams>, Rc<Worker<W>>);
+pub(super) struct Open<W: World>(Rc<Streams>, Rc<Worker<W>>);
 
 impl<W: World> Open<W> {
     fn new(streams: &Rc<Streams>, worker: &Rc<Worker<W>>) -> Self {
@@ -164,7 +164,7 @@ impl<W: World> Open<W> {
     }
 
     /// Counts the stream as one that its client has reset.
-    fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.1.record(0, Kind::Reset);
         let now = self.1.world.now();
         let (began, count) = self.0.resets.get();
