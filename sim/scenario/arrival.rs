@@ -135,18 +135,18 @@ pub(super) fn shape(t: &mut Table<'_>) -> Option<Option<Shape>> {
     let doc = "a factor on the rate that changes with time: points (linear between them, two at \
                one time are a step), a sine, or bursts";
     let there = t.has("shape");
-    let shape = t.shorthand("shape", "points", doc, curve);
+    let shape = t.shorthand("shape", "points", doc, |t| curve(t, there));
     if there { shape.map(Some) } else { Some(None) }
 }
 
-fn curve(t: &mut Table<'_>) -> Option<Shape> {
+fn curve(t: &mut Table<'_>, there: bool) -> Option<Shape> {
     let doc = "linear between them; before the first and after the last one the factor stays";
     let points = t.tables("points", doc, point);
     let doc = "a wave that begins at its low point: a day and a night";
     let sine = t.optional_table("sine", doc, sine);
     let burst = t.optional_table("burst", "1, and more for a while, again and again", burst);
     let curves = ["points", "sine", "burst"].map(|key| t.has(key));
-    if t.describing() {
+    if !there {
         return None;
     }
     if curves.iter().filter(|there| **there).count() != 1 {

@@ -166,18 +166,24 @@ fn load(scenario: &Scenario) -> Option<(f64, Duration)> {
         work += rate * work_ns(scenario, workload);
         rates += rate;
     }
-    let service = Duration::from_secs_f64((work / rates.max(f64::MIN_POSITIVE)).min(1e15) / 1e9);
+    let service = Duration::from_nanos((work / rates.max(f64::MIN_POSITIVE)) as u64);
     Some((work / 1e9 / (speeds * f64::from(origin.workers)), service))
 }
 
-/// Whether a queue can be steady at all, and is when the measuring begins.
+/// Whether a queue can be steady at all, and is when the measuring begins, where a condition is
+/// about latencies.
 pub(super) fn steadiness(t: &mut Table<'_>, scenario: &Scenario) {
     /// Mean services that a queue takes to forget how it began, at load 0; by 1 / (1 - load) more
     /// at a higher one.
     const SERVICES: f64 = 20.0;
+    let conditions = scenario.thresholds.iter().chain(&scenario.sometimes);
+    let mut metrics = conditions.map(|threshold| threshold.metric);
     let Some((load, service)) = load(scenario) else {
         return;
     };
+    if !metrics.any(|metric| metric.unit() == Unit::Duration) {
+        return;
+    }
     if load >= 1.0 {
         let message = format!("the load is {load:.2}: queues grow as long as it lasts");
         let span = t.element_spans("workload").first().copied();
@@ -186,10 +192,8 @@ pub(super) fn steadiness(t: &mut Table<'_>, scenario: &Scenario) {
         t.report(problem.warning().label(label));
         return;
     }
-    let least = service.mul_f64(SERVICES / (1.0 - load));
-    let conditions = scenario.thresholds.iter().chain(&scenario.sometimes);
-    let mut metrics = conditions.map(|threshold| threshold.metric);
-    if scenario.warmup >= least || !metrics.any(|metric| metric.unit() == Unit::Duration) {
+    let least = Duration::from_nanos((service.as_nanos() as f64 * SERVICES / (1.0 - load)) as u64);
+    if scenario.warmup >= least {
         return;
     }
     let message = format!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_proxy::document::{Boolean, Integer, Share, Size, Table, Time};
+use evenkeel_proxy::document::{Boolean, Integer, Share, Table, Time};
 
 use super::law::law_or_time;
 use crate::workload::{Abort, Backoff, Client, Messages, Sockets};
@@ -64,7 +64,7 @@ fn abort(t: &mut Table<'_>) -> Option<Abort> {
 }
 
 /// Most bytes of a message.
-const MOST_MESSAGE_BYTES: u64 = 1 << 20;
+const MOST_MESSAGE_BYTES: u32 = 1 << 20;
 
 pub(super) fn sockets(t: &mut Table<'_>) -> Option<Sockets> {
     let doc = "how long a client wants to be connected, from when it is due: a time or a law; \
@@ -91,14 +91,15 @@ pub(super) fn sockets(t: &mut Table<'_>) -> Option<Sockets> {
 fn messages(t: &mut Table<'_>) -> Option<Messages> {
     let doc = "the time between two of a client: a time or a law";
     let every = t.required_shorthand("every", "value", "such as \"30s\"", doc, law_or_time);
-    let bytes = t.default("bytes", Size, 64, "the size of one");
-    if !(1..=MOST_MESSAGE_BYTES).contains(&bytes) {
-        let problem = t.problem(t.span("bytes"), "no message is of that size");
-        t.report(problem.label("expected from 1 byte to \"1MiB\""));
-    }
+    let bytes = t.default(
+        "bytes",
+        Integer(1..=MOST_MESSAGE_BYTES),
+        64,
+        "the size of one",
+    );
     Some(Messages {
         every: every??,
-        bytes,
+        bytes: u64::from(bytes),
     })
 }
 

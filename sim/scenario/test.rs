@@ -2,6 +2,7 @@
 
 mod mutation;
 mod set;
+mod traffic;
 mod wrong;
 
 use std::path::Path;
@@ -36,7 +37,7 @@ io = { dist = "constant", value = "20ms" }
 overhead = "50us"
 keep_alive = "3s"
 backlog = 100
-workers = 2
+workers = 30
 [[origin.override]]
 endpoint = "a"
 speed = 0.5
@@ -173,7 +174,7 @@ fn every_key_of_the_run_and_its_origin_arrives() {
         overhead: Duration::from_micros(50),
         keep_alive: s(3),
         backlog: 100,
-        workers: 2,
+        workers: 30,
         speeds: vec![Speed {
             target: A,
             speed: 0.5,

@@ -16,8 +16,9 @@ pub(super) fn threshold(
     classes: &Names,
 ) -> Option<Threshold> {
     let doc = "[class:NAME | endpoint:NAME ] METRIC < <= > >= == or != VALUE; metrics: requests \
-               failed; not by endpoint: mean p50 p90 p99 p999 max error_rate ok cancelled; not by \
-               class: utilisation dial_failures connects ejections; by neither: retry_rate retried \
+               failed; not by endpoint: mean p50 p90 p99 p999 max error_rate ok cancelled \
+               client_retries; not by class: utilisation dial_failures connects ejections; by \
+               neither: retry_rate sessions sockets sockets_cut reconnects retried \
                retry_amplification; only by endpoint: share";
     let (mut threshold, span) = t.required("metric", Condition, doc)?;
     match &threshold.scope {

@@ -280,7 +280,7 @@ mod test {
         for hour in 0..48 {
             let at = f64::from(hour) * 3_600.0 + 1_234.5;
             let exact = 0.65 - 0.35 * libm::cos(at / 86_400.0 * std::f64::consts::TAU);
-            let got = shape.mean(s(at), s(at));
+            let got = shape.mean(s(at - 1.0), s(at + 1.0));
             assert!(
                 (got - exact).abs() < 4e-5 * 0.7,
                 "{hour}: {got} not {exact}"

@@ -1,5 +1,7 @@
 //! Arrivals: their laws, their order, their independence of one another, the real log.
 
+mod client;
+
 use super::*;
 use crate::law::Law;
 use evenkeel_core::time::Timestamp;

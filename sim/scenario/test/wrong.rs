@@ -371,13 +371,16 @@ const CONDITIONS: &[(&str, &[&str])] = &[
 
 #[test]
 fn thresholds_that_cannot_be() {
-    let metric = |condition: &str| format!("[[threshold]]\nmetric = \"{condition}\"");
+    // Services of no time: no load, no warm-up.
+    let idle = "[origin]\nservice = { dist = \"constant\", value = \"0s\" }\n\
+                [network]\nresolution = \"1us\"";
+    let metric = |condition: &str| format!("[[threshold]]\nmetric = \"{condition}\"\n{idle}");
     for (condition, wanted) in CONDITIONS {
         check(&[(&metric(condition), wanted)]);
     }
     let few = "[[workload]]\nname = \"w\"\narrivals = { rate = \"10/s\" }\n\
-               [[threshold]]\nmetric = \"p99 < 1s\"\n[[sometimes]]\nmetric = \"p90 < 1s\"";
+               [[threshold]]\nmetric = \"p99 < 1s\"\n[[sometimes]]\nmetric = \"p50 < 1s\"";
     let wanted =
         ":11:1: warning: about 600 requests are too few for p99; 10000 leave a hundred beyond it";
-    check(&[(few, &[wanted])]);
+    check(&[(&format!("{few}\n{idle}"), &[wanted])]);
 }
