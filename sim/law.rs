@@ -6,7 +6,7 @@
 //! and exponentials come from `libm`, for they are part of the trace.
 
 mod empirical;
-mod normal;
+pub(crate) mod normal;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,8 @@ pub mod origin;
 pub mod plan;
 pub mod result;
 pub mod scenario;
+pub mod shrink;
+pub mod statistic;
 pub mod sweep;
 pub mod workload;
 pub mod world;

@@ -149,8 +149,8 @@ impl Plan {
             changes: changes(&scenario, &behind),
             origins,
             behind,
-            thresholds: scenario.thresholds.clone(),
-            sometimes: scenario.sometimes.clone(),
+            thresholds: applicable(&scenario, &scenario.thresholds),
+            sometimes: applicable(&scenario, &scenario.sometimes),
             setup: setup(&scenario),
             routes: Arc::new(Proxy::new(config.clone(), Default::default())),
             certificate_life: certificate::LIFE,
@@ -327,6 +327,12 @@ fn changes(scenario: &Scenario, behind: &[Vec<usize>]) -> Vec<(Timestamp, usize,
     changes
 }
 
+/// Those that are about this cell.
+fn applicable(scenario: &Scenario, all: &[Threshold]) -> Vec<Threshold> {
+    let here = |threshold: &&Threshold| threshold.is_about(&scenario.settings);
+    all.iter().filter(here).cloned().collect()
+}
+
 fn setup(scenario: &Scenario) -> Setup {
     let config = &scenario.config;
     let classes = |workload: &scenario::Workload| match &workload.source {
@@ -334,7 +340,7 @@ fn setup(scenario: &Scenario) -> Setup {
         made => made.classes().iter().map(|c| c.name.clone()).collect(),
     };
     Setup {
-        settings: Vec::new(),
+        settings: scenario.settings.clone(),
         from: Timestamp::ZERO + scenario.warmup,
         until: Timestamp::ZERO + scenario.duration,
         classes: scenario.workloads.iter().map(classes).collect(),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "sim")]
+use evenkeel_sim::sweep::Shard;
 
 /// A load balancer that can be tested like code.
 #[derive(Debug, Parser)]
@@ -85,6 +87,10 @@ pub(crate) enum Sim {
     Run(SimRun),
     /// Run every seed twice and compare: the traces must be identical
     Verify(SimVerify),
+    /// Join the shards of a sweep: the result that one machine would have had
+    Merge(SimMerge),
+    /// Find the smallest scenario that still fails with the same cause, and write it to a file
+    Shrink(SimShrink),
 }
 
 #[cfg(feature = "sim")]
@@ -92,12 +98,63 @@ pub(crate) enum Sim {
 pub(crate) struct SimRun {
     #[command(flatten)]
     pub(crate) what: SimWhat,
-    /// Also write each run as JSON into this folder, a file for each scenario and seed
+    /// Compare values of a key, such as policy=random,p2c: every combination with those of other
+    /// --vary and of [matrix] is a cell
+    #[arg(long, value_name = "KEY=A,B,...")]
+    pub(crate) vary: Vec<String>,
+    /// End when the 95% interval of what thresholds ask for is so narrow to either side, such as 1%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) precision: Option<String>,
+    /// Run only this part of all runs, such as 2/4, and write it into --out for `sim merge`
+    #[arg(long, value_name = "I/N", requires = "out")]
+    pub(crate) shard: Option<Shard>,
+    #[command(flatten)]
+    pub(crate) show: SimShow,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimShow {
+    /// Also write each run as JSON and its latencies as an HDR log into this folder: files for each
+    /// scenario, seed and cell
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// How results are printed; json is one object for each scenario and seed, a line each
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimMerge {
+    /// All files that `sim run --shard I/N --out DIR` has written
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) show: SimShow,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimShrink {
+    /// The scenario that fails
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// The seed that it fails with
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: u64,
+    /// The engine, instead of the scenario's
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Change a key first; with a matrix, the keys of the cell that fails
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Runs that it may take
+    #[arg(long, value_name = "N", default_value = "500")]
+    pub(crate) budget: u32,
+    /// Where to write the smaller scenario; absent: beside the scenario, as NAME-shrunk-SEED.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[cfg(feature = "sim")]

@@ -4,6 +4,8 @@
 mod exit;
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/matrix.rs"]
+mod matrix;
 #[path = "cli/output.rs"]
 mod output;
 mod real;

@@ -3,7 +3,7 @@
 const SQRT_2: f64 = std::f64::consts::SQRT_2;
 
 /// The probability of a value below `x`. Relative error about 1e-15 (it is `erfc`'s).
-pub(super) fn distribution(x: f64) -> f64 {
+pub(crate) fn distribution(x: f64) -> f64 {
     0.5 * libm::erfc(-x / SQRT_2)
 }
 
@@ -16,7 +16,7 @@ pub(super) fn density(x: f64) -> f64 {
 ///
 /// Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988): relative error about 1e-16.
 /// Rational approximations in the middle, and in two tails by distance from the end.
-pub(super) fn quantile(p: f64) -> f64 {
+pub(crate) fn quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;

@@ -1,9 +1,10 @@
 //! An origin's load over the measured window, in integer sums.
 
 use evenkeel_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// What an origin carried in the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// Time in which a process computed, summed over the processes.
     pub busy_ns: u128,

@@ -261,6 +261,9 @@ impl Collector {
             latency.absorb(&class.latency_ms);
             classes.push((name, class));
         }
+        let mut failed_latency = self.failed_latency;
+        latency.close();
+        failed_latency.close();
         let mut endpoints = self.endpoints;
         for (pool, loads) in endpoints.iter_mut().zip(loads) {
             for (endpoint, load) in pool.iter_mut().zip(loads) {
@@ -276,7 +279,7 @@ impl Collector {
             trace_hash: self.hash.finish(),
             requests,
             latency_ms: latency,
-            failed_latency_ms: self.failed_latency,
+            failed_latency_ms: failed_latency,
             classes,
             endpoints,
             sessions: self.sessions,
@@ -311,7 +314,8 @@ impl Collector {
 }
 
 impl Row {
-    fn close(self) -> Class {
+    fn close(mut self) -> Class {
+        self.latency.close();
         let mut requests = Requests {
             sent: self.sent,
             client_retries: self.client_retries,

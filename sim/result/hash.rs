@@ -3,7 +3,8 @@
 use std::fmt;
 
 use evenkeel_core::trace::{Event, Kind};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of a record.
@@ -42,6 +43,19 @@ impl fmt::Debug for Digest {
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        let digits = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+        for (n, byte) in bytes.iter_mut().enumerate() {
+            let wrong = || D::Error::custom("a hash has 64 hexadecimal digits");
+            *byte = digits(2 * n).ok_or_else(wrong)?;
+        }
+        Ok(Self(bytes))
     }
 }
 

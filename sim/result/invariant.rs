@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::occupancy::Occupancy;
 use super::share::{Promise, Share};
@@ -81,11 +82,33 @@ pub struct Check {
     /// Whether it held.
     pub ok: bool,
     /// How often it did not.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub violations: u64,
     /// The first time that it did not: request, time and a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Check {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Stored {
+            name: String,
+            ok: bool,
+            #[serde(default)]
+            violations: u64,
+            first: Option<String>,
+        }
+        let stored = Stored::deserialize(deserializer)?;
+        let mut names = Invariant::ALL.into_iter().map(Invariant::name);
+        let name = names.find(|known| *known == stored.name);
+        Ok(Self {
+            name: name.ok_or_else(|| D::Error::custom("an invariant of another version"))?,
+            ok: stored.ok,
+            violations: stored.violations,
+            first: stored.first,
+        })
+    }
 }
 
 // serde calls it with a reference.

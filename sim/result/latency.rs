@@ -1,8 +1,15 @@
-//! Latencies: their sum, their maximum, and a histogram for the percentiles.
+//! Latencies: their sum, their maximum, and counts for the percentiles.
+//!
+//! While a run lasts they are counted in a histogram of 180 KiB. Then only the counts that are not
+//! zero are kept, so that the results of thousands of runs fit into memory.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use hdrhistogram::serialization::{Deserializer as Reader, Serializer as _, V2DeflateSerializer};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What the histogram tells apart: half a microsecond, and 3 significant digits above 1 ms.
 const RESOLUTION_NS: u64 = 1_000;
@@ -14,21 +21,56 @@ const LONGEST_NS: u64 = 3_600_000_000_000;
 const NS_PER_MS: f64 = 1e6;
 
 /// A set of latencies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Latency {
-    histogram: Histogram<u64>,
+    counts: Counts,
     sum_ns: u128,
     max_ns: u64,
 }
 
-impl Default for Latency {
+#[derive(Clone, Debug)]
+enum Counts {
+    Open(Histogram<u64>),
+    /// Values in ascending order, each the highest that its class of equals has, and how many.
+    Closed(Vec<(u64, u64)>),
+}
+
+impl Default for Counts {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(RESOLUTION_NS, LONGEST_NS, 3)
-            .expect("the bounds are constants that the histogram accepts");
-        Self {
-            histogram,
-            sum_ns: 0,
-            max_ns: 0,
+        Self::Closed(Vec::new())
+    }
+}
+
+impl Counts {
+    fn histogram(&self) -> Histogram<u64> {
+        match self {
+            Self::Open(histogram) => histogram.clone(),
+            Self::Closed(counts) => {
+                let mut histogram = Histogram::new_with_bounds(RESOLUTION_NS, LONGEST_NS, 3)
+                    .expect("the bounds are constants that the histogram accepts");
+                for (value, count) in counts {
+                    histogram.saturating_record_n(*value, *count);
+                }
+                histogram
+            }
+        }
+    }
+
+    fn open(&mut self) -> &mut Histogram<u64> {
+        if let Self::Closed(_) = self {
+            *self = Self::Open(self.histogram());
+        }
+        match self {
+            Self::Open(histogram) => histogram,
+            Self::Closed(_) => unreachable!("it was opened above"),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Self::Open(histogram) = self {
+            let counts = histogram.iter_recorded();
+            let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value()));
+            *self = Self::Closed(counts.collect());
         }
     }
 }
@@ -36,39 +78,67 @@ impl Default for Latency {
 impl Latency {
     /// Takes one latency.
     pub fn record(&mut self, latency_ns: u64) {
-        self.histogram.saturating_record(latency_ns);
+        self.counts.open().saturating_record(latency_ns);
         self.sum_ns += u128::from(latency_ns);
         self.max_ns = self.max_ns.max(latency_ns);
     }
 
     /// Takes all of another set.
     pub fn absorb(&mut self, other: &Self) {
-        self.histogram
-            .add(&other.histogram)
-            .expect("all histograms have the same bounds");
+        let own = self.counts.open();
+        match &other.counts {
+            Counts::Open(histogram) => own
+                .add(histogram)
+                .expect("all histograms have the same bounds"),
+            Counts::Closed(counts) => {
+                for (value, count) in counts {
+                    own.saturating_record_n(*value, *count);
+                }
+            }
+        }
         self.sum_ns += other.sum_ns;
         self.max_ns = self.max_ns.max(other.max_ns);
+    }
+
+    /// Nothing more will come for now: keeps only what is there, in less memory.
+    pub fn close(&mut self) {
+        self.counts.close();
     }
 
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        match &self.counts {
+            Counts::Open(histogram) => histogram.len(),
+            Counts::Closed(counts) => counts.iter().map(|(_, count)| count).sum(),
+        }
     }
 
     /// The mean in milliseconds: an integer sum divided once. `None` of an empty set.
     #[must_use]
     pub fn mean_ms(&self) -> Option<f64> {
-        (self.count() > 0).then(|| self.sum_ns as f64 / self.count() as f64 / NS_PER_MS)
+        let count = self.count();
+        (count > 0).then(|| self.sum_ns as f64 / count as f64 / NS_PER_MS)
     }
 
     /// The latency in milliseconds that a share of `quantile` does not exceed, from above by at
-    /// most
-    /// 0.1 % or 1 us. `None` of an empty set.
+    /// most 0.1 % or 1 us. `None` of an empty set.
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
-        let value_ns = self.histogram.value_at_quantile(quantile);
-        (self.count() > 0).then(|| value_ns.min(self.max_ns) as f64 / NS_PER_MS)
+        let all = self.count();
+        let value_ns = match &self.counts {
+            Counts::Open(histogram) => histogram.value_at_quantile(quantile),
+            Counts::Closed(counts) => {
+                let wanted = ((quantile.min(1.0) * all as f64).ceil() as u64).max(1);
+                let mut seen = 0;
+                let reached = |(_, count): &&(u64, u64)| {
+                    seen += count;
+                    seen >= wanted
+                };
+                counts.iter().find(reached).map_or(0, |(value, _)| *value)
+            }
+        };
+        (all > 0).then(|| value_ns.min(self.max_ns) as f64 / NS_PER_MS)
     }
 
     /// The longest in milliseconds, exactly. `None` of an empty set.
@@ -79,29 +149,59 @@ impl Latency {
 
     /// The histogram in nanoseconds, to be kept as a log.
     #[must_use]
-    pub fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+    pub fn histogram(&self) -> Histogram<u64> {
+        self.counts.histogram()
     }
 }
 
-/// Mean, percentiles and maximum in milliseconds; `{}` of an empty set.
+/// A set of latencies as it is kept in files.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    sum_ns: u128,
+    max_ns: u64,
+    /// The histogram, compressed (HdrHistogram V2) and in base64; empty of an empty set.
+    counts: String,
+}
+
 impl Serialize for Latency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let entries = [
-            ("mean", self.mean_ms()),
-            ("p50", self.quantile_ms(0.5)),
-            ("p90", self.quantile_ms(0.9)),
-            ("p99", self.quantile_ms(0.99)),
-            ("p999", self.quantile_ms(0.999)),
-            ("max", self.max_ms()),
-        ];
-        for (name, value) in entries {
-            if let Some(value) = value {
-                map.serialize_entry(name, &value)?;
-            }
+        let mut bytes = Vec::new();
+        if self.count() > 0 {
+            V2DeflateSerializer::new()
+                .serialize(&self.histogram(), &mut bytes)
+                .map_err(S::Error::custom)?;
         }
-        map.end()
+        let counts = BASE64_STANDARD.encode(bytes);
+        let (sum_ns, max_ns) = (self.sum_ns, self.max_ns);
+        let stored = Stored {
+            sum_ns,
+            max_ns,
+            counts,
+        };
+        stored.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Latency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Stored {
+            sum_ns,
+            max_ns,
+            counts,
+        } = Stored::deserialize(deserializer)?;
+        let bytes = BASE64_STANDARD.decode(counts).map_err(D::Error::custom)?;
+        let mut latency = Self {
+            counts: Counts::default(),
+            sum_ns,
+            max_ns,
+        };
+        if !bytes.is_empty() {
+            let read = Reader::new().deserialize::<u64, _>(&mut bytes.as_slice());
+            let read = read.map_err(|error| D::Error::custom(format!("{error:?}")))?;
+            latency.counts.open().add(&read).map_err(D::Error::custom)?;
+            latency.close();
+        }
+        Ok(latency)
     }
 }
 
@@ -126,6 +226,8 @@ mod test {
             }
         }
         one.absorb(&two);
+        let open = one.clone();
+        one.close();
         all.sort_unstable();
         let mean = all.iter().sum::<u64>() as f64 / 50_000.0 / 1e6;
         assert_eq!(one.mean_ms(), Some(mean));
@@ -133,6 +235,7 @@ mod test {
         for quantile in [0.01, 0.5, 0.9, 0.99, 0.999] {
             let exact = all[(quantile * 50_000.0_f64).ceil() as usize - 1] as f64 / 1e6;
             let got = one.quantile_ms(quantile).unwrap();
+            assert_eq!(open.quantile_ms(quantile), Some(got));
             assert!(
                 got >= exact && got <= exact * 1.001 + 0.001,
                 "{quantile}: {got} not {exact}"
@@ -147,7 +250,6 @@ mod test {
             (none.mean_ms(), none.quantile_ms(0.5), none.max_ms()),
             (None, None, None)
         );
-        assert_eq!(serde_json::to_string(&none).unwrap(), "{}");
     }
 
     #[test]
@@ -157,5 +259,25 @@ mod test {
         assert_eq!(latency.count(), 1);
         assert!(latency.quantile_ms(0.5).unwrap() >= 3.6e6);
         assert_eq!(latency.max_ms(), Some(u64::MAX as f64 / 1e6));
+    }
+
+    #[test]
+    fn what_is_kept_in_a_file_is_what_was_counted() {
+        let mut latency = Latency::default();
+        for n in 0..1_000_u64 {
+            latency.record(n * n * n * 7);
+        }
+        latency.record(u64::MAX);
+        for kept in [Latency::default(), latency] {
+            let text = serde_json::to_string(&kept).unwrap();
+            let again: Latency = serde_json::from_str(&text).unwrap();
+            let all = |l: &Latency| (l.histogram(), l.sum_ns, l.max_ns, l.quantile_ms(0.99));
+            assert_eq!(all(&kept), all(&again));
+            assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        }
+        assert!(
+            serde_json::from_str::<Latency>("{\"sum_ns\":1,\"max_ns\":1,\"counts\":\"AAAA\"}")
+                .is_err()
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How a metric's values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -16,7 +18,7 @@ pub enum Unit {
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])* $metric:ident $name:literal $unit:ident $scopes:literal)*) => {
         /// A number that every result has.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Metric { $($(#[doc = $doc])* $metric,)* }
 
         impl Metric {
@@ -103,6 +105,19 @@ impl Metric {
         Self::ALL.iter().find(named).copied()
     }
 
+    /// How many requests it takes until this percentile is steady from seed to seed: a hundred
+    /// beyond it, so that their number has a standard error of a tenth.
+    #[must_use]
+    pub const fn least_requests(self) -> Option<u64> {
+        match self {
+            Self::P50 => Some(200),
+            Self::P90 => Some(1_000),
+            Self::P99 => Some(10_000),
+            Self::P999 => Some(100_000),
+            _ => None,
+        }
+    }
+
     /// Whether it exists in `scope`.
     #[must_use]
     pub fn exists_in(self, scope: &Scope) -> bool {
@@ -122,7 +137,7 @@ impl fmt::Display for Metric {
 }
 
 /// What a metric is taken over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// All requests.
     All,

@@ -6,6 +6,7 @@
 mod collector;
 mod hash;
 mod invariant;
+mod json;
 mod latency;
 mod metric;
 mod occupancy;
@@ -15,14 +16,17 @@ mod table;
 #[cfg(test)]
 mod test;
 mod threshold;
+mod warning;
 mod window;
 
 pub use collector::{Collector, Completion, End, Setup, Turn};
 pub use hash::{Digest, TraceHash};
 pub use invariant::{Check, Checker, Invariant, Limit};
+pub use json::hdr_log;
 pub use latency::Latency;
 pub use metric::{Metric, Scope, Unit};
 pub use run::{Cell, Class, Endpoint, Requests, Run, Sessions, Sockets, Tries, unseen};
 pub use share::Promise;
-pub use table::table;
-pub use threshold::{Error, Op, Threshold, Verdict};
+pub use table::{matrix, table};
+pub use threshold::{Error, Op, Over, Threshold, Verdict};
+pub use warning::warnings;

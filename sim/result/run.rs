@@ -1,9 +1,9 @@
-//! A run's result: what `--format json` prints and thresholds look into.
+//! A run's result: what thresholds look into. The types are kept in files as they stand here, so
+//! that results of parts of a sweep can be joined; `--format json` prints them as `json.rs` says.
 
 use std::collections::BTreeMap;
 
-use serde::ser::{SerializeMap, SerializeStruct};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
 use super::invariant::Check;
@@ -13,7 +13,7 @@ use super::threshold::Verdict;
 use crate::origin::Load;
 
 /// One scenario under one seed: one line of JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Run {
     /// The version of this shape: 1.
     pub schema: u32,
@@ -25,7 +25,7 @@ pub struct Run {
     pub seed: u64,
     /// The hash of the cells' hashes, in their order.
     pub trace_hash: Digest,
-    /// Simulated time, in seconds.
+    /// Simulated time of all cells, in seconds.
     pub simulated_s: f64,
     /// Time on the wall, in seconds; the one number that may differ between equal runs.
     pub wall_s: f64,
@@ -34,6 +34,20 @@ pub struct Run {
 }
 
 impl Run {
+    /// The runs of a matrix's cells under one seed as one, in their order; at least one.
+    #[must_use]
+    pub fn join(cells: Vec<Self>) -> Option<Self> {
+        let mut cells = cells.into_iter();
+        let mut run = cells.next()?;
+        for cell in cells {
+            run.simulated_s += cell.simulated_s;
+            run.wall_s += cell.wall_s;
+            run.cells.extend(cell.cells);
+        }
+        run.trace_hash = Digest::of(run.cells.iter().map(|cell| cell.trace_hash));
+        Some(run)
+    }
+
     /// Whether all thresholds of all cells hold. What must be seen *sometimes* is a question to all
     /// seeds: [`unseen`].
     #[must_use]
@@ -73,10 +87,9 @@ pub fn unseen(runs: &[Run]) -> Vec<(usize, &str)> {
 }
 
 /// One combination of settings.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cell {
     /// The matrix's keys and their values here.
-    #[serde(serialize_with = "as_map")]
     pub settings: Vec<(String, String)>,
     /// The hash of its events.
     pub trace_hash: Digest,
@@ -87,7 +100,6 @@ pub struct Cell {
     /// Latency of all other failures.
     pub failed_latency_ms: Latency,
     /// By class, in the scenario's order.
-    #[serde(serialize_with = "as_map")]
     pub classes: Vec<(String, Class)>,
     /// By endpoint, in the configuration's order.
     pub endpoints: Vec<Endpoint>,
@@ -96,7 +108,6 @@ pub struct Cell {
     /// What became of long-lived sockets.
     pub sockets: Sockets,
     /// Tries, for each request that was tried.
-    #[serde(rename = "retry_amplification", serialize_with = "ratio")]
     pub tries: Tries,
     /// What became of its thresholds.
     pub thresholds: Vec<Verdict>,
@@ -104,10 +115,12 @@ pub struct Cell {
     pub sometimes: Vec<Verdict>,
     /// What became of the invariants.
     pub invariants: Vec<Check>,
+    /// Why its numbers should not be believed, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Counts of requests that were due in the measured window.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
     /// All.
     pub sent: u64,
@@ -118,7 +131,7 @@ pub struct Requests {
     /// Those whose client left.
     pub cancelled: u64,
     /// Those with more than one try; not known by class.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retried: Option<u64>,
     /// How often clients sent one of them again.
     pub client_retries: u64,
@@ -129,7 +142,7 @@ pub struct Requests {
 }
 
 /// The requests of one class.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Class {
     /// Their counts.
     pub requests: Requests,
@@ -138,7 +151,7 @@ pub struct Class {
 }
 
 /// Tries and the requests that they belong to, in the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tries {
     /// How often an endpoint was picked.
     pub all: u64,
@@ -147,7 +160,7 @@ pub struct Tries {
 }
 
 /// What one endpoint did in the measured window.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Its name.
     pub name: String,
@@ -170,7 +183,7 @@ pub struct Endpoint {
 }
 
 /// What became of sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sessions {
     /// Begun.
     pub started: u64,
@@ -181,7 +194,7 @@ pub struct Sessions {
 }
 
 /// What became of long-lived sockets in the measured window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sockets {
     /// Opened, first and again.
     pub opened: u64,
@@ -257,20 +270,6 @@ impl Endpoint {
         self.load.in_flight_ns += other.load.in_flight_ns;
         self.load.capacity_ns += other.load.capacity_ns;
         self.load.window_ns += other.load.window_ns;
-    }
-}
-
-impl Serialize for Endpoint {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Endpoint", 7)?;
-        out.serialize_field("name", &self.name)?;
-        out.serialize_field("requests", &self.requests)?;
-        out.serialize_field("share", &self.share())?;
-        out.serialize_field("utilisation", &self.utilisation())?;
-        out.serialize_field("in_flight_mean", &self.in_flight_mean())?;
-        out.serialize_field("ejections", &self.ejections)?;
-        out.serialize_field("sessions", &self.sessions)?;
-        out.end()
     }
 }
 
@@ -373,21 +372,4 @@ fn of_requests(metric: Metric, requests: &Requests, latency: &Latency) -> Option
 
 fn quotient(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
-}
-
-fn as_map<S: Serializer, V: Serialize>(
-    entries: &[(String, V)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(entries.len()))?;
-    for (name, value) in entries {
-        map.serialize_entry(name, value)?;
-    }
-    map.end()
-}
-
-// serde calls it with a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn ratio<S: Serializer>(tries: &Tries, serializer: S) -> Result<S::Ok, S::Error> {
-    tries.amplification().serialize(serializer)
 }

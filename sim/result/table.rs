@@ -1,14 +1,19 @@
-//! The result for a terminal: plain aligned text, at most 100 columns.
+//! The result for a terminal: plain aligned text, at most 100 columns. `table/matrix.rs` has the
+//! page of several cells.
 //!
 //! Of several seeds every number is the median, and the first row of a block has the lowest and the
 //! highest below it.
+
+mod matrix;
 
 use std::fmt::Write as _;
 
 use super::hash::Digest;
 use super::metric::{Metric, Scope, Unit};
 use super::run::{Cell, Endpoint, Run};
-use super::threshold::Threshold;
+use super::threshold::{Threshold, Verdict};
+
+pub use matrix::matrix;
 
 /// The width of the page.
 const WIDTH: usize = 100;
@@ -25,10 +30,11 @@ const RED: &str = "31";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
-/// The table of `runs`, which are seeds of one scenario under one engine. With `colour` it holds
-/// ANSI escapes. `next` is the last line: what to try next.
+/// The table of `runs`, which are seeds of one scenario under one engine and have one cell. With `colour` it holds
+/// ANSI escapes. `pooled` became of the thresholds over all seeds. `next` is the last line: what to
+/// try next.
 #[must_use]
-pub fn table(runs: &[Run], colour: bool, next: &str) -> String {
+pub fn table(runs: &[Run], pooled: &[Verdict], colour: bool, next: &str) -> String {
     let mut page = Page {
         text: String::new(),
         colour,
@@ -37,30 +43,28 @@ pub fn table(runs: &[Run], colour: bool, next: &str) -> String {
         return page.text;
     };
     page.title(runs, first);
-    for index in 0..first.cells.len() {
-        let seeds: Vec<(u64, &Cell)> = runs
-            .iter()
-            .filter_map(|run| Some((run.seed, run.cells.get(index)?)))
-            .collect();
-        let cells: Vec<&Cell> = seeds.iter().map(|(_, cell)| *cell).collect();
-        page.settings(&first.cells[index]);
-        page.requests(&cells);
-        page.latency(&cells);
-        page.endpoints(&cells);
-        page.thresholds(&seeds);
-        page.sometimes(&cells);
-        page.invariants(&seeds);
+    let seeds = of_cell(runs, 0);
+    let cells: Vec<&Cell> = seeds.iter().map(|(_, cell)| *cell).collect();
+    if let Some(cell) = cells.first() {
+        page.settings(cell);
     }
-    let hash = match runs {
-        [one] => one.trace_hash,
-        all => Digest::of(all.iter().map(|run| run.trace_hash)),
-    };
-    let _ = writeln!(page.text, "\ntrace hash  {hash}");
-    if !next.is_empty() {
-        page.line(BOLD, "next");
-        let _ = writeln!(page.text, "  {next}");
-    }
+    page.requests(&cells);
+    page.latency(&cells);
+    page.endpoints(&cells);
+    page.thresholds(&seeds, pooled);
+    page.sometimes(&cells);
+    page.invariants(&seeds);
+    page.warnings(&cells);
+    page.end(runs, next);
     page.text
+}
+
+/// One cell of all runs, with their seeds.
+fn of_cell(runs: &[Run], index: usize) -> Vec<(u64, &Cell)> {
+    let cells = runs
+        .iter()
+        .map(|run| Some((run.seed, run.cells.get(index)?)));
+    cells.flatten().collect()
 }
 
 struct Page {
@@ -298,13 +302,13 @@ impl Page {
         }
     }
 
-    fn thresholds(&mut self, seeds: &[(u64, &Cell)]) {
-        let Some((_, first)) = seeds
-            .first()
-            .filter(|(_, cell)| !cell.thresholds.is_empty())
-        else {
+    fn thresholds(&mut self, seeds: &[(u64, &Cell)], pooled: &[Verdict]) {
+        let Some((_, first)) = seeds.first() else {
             return;
         };
+        if first.thresholds.is_empty() && pooled.is_empty() {
+            return;
+        }
         self.text.push('\n');
         self.line(BOLD, "thresholds");
         for (index, threshold) in first.thresholds.iter().enumerate() {
@@ -326,6 +330,39 @@ impl Page {
                 ),
             };
             self.mark(failed.is_empty(), &threshold.metric, &found);
+        }
+        for verdict in pooled {
+            let found = format!("{} over all seeds", unit(&verdict.metric, verdict.value));
+            self.mark(verdict.ok, &verdict.metric, &found);
+        }
+    }
+
+    /// Each once, whatever seeds it is about: the first that has it.
+    fn warnings(&mut self, cells: &[&Cell]) {
+        let with = cells.iter().filter(|cell| !cell.warnings.is_empty());
+        let count = with.clone().count();
+        let Some(first) = with.clone().next() else {
+            return;
+        };
+        self.text.push('\n');
+        self.line(BOLD, "warnings");
+        for warning in &first.warnings {
+            let _ = writeln!(self.text, "  ! {warning}");
+        }
+        if cells.len() > 1 {
+            let _ = writeln!(self.text, "  with {count} of {} seeds", cells.len());
+        }
+    }
+
+    fn end(&mut self, runs: &[Run], next: &str) {
+        let hash = match runs {
+            [one] => one.trace_hash,
+            all => Digest::of(all.iter().map(|run| run.trace_hash)),
+        };
+        let _ = writeln!(self.text, "\ntrace hash  {hash}");
+        if !next.is_empty() {
+            self.line(BOLD, "next");
+            let _ = writeln!(self.text, "  {next}");
         }
     }
 

@@ -246,7 +246,7 @@ fn json_is_the_contracts() {
         ",\"thresholds\":[{\"metric\":\"p99 < 400ms\",\"value\":500.0,\"ok\":false}],\"sometimes\":[]",
         ",\"invariants\":[",
         &checks,
-        "]}]}",
+        "],\"warnings\":[]}]}",
     ];
     assert_eq!(text, expected.concat());
 }
@@ -290,6 +290,7 @@ fn judged(value: f64, seen: bool) -> Cell {
 fn the_table_of_one_run() {
     let text = table(
         &[run(1, judged(212.0, false))],
+        &[],
         false,
         "evenkeel sim run --seeds 1..20 first.toml",
     );
@@ -310,7 +311,7 @@ fn the_table_of_several_seeds_has_medians_and_spread() {
         run(2, broken),
         run(3, judged(300.0, false)),
     ];
-    let text = table(&runs, true, "");
+    let text = table(&runs, &[], true, "");
     for part in [
         "engine model, 3 seeds from 1, 6.0 s simulated in 1.5 s",
         "\x1b[2m  lowest ",

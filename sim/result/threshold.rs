@@ -5,13 +5,13 @@
 use std::fmt;
 
 use evenkeel_proxy::document::{self, Share, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::metric::{Metric, Scope, Unit};
 use super::run::Cell;
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// `<`
     Below,
@@ -54,8 +54,18 @@ impl Op {
     }
 }
 
+/// Which runs a condition is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Over {
+    /// Every seed by itself.
+    #[default]
+    Each,
+    /// The requests of all seeds together.
+    All,
+}
+
 /// One condition on a result.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// What it is taken over.
     pub scope: Scope,
@@ -65,6 +75,10 @@ pub struct Threshold {
     pub op: Op,
     /// With what, in the metric's unit: milliseconds, a share, a number.
     pub bound: f64,
+    /// Which runs it is about.
+    pub over: Over,
+    /// Which cells: those that have these settings.
+    pub cells: Vec<(String, String)>,
     /// As it was written.
     text: String,
 }
@@ -127,8 +141,16 @@ impl Threshold {
             metric,
             op,
             bound,
+            over: Over::Each,
+            cells: Vec::new(),
             text: text.trim().to_owned(),
         })
+    }
+
+    /// Whether it is about a cell with these settings.
+    #[must_use]
+    pub fn is_about(&self, settings: &[(String, String)]) -> bool {
+        self.cells.iter().all(|pair| settings.contains(pair))
     }
 
     /// Compares it with a result. What was never measured fulfils no threshold.
@@ -151,7 +173,7 @@ impl fmt::Display for Threshold {
 }
 
 /// What became of a threshold.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The threshold as it was written.
     pub metric: String,

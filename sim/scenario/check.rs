@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use evenkeel_proxy::document::{Span, Table, Time};
+use evenkeel_proxy::document::{Percent, Span, Table, Time};
 
 use super::{Class, Engine, Model, Scenario, Source, Workload};
-use crate::result::{Metric, Scope, Threshold, Unit};
+use crate::result::{Over, Scope, Threshold, Unit};
 
 /// Something is measured: the warm-up is shorter than the run.
 pub(super) fn window(t: &mut Table<'_>, duration: Option<Duration>, warmup: Duration) {
@@ -25,6 +25,14 @@ pub(super) fn window(t: &mut Table<'_>, duration: Option<Duration>, warmup: Dura
                 .label(label)
                 .related(t.span("duration"), "the duration"),
         );
+    }
+}
+
+/// A precision that seeds can reach.
+pub(super) fn precision(t: &mut Table<'_>, precision: Option<Percent>) {
+    if precision.is_some_and(|precision| precision.ppm() == 0) {
+        let problem = t.problem(t.span("precision"), "no number of seeds is exact");
+        t.report(problem.label("expected a percentage above 0, such as \"1%\""));
     }
 }
 
@@ -59,10 +67,15 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
         ("sometimes", &scenario.sometimes),
     ] {
         for (threshold, span) in thresholds.iter().zip(t.element_spans(key)) {
-            let Some(least) = least_requests(threshold.metric) else {
+            let Some(least) = threshold.metric.least_requests() else {
                 continue;
             };
-            let Some(expected) = requests(scenario, threshold).filter(|n| *n < least) else {
+            let runs = match threshold.over {
+                Over::Each => 1,
+                Over::All => scenario.seeds.len(),
+            };
+            let expected = requests(scenario, threshold).map(|each| each * runs as f64);
+            let Some(expected) = expected.filter(|n| *n < least as f64) else {
                 continue;
             };
             let name = threshold.metric.name();
@@ -70,18 +83,6 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
             let problem = t.problem(span, message).warning();
             t.report(problem.label(format!("{least} leave a hundred beyond it")));
         }
-    }
-}
-
-/// How many requests it takes until this percentile is steady from seed to seed: a hundred beyond
-/// it, so that their number has a standard error of a tenth.
-fn least_requests(metric: Metric) -> Option<f64> {
-    match metric {
-        Metric::P50 => Some(200.0),
-        Metric::P90 => Some(1_000.0),
-        Metric::P99 => Some(10_000.0),
-        Metric::P999 => Some(100_000.0),
-        _ => None,
     }
 }
 

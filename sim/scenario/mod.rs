@@ -8,12 +8,15 @@ mod check;
 mod client;
 mod fault;
 mod law;
+mod matrix;
 mod origin;
 mod seed;
 mod set;
 mod target;
 mod threshold;
+pub(crate) mod whole;
 mod workload;
+pub(crate) mod write;
 
 #[cfg(test)]
 mod test;
@@ -23,12 +26,12 @@ use std::time::Duration;
 
 use evenkeel_proxy::config::{self, Config};
 use evenkeel_proxy::document::{
-    self, Choice, Diagnostic, FilePath, Integer, Key, Names, Table, Text, Time,
+    self, Choice, Diagnostic, FilePath, Integer, Key, Names, Percent, Share, Table, Text, Time,
 };
 
 use crate::plan;
 use crate::result::Threshold;
-use set::{Part, Sets};
+use set::{Keys, Line, Part, Sets};
 
 pub use fault::{Effect, Fault};
 pub use origin::{Model, Origin, Speed};
@@ -42,6 +45,8 @@ pub use workload::{Class, Process, Protocol, Source, Workload};
 pub struct Scenario {
     /// What reports call it.
     pub name: String,
+    /// The keys that are varied, and the values that they have in this cell, as `--set` takes them.
+    pub settings: Vec<(String, String)>,
     /// The proxy's configuration.
     pub config: Config,
     /// How long requests arrive, warm-up included.
@@ -50,6 +55,8 @@ pub struct Scenario {
     pub warmup: Duration,
     /// One run each, in this order; at least one, none twice.
     pub seeds: Vec<u64>,
+    /// Runs end when what is asked for is known so well, to either side.
+    pub precision: Option<Percent>,
     /// The engine, if the scenario insists on one.
     pub engine: Option<Engine>,
     /// How the application behind every endpoint behaves.
@@ -73,6 +80,17 @@ pub enum Engine {
     Net,
     /// The core alone, event by event.
     Model,
+}
+
+impl Engine {
+    /// The name in scenarios and results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Net => "net",
+            Self::Model => "model",
+        }
+    }
 }
 
 const TITLE: Text = Text {
@@ -103,20 +121,59 @@ pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
     load_with(path, text, &[])
 }
 
-/// Like [`load`], after keys have been set to values, as `--set key=value` does.
+/// Like [`load`], the first cell of [`cells`] with nothing varied by the command line.
+pub fn load_with(
+    path: &Path,
+    text: &[u8],
+    sets: &[(String, String)],
+) -> (Option<Scenario>, Vec<Diagnostic>) {
+    let (cells, problems) = cells(path, text, sets, &[]);
+    (cells.and_then(|cells| cells.into_iter().next()), problems)
+}
+
+/// Every cell of a scenario's matrix, at least one, after keys have been set to values, as `--set key=value` does.
 ///
 /// A key is a path through the scenario or its configuration; a block stands in it by its name:
 /// `duration`, `workload.browse.arrivals.rate`, `pool.nodejs.retry.budget`. A key of a pool alone,
 /// such as `policy` or `retry.budget`, is that key in every pool. A value is TOML, or a string if
 /// it is none; paths in it are relative to the file that it changes. What is wrong with a key or a
 /// value is told where it stands in the command line.
-pub fn load_with(
+///
+/// `varies` are keys with several values, parted by commas, as `--vary` has them: axes of the
+/// matrix, instead of the file's for the same keys. A key of the matrix that is set has one value.
+/// The cells are there if no diagnostic is an error.
+pub fn cells(
     path: &Path,
     text: &[u8],
     sets: &[(String, String)],
-) -> (Option<Scenario>, Vec<Diagnostic>) {
-    let sets = Sets::new(sets);
-    let (mut scenario, problems) = sets.decode(path, text, Part::Scenario, |t| read(t, &sets));
+    varies: &[(String, String)],
+) -> (Option<Vec<Scenario>>, Vec<Diagnostic>) {
+    let line = Line::new(sets, varies);
+    let (axes, mut problems) = matrix::axes(path, text, &line);
+    if matrix::failed(&problems) {
+        return (None, problems);
+    }
+    let keys = Keys::new();
+    let mut cells = Vec::new();
+    for cell in matrix::combinations(&axes) {
+        let all: Vec<_> = line.sets.iter().chain(cell.iter().copied()).collect();
+        let mut sets = Sets::new(&all, keys.clone());
+        let axis = |axis: &matrix::Axis| (axis.key.clone(), axis.known.clone());
+        sets.axes = axes.iter().map(axis).collect();
+        sets.settings = cell
+            .iter()
+            .map(|s| (s.key.clone(), s.label.clone()))
+            .collect();
+        let (scenario, found) = one(path, text, &sets);
+        matrix::add(&mut problems, found);
+        cells.extend(scenario);
+    }
+    let failed = matrix::failed(&problems);
+    ((!failed).then_some(cells), problems)
+}
+
+fn one(path: &Path, text: &[u8], sets: &Sets) -> (Option<Scenario>, Vec<Diagnostic>) {
+    let (mut scenario, problems) = sets.decode(path, text, Part::Scenario, |t| read(t, sets));
     if let Some(scenario) = scenario
         .as_mut()
         .filter(|scenario| scenario.name.is_empty())
@@ -129,7 +186,7 @@ pub fn load_with(
 
 /// All keys of a scenario, for the JSON Schema and for `explain`.
 pub fn keys() -> Vec<Key> {
-    document::describe(|t| read(t, &Sets::new(&[])))
+    document::describe(|t| read(t, &Sets::none()))
 }
 
 fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
@@ -152,6 +209,10 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let warmup = t.default("warmup", Time::ANY, Duration::ZERO, doc);
     let doc = "one run each: \"1..20\" (both included), 7 or [1, 2, 3]";
     let seeds = t.default("seeds", Seeds, vec![1], doc);
+    let doc = "seeds end when the 95% interval of each threshold's metric (without one, of mean and \
+               p99) is that narrow to either side; seeds are taken 10, 20, 40, ... at a time";
+    let precision = t.optional("precision", Share, doc);
+    check::precision(t, precision);
     let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
     let engine = t.optional("engine", ENGINE, doc);
     let doc = "how the application behind every endpoint behaves";
@@ -173,41 +234,40 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let faults = t.tables("fault", "what goes wrong, and when", |t| {
         fault::fault(t, config.as_ref(), duration)
     });
+    let doc = "every combination is a cell; all see the same arrivals and service times. A key of a \
+               pool alone is that key in every pool; else a path such as workload.web.arrivals.rate";
+    t.optional("matrix", matrix::Matrix, doc);
     let doc = "what must hold for every seed, or exit 4";
-    let thresholds = conditions(t, "threshold", doc, config.as_ref(), &classes);
+    let known = threshold::Known {
+        config: config.as_ref(),
+        classes: &classes,
+        axes: &sets.axes,
+    };
+    let thresholds = t.tables("threshold", doc, |t| threshold::threshold(t, &known));
     let doc = "what must hold for at least one seed, or exit 4";
-    let sometimes = conditions(t, "sometimes", doc, config.as_ref(), &classes);
+    let sometimes = t.tables("sometimes", doc, |t| threshold::sometimes(t, &known));
 
     check::window(t, duration, warmup);
     let scenario = Scenario {
         name,
+        settings: sets.settings.clone(),
         config: config?,
         duration: duration?,
         warmup,
         seeds,
+        precision,
         engine,
         origin: origin?,
         workloads: workloads.into_iter().collect::<Option<_>>()?,
         network,
         faults: faults.into_iter().collect::<Option<_>>()?,
-        thresholds: thresholds?,
-        sometimes: sometimes?,
+        thresholds: thresholds.into_iter().collect::<Option<_>>()?,
+        sometimes: sometimes.into_iter().collect::<Option<_>>()?,
     };
     check::resolution(t, &scenario, resolution_span);
     check::percentiles(t, &scenario);
     check::steadiness(t, &scenario);
     Some(scenario)
-}
-
-fn conditions(
-    t: &mut Table<'_>,
-    key: &'static str,
-    doc: &'static str,
-    config: Option<&Config>,
-    classes: &Names,
-) -> Option<Vec<Threshold>> {
-    let read = t.tables(key, doc, |t| threshold::threshold(t, config, classes));
-    read.into_iter().collect()
 }
 
 /// The configuration: another file, or the keys of one in place.

@@ -5,6 +5,7 @@
 //! wrote it.
 
 mod change;
+mod line;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -12,21 +13,46 @@ use std::path::Path;
 use std::sync::Arc;
 
 use evenkeel_proxy::config;
-use evenkeel_proxy::document::{self, Diagnostic, Entry, Key, Node, Source, Span, Table};
+use evenkeel_proxy::document::{self, Diagnostic, Entry, Key, Node, Source, Span, Table, Value};
 
 use change::Change;
+pub(super) use line::{Line, parsed};
 
-/// What the command line sets, in its order.
-pub(super) struct Sets {
-    /// `--set a=1 --set b=2`
-    source: Arc<Source>,
-    sets: Vec<Set>,
-    scenario_keys: Vec<Key>,
-    config_keys: Vec<Key>,
+/// A value for a key, and where its author wrote them.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) key: String,
+    /// Its spans are places in the source.
+    pub(super) value: Value,
+    /// How it is shown, and how `--set` takes it.
+    pub(super) label: String,
+    pub(super) source: Arc<Source>,
+    pub(super) key_span: Span,
+    pub(super) value_span: Span,
 }
 
-/// The places of a key and its value in the command line.
+/// What is set, in order.
+pub(super) struct Sets {
+    /// All keys and values in a row, the place that they have for the decoder.
+    source: Arc<Source>,
+    sets: Vec<Set>,
+    keys: Arc<Keys>,
+    /// What is varied, with all values that it may have: what `where` may name.
+    pub(super) axes: Vec<(String, Vec<String>)>,
+    /// Those of this cell.
+    pub(super) settings: Vec<(String, String)>,
+}
+
+/// The keys that may be set.
+#[derive(Default)]
+pub(super) struct Keys {
+    scenario: Vec<Key>,
+    config: Vec<Key>,
+}
+
+/// A setting and its places in the row.
 struct Set {
+    setting: Setting,
     key: Range<usize>,
     value: Range<usize>,
 }
@@ -40,7 +66,7 @@ pub(super) enum Part {
     Config,
 }
 
-/// Where a set key belongs, and where in the command line the rest of its path begins.
+/// Where a set key belongs, and where in the row the rest of its path begins.
 enum Place {
     Scenario(usize),
     Config(usize),
@@ -48,33 +74,45 @@ enum Place {
     Unknown,
 }
 
+impl Keys {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            scenario: super::keys(),
+            config: config::keys(),
+        })
+    }
+}
+
 impl Sets {
-    pub(super) fn new(sets: &[(String, String)]) -> Self {
+    /// Nothing is set. Whoever describes a scenario's keys uses it, which ends the recursion.
+    pub(super) fn none() -> Self {
+        Self::new(&[], Arc::default())
+    }
+
+    pub(super) fn new(settings: &[&Setting], keys: Arc<Keys>) -> Self {
         let mut text = String::new();
-        let mut places = Vec::new();
-        for (key, value) in sets {
-            text.push_str(if text.is_empty() { "--set " } else { " --set " });
+        let mut push = |part: &str| {
             let start = text.len();
-            text.push_str(key);
-            let key = start..text.len();
-            text.push('=');
-            let start = text.len();
-            text.push_str(value);
-            places.push(Set {
-                key,
-                value: start..text.len(),
-            });
-        }
-        // Whoever describes a scenario's keys has none set, which ends the recursion.
-        let (scenario_keys, config_keys) = match sets {
-            [] => (Vec::new(), Vec::new()),
-            _ => (super::keys(), config::keys()),
+            text.push_str(part);
+            let range = start..text.len();
+            text.push(' ');
+            range
         };
+        let set = |setting: &&Setting| {
+            let span = setting.value_span;
+            Set {
+                key: push(&setting.key),
+                value: push(&setting.source.text()[span.start..span.end]),
+                setting: (*setting).clone(),
+            }
+        };
+        let sets = settings.iter().map(set).collect();
         Self {
-            source: Arc::new(Source::new(Path::new("command line"), text)),
-            sets: places,
-            scenario_keys,
-            config_keys,
+            source: Arc::new(Source::new(Path::new("settings"), text)),
+            sets,
+            keys,
+            axes: Vec::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -92,34 +130,45 @@ impl Sets {
         let base = file.text().len() + 1;
         let both = format!("{}\n{}", file.text(), self.source.text());
         let both = Arc::new(Source::new(path, both));
-        let change = |set| self.change(set, part, &mut root, base).err();
-        let wrong: Vec<_> = self.sets.iter().filter_map(change).collect();
+        let mut wrong = self.apply(part, &mut root, base);
         let (result, mut problems) = document::decode_root(both.clone(), &root, read);
         for problem in &mut problems {
             if Arc::ptr_eq(&problem.source, &both) {
                 self.part_from(&file, base, problem);
             }
         }
+        for problem in &mut wrong {
+            let (source, span) = self.home(problem.span);
+            (problem.source, problem.span) = (source, span);
+        }
         let result = result.filter(|_| wrong.is_empty());
-        problems.extend(wrong.into_iter().map(|problem| *problem));
+        problems.extend(wrong);
         // Those of the command line stand last, in its order.
         problems.sort_by_key(|problem| {
-            let here = Arc::ptr_eq(&problem.source, &self.source);
-            (here, if here { problem.span } else { Span::default() })
+            let line = problem.source.path() == Path::new(line::NAME);
+            (line, if line { problem.span } else { Span::default() })
         });
         (result, problems)
     }
 
-    /// Moves a diagnostic to the file or to the command line, whichever it is about.
+    /// Changes the tree of that part; what could not be set. `base` is where the row begins for
+    /// the decoder.
+    pub(super) fn apply(&self, part: Part, root: &mut Vec<Entry>, base: usize) -> Vec<Diagnostic> {
+        let change = |set| self.change(set, part, root, base).err();
+        let wrong: Vec<_> = self.sets.iter().filter_map(change).collect();
+        wrong.into_iter().map(|problem| *problem).collect()
+    }
+
+    /// Moves a diagnostic to the file or to the setting, whichever it is about.
     fn part_from(&self, file: &Arc<Source>, base: usize, problem: &mut Diagnostic) {
         let home = |span: Span| match span.start.checked_sub(base) {
-            Some(start) => (&self.source, Span::from(start..span.end - base)),
-            None => (file, span),
+            Some(start) => self.home(Span::from(start..span.end - base)),
+            None => (file.clone(), span),
         };
         let (source, span) = home(problem.span);
         if let Some((other, label)) = problem.related.take() {
             let (elsewhere, other) = home(other);
-            if Arc::ptr_eq(source, elsewhere) {
+            if source == elsewhere {
                 problem.related = Some((other, label));
             } else {
                 let position = elsewhere.position(other.start);
@@ -127,7 +176,33 @@ impl Sets {
                 problem.help = Some(format!("{label}: {path}:{line}:{}", position.column));
             }
         }
-        (problem.source, problem.span) = (source.clone(), span);
+        (problem.source, problem.span) = (source, span);
+    }
+
+    /// Where a stretch of the row was written.
+    fn home(&self, span: Span) -> (Arc<Source>, Span) {
+        let inside = |range: &Range<usize>| range.start <= span.start && span.start <= range.end;
+        for Set {
+            setting,
+            key,
+            value,
+        } in &self.sets
+        {
+            let written = setting.key_span.end - setting.key_span.start;
+            let (range, home) = match () {
+                // A key that stands in several tables has no part of its own to be marked.
+                () if inside(key) && written != key.len() => {
+                    return (setting.source.clone(), setting.key_span);
+                }
+                () if inside(key) => (key, setting.key_span),
+                () if inside(value) => (value, setting.value_span),
+                () => continue,
+            };
+            let moved = |at: usize| (home.start + at - range.start).min(home.end);
+            let end = moved(span.end.max(range.start));
+            return (setting.source.clone(), (moved(span.start)..end).into());
+        }
+        (self.source.clone(), span)
     }
 
     fn change(
@@ -150,7 +225,7 @@ impl Sets {
         };
         if let Place::Scenario(_) = place {
             return match part {
-                Part::Scenario => change.put(from, &self.scenario_keys, root),
+                Part::Scenario => change.put(from, &self.keys.scenario, root),
                 Part::Config => Ok(()),
             };
         }
@@ -162,7 +237,7 @@ impl Sets {
             // It stands in a file of its own, which is changed when it is read.
             (None, _) => Ok(()),
             (Some(config), Place::EveryPool(_)) => change.put_in_every_pool(from, config),
-            (Some(config), _) => change.put(from, &self.config_keys, config),
+            (Some(config), _) => change.put(from, &self.keys.config, config),
         }
     }
 
@@ -174,9 +249,9 @@ impl Sets {
         let has = |keys: &[Key]| keys.iter().any(|key| key.name == first);
         if first == "config" && first.len() < key.len() && key != "config.file" {
             Place::Config(start + "config.".len())
-        } else if has(&self.scenario_keys) {
+        } else if has(&self.keys.scenario) {
             Place::Scenario(start)
-        } else if has(&self.config_keys) {
+        } else if has(&self.keys.config) {
             Place::Config(start)
         } else if has(self.pool_keys()) {
             Place::EveryPool(start)
@@ -186,14 +261,14 @@ impl Sets {
     }
 
     fn pool_keys(&self) -> &[Key] {
-        let pool = self.config_keys.iter().find(|key| key.name == "pool");
+        let pool = self.keys.config.iter().find(|key| key.name == "pool");
         pool.map_or(&[], Key::keys)
     }
 
     fn unknown(&self, set: &Set) -> Diagnostic {
         let key = &self.source.text()[set.key.clone()];
         let first = key.split('.').next().unwrap_or_default();
-        let all = [&self.scenario_keys, &self.config_keys, self.pool_keys()];
+        let all = [&self.keys.scenario, &self.keys.config, self.pool_keys()];
         let known: BTreeSet<&str> = all.into_iter().flatten().map(|key| key.name).collect();
         let known: Vec<&str> = known.into_iter().collect();
         let (label, help) = document::known(first, "key", &known);

@@ -1,5 +1,6 @@
 //! Scenarios: what a good one means, what the author of a wrong one is told.
 
+mod matrix;
 mod mutation;
 mod set;
 mod traffic;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use super::{Desk, told};
 
 /// A standard stream whose reader has gone.
-fn closed() -> Stdio {
+pub(super) fn closed() -> Stdio {
     let (reader, writer) = pipe().expect("a pipe");
     drop(reader);
     writer.into()
@@ -17,11 +17,12 @@ fn full() -> Stdio {
 }
 
 /// Commands with much and little to say on standard output, all of them right.
-const SPEAKING: [&str; 5] = [
+const SPEAKING: [&str; 6] = [
     "schema config",
     "check evenkeel.toml ok.toml",
     "sim run ok.toml --engine model",
     "sim run ok.toml --engine model --format json --seeds 1..3",
+    "sim run ok.toml --engine model --seeds 1..5 --vary policy=random,p2c",
     "sim verify ok.toml --engine model --seed 1",
 ];
 

@@ -1,7 +1,6 @@
 //! A walk along a key's path through the declared keys and the tree that has them.
 
 use std::ops::Range;
-use std::path::Path;
 
 use evenkeel_proxy::document::{self, Diagnostic, Entry, Key, Node, Shape, Span, Value};
 
@@ -170,22 +169,11 @@ impl<'a> Change<'a> {
         &mut table[at].value
     }
 
-    /// The value: TOML, or what it looks like to a person, a string.
+    /// The value where the decoder finds it.
     fn value(self) -> Value {
-        /// What makes a document of a value.
-        const KEY: &str = "v = ";
-        let at = self.set.value.clone();
-        let text = &self.sets.source.text()[at.clone()];
-        let (_, root) = document::parse(Path::new(""), format!("{KEY}{text}").as_bytes());
-        let mut root = root.unwrap_or_default();
-        let start = self.base + at.start;
-        match (root.pop(), root.is_empty()) {
-            (Some(entry), true) => moved(entry.value, start, KEY.len()),
-            _ => Value {
-                span: Span::from(start..self.base + at.end),
-                node: Node::Text(text.to_owned()),
-            },
-        }
+        let Set { setting, value, .. } = self.set;
+        let to = self.base + value.start;
+        moved(setting.value.clone(), to, setting.value_span.start)
     }
 }
 
@@ -219,7 +207,7 @@ fn unfold(value: &mut Value, main: &str) {
 }
 
 /// The value with its spans moved from behind `back` bytes to behind `to`.
-fn moved(mut value: Value, to: usize, back: usize) -> Value {
+pub(super) fn moved(mut value: Value, to: usize, back: usize) -> Value {
     let place = |span: Span| Span::from(span.start + to - back..span.end + to - back);
     value.span = place(value.span);
     value.node = match value.node {

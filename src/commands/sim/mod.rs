@@ -1,7 +1,10 @@
 //! `evenkeel sim`: the simulator's commands.
 
+mod merge;
 mod progress;
+mod result;
 mod run;
+mod shrink;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -9,29 +12,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use evenkeel_proxy::live;
+use evenkeel_sim::engine::Error;
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::Run;
 use evenkeel_sim::scenario::{self, Engine, Scenario};
-use evenkeel_sim::sweep::{self, Stop, Told};
+use evenkeel_sim::sweep::{Progress, Stop, Study};
 
 use self::progress::Bar;
 use super::terminal::{complain, warn};
 use super::{Exit, read};
 use crate::cli;
 
+/// Keys and values of the command line.
+type Pairs = Vec<(String, String)>;
+
 pub(crate) fn run(command: cli::Sim) -> Exit {
     let result = match command {
         cli::Sim::Run(arguments) => run::run(&arguments),
         cli::Sim::Verify(arguments) => verify::run(&arguments),
+        cli::Sim::Merge(arguments) => merge::run(&arguments),
+        cli::Sim::Shrink(arguments) => shrink::run(&arguments),
     };
     result.unwrap_or_else(|exit| exit)
-}
-
-/// A scenario file that was read.
-struct Loaded {
-    path: PathBuf,
-    scenario: Arc<Scenario>,
-    seeds: Vec<u64>,
 }
 
 /// What files of results and golden traces call a scenario.
@@ -59,57 +61,64 @@ fn distinct(paths: &[PathBuf], option: &str) -> Result<(), Exit> {
     Ok(())
 }
 
-impl Loaded {
-    fn plan(&self, engine: Option<cli::Engine>) -> Arc<Plan> {
-        let engine = engine.map(|engine| match engine {
-            cli::Engine::Net => Engine::Net,
-            cli::Engine::Model => Engine::Model,
-        });
-        Arc::new(Plan::new(Arc::clone(&self.scenario), engine))
-    }
-}
-
 /// Reads every scenario, and tells all mistakes of all of them.
-fn load(what: &cli::SimWhat) -> Result<Vec<Loaded>, Exit> {
+fn load(what: &cli::SimWhat, vary: &[String], precision: Option<f64>) -> Result<Vec<Study>, Exit> {
     let seeds = seeds(what)?;
-    let sets = sets(what)?;
-    let mut loaded = Vec::new();
+    let sets = pairs("--set", &what.set, "policy=random")?;
+    let varies = pairs("--vary", vary, "policy=random,p2c")?;
+    let mut studies = Vec::new();
     let mut failed = false;
     for path in &what.scenarios {
         let Ok(text) = read(path) else {
             failed = true;
             continue;
         };
-        let (scenario, diagnostics) = scenario::load_with(path, &text, &sets);
+        let (cells, diagnostics) = scenario::cells(path, &text, &sets, &varies);
         failed |= complain(&diagnostics);
-        if let Some(scenario) = scenario {
-            let seeds = seeds.clone().unwrap_or_else(|| scenario.seeds.clone());
-            loaded.push(Loaded {
-                path: path.clone(),
-                scenario: Arc::new(scenario),
-                seeds,
-            });
-        }
+        let Some(cells) = cells else { continue };
+        let first = &cells[0];
+        let seeds = seeds.clone().unwrap_or_else(|| first.seeds.clone());
+        let precision = precision.or(first.precision.map(|precision| precision.fraction()));
+        let mut study = Study::new(plans(cells, what.engine), &seeds, precision);
+        study.outline.path = path.display().to_string();
+        study.outline.sets.clone_from(&sets);
+        study.outline.varies.clone_from(&varies);
+        studies.push(study);
     }
     if failed {
         Err(Exit::Invalid)
     } else {
-        Ok(loaded)
+        Ok(studies)
     }
 }
 
-/// The changes of `--set`, each cut at its first `=`.
-fn sets(what: &cli::SimWhat) -> Result<Vec<(String, String)>, Exit> {
-    let cut = |set: &String| {
-        let (key, value) = set.split_once('=').ok_or_else(|| {
+fn plans(cells: Vec<Scenario>, engine: Option<cli::Engine>) -> Vec<Arc<Plan>> {
+    let engine = engine.map(Engine::from);
+    let plan = |cell| Arc::new(Plan::new(Arc::new(cell), engine));
+    cells.into_iter().map(plan).collect()
+}
+
+impl From<cli::Engine> for Engine {
+    fn from(engine: cli::Engine) -> Self {
+        match engine {
+            cli::Engine::Net => Self::Net,
+            cli::Engine::Model => Self::Model,
+        }
+    }
+}
+
+/// Options of the form KEY=VALUE, each cut at its first `=`.
+fn pairs(option: &str, given: &[String], example: &str) -> Result<Pairs, Exit> {
+    let cut = |pair: &String| {
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
             warn(format_args!(
-                "evenkeel: --set {set}: expected KEY=VALUE, such as policy=random"
+                "evenkeel: {option} {pair}: expected KEY=VALUE, such as {example}"
             ));
             Exit::Usage
         })?;
         Ok((key.to_owned(), value.to_owned()))
     };
-    what.set.iter().map(cut).collect()
+    given.iter().map(cut).collect()
 }
 
 fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
@@ -126,14 +135,26 @@ fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
     }
 }
 
-/// Runs all work with progress on standard error; ends at the first interrupt.
-fn sweep(
-    work: &[(Arc<Plan>, u64)],
+/// Does long work with progress on standard error; an interrupt asks it to end.
+fn work<T>(
     jobs: Option<u16>,
     label: &str,
-) -> Result<(Vec<Option<Told>>, bool), Exit> {
+    work: impl FnOnce(usize, &Stop, &mut dyn FnMut(Progress)) -> Result<T, Error>,
+) -> Result<T, Exit> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = jobs.map_or_else(cores, usize::from);
+    let stop = stop();
+    let mut bar = Bar::new(label);
+    let result = work(jobs, &stop, &mut |progress| bar.show(progress));
+    bar.clear();
+    result.map_err(|error| {
+        warn(format_args!("evenkeel: {error}"));
+        Exit::Internal
+    })
+}
+
+/// What an interrupt asks to end.
+fn stop() -> Stop {
     let stop = Stop::default();
     let asked = stop.clone();
     if let Err(error) = live::on_interrupt(move || asked.stop()) {
@@ -141,26 +162,18 @@ fn sweep(
             "evenkeel: an interrupt will end it without a result: {error}"
         ));
     }
-    let mut bar = Bar::new(label);
-    let result = sweep::run(work, jobs, &stop, &mut |progress| bar.show(progress));
-    bar.clear();
-    match result {
-        Ok(results) => {
-            let finished = results.iter().flatten().count();
-            let interrupted = finished < results.len();
-            if interrupted {
-                warn(format_args!(
-                    "evenkeel: interrupted; {finished} of {} runs were finished",
-                    results.len()
-                ));
-            }
-            Ok((results, interrupted))
-        }
-        Err(error) => {
-            warn(format_args!("evenkeel: {error}"));
-            Err(Exit::Internal)
-        }
+    stop
+}
+
+/// Says how much there is of what an interrupt has ended.
+fn interrupted(finished: usize, all: usize) -> Exit {
+    if finished == all {
+        return Exit::Ok;
     }
+    warn(format_args!(
+        "evenkeel: interrupted; {finished} of {all} runs were finished"
+    ));
+    Exit::Interrupted
 }
 
 /// A result as one line of JSON.

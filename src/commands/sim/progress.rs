@@ -9,6 +9,7 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
+use evenkeel_sim::shrink::Step;
 use evenkeel_sim::sweep::Progress;
 
 /// Work that ends before this shows nothing.
@@ -41,9 +42,25 @@ impl Bar {
     }
 
     pub(super) fn show(&mut self, progress: Progress) {
+        let Progress { done, all, share } = progress;
+        self.draw(done, share, |label| {
+            format!("{label}: {done} of {all} runs, {:.0} %", share * 100.0)
+        });
+    }
+
+    /// Shrinking takes as many runs as it needs: what is left says more than a share.
+    pub(super) fn shrunk(&mut self, step: &Step) {
+        let Step { runs, budget, left } = step;
+        self.draw(*runs as usize, 0.0, |label| {
+            format!("{label}: {runs} of at most {budget} runs, {left} left")
+        });
+    }
+
+    /// Writes a line if it is time for one; `share` of the work is done.
+    fn draw(&mut self, done: usize, share: f64, line: impl FnOnce(&str) -> String) {
         let pause = match self.terminal {
             true => DRAW,
-            false if progress.done > self.done => WRITE_NEWS,
+            false if done > self.done => WRITE_NEWS,
             false => WRITE,
         };
         let since = self.shown.unwrap_or(self.began).elapsed();
@@ -51,7 +68,6 @@ impl Bar {
             return;
         }
         self.shown = Some(Instant::now());
-        let Progress { done, all, share } = progress;
         self.done = done;
         let spent = self.began.elapsed().as_secs_f64();
         let left = if share > 0.01 {
@@ -59,11 +75,7 @@ impl Bar {
         } else {
             String::new()
         };
-        let line = format!(
-            "{}: {done} of {all} runs, {:.0} %{left}",
-            self.label,
-            share * 100.0
-        );
+        let line = line(&self.label) + &left;
         // Nobody to look at it is no reason to stop.
         let _ = if self.terminal {
             write!(stderr(), "\r\x1b[2K{line}")

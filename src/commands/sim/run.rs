@@ -1,152 +1,83 @@
 //! `evenkeel sim run`: thresholds and invariants decide.
 
-use std::fs;
-use std::io::{self, stdout};
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::path::Path;
-use std::sync::Arc;
 
-use evenkeel_proxy::config;
-use evenkeel_sim::plan::Plan;
-use evenkeel_sim::result::{Run, table, unseen};
+use evenkeel_proxy::document::Share;
+use evenkeel_sim::sweep::{self, Shard, ShardFile, Study};
 
-use super::{Loaded, distinct, json, load, stem, sweep};
-use crate::cli::{Format, SimRun};
+use super::{distinct, interrupted, load, result, work};
+use crate::cli::SimRun;
 use crate::commands::Exit;
-use crate::commands::terminal::{colour, say, warn};
+use crate::commands::terminal::{say, warn};
 
 pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
-    if arguments.out.is_some() {
-        distinct(&arguments.what.scenarios, "--out")?;
+    let SimRun { what, show, .. } = arguments;
+    if show.out.is_some() && arguments.shard.is_none() {
+        distinct(&what.scenarios, "--out")?;
     }
-    let scenarios = load(&arguments.what)?;
-    if let Some(folder) = &arguments.out {
+    let precision = precision(arguments)?;
+    let studies = load(what, &arguments.vary, precision)?;
+    if let Some(folder) = &show.out {
         // Told before the work is done and not after it.
-        fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+        result::make(folder)?;
     }
-    let mut work = Vec::new();
-    for loaded in &scenarios {
-        let plan = loaded.plan(arguments.what.engine);
-        work.extend(loaded.seeds.iter().map(|seed| (Arc::clone(&plan), *seed)));
+    if let (Some(shard), Some(folder)) = (arguments.shard, &show.out) {
+        return part(arguments, &studies, shard, folder);
     }
-    let (mut results, interrupted) = sweep(&work, arguments.what.jobs, "simulating")?;
-    let mut exit = if interrupted {
-        Exit::Interrupted
-    } else {
-        Exit::Ok
-    };
-    let mut first = 0;
-    for loaded in &scenarios {
-        let last = first + loaded.seeds.len();
-        let told: Vec<_> = results[first..last]
-            .iter_mut()
-            .filter_map(Option::take)
-            .collect();
-        let plan = &work[first].0;
-        first = last;
-        let mut notes: Vec<String> = told.iter().flat_map(|t| t.notes.clone()).collect();
-        notes.dedup();
-        for note in notes {
-            warn(format_args!("note: {}: {note}", loaded.path.display()));
-        }
-        let runs: Vec<Run> = told.into_iter().map(|told| told.run).collect();
-        // Files first: a reader of the table who has seen enough ends the process.
-        if let Some(folder) = &arguments.out {
-            write(folder, loaded, &runs).map_err(|error| unwritable(folder, &error))?;
-        }
-        show(arguments, loaded, plan, &runs);
-        exit = exit.worse(judge(loaded, &runs));
+    let results = work(what.jobs, "simulating", |jobs, stop, progress| {
+        sweep::studies(&studies, jobs, stop, progress)
+    })?;
+    let mut exit = Exit::Ok;
+    if results.iter().any(|results| !results.complete) {
+        let finished = |(study, results): (&Study, &sweep::Results)| {
+            results.runs.len() * study.outline.cells.len()
+        };
+        let all = |study: &Study| study.outline.seeds.len() * study.outline.cells.len();
+        let finished = studies.iter().zip(&results).map(finished).sum();
+        exit = interrupted(finished, studies.iter().map(all).sum());
+    }
+    let outlines = studies.into_iter().map(|study| study.outline);
+    for (outline, results) in outlines.zip(results) {
+        exit = exit.worse(result::tell(show, &outline, &results)?);
     }
     Ok(exit)
 }
 
-/// Prints the results of one scenario.
-fn show(arguments: &SimRun, loaded: &Loaded, plan: &Plan, runs: &[Run]) {
-    match arguments.format {
-        Format::Json => {
-            for run in runs {
-                say(format_args!("{}", json(run)));
-            }
-        }
-        Format::Text => {
-            let table = table(runs, colour(&stdout()), &next(loaded, plan, runs));
-            say(table.trim_end());
-        }
-    }
-}
-
-/// What a reader of this result would try.
-fn next(loaded: &Loaded, plan: &Plan, runs: &[Run]) -> String {
-    let path = loaded.path.display();
-    let command = format!("evenkeel sim run {path}");
-    if let Some(run) = runs.iter().find(|run| !run.sound() || !run.passed()) {
-        return format!("the failing run alone: {command} --seed {}", run.seed);
-    }
-    let p2c = |pool: &config::Pool| matches!(pool.policy, config::Policy::P2c { .. });
-    let other = if plan.config().pools.iter().any(p2c) {
-        "round_robin"
-    } else {
-        "p2c"
+fn precision(arguments: &SimRun) -> Result<Option<f64>, Exit> {
+    let Some(text) = &arguments.precision else {
+        return Ok(None);
     };
-    format!("another policy: {command} --set policy={other}")
+    match Share::parse(text) {
+        Ok(share) if share.ppm() > 0 => Ok(Some(share.fraction())),
+        Ok(_) => Err("no number of seeds is exact".to_owned()),
+        Err(expected) => Err(format!("expected {expected}")),
+    }
+    .map_err(|error| {
+        warn(format_args!("evenkeel: --precision {text}: {error}"));
+        Exit::Usage
+    })
 }
 
-fn write(folder: &Path, loaded: &Loaded, runs: &[Run]) -> io::Result<()> {
-    let stem = stem(&loaded.path);
-    for run in runs {
-        let name = format!("{stem}-{}-{}.json", run.engine, run.seed);
-        fs::write(folder.join(name), json(run) + "\n")?;
-    }
-    Ok(())
-}
-
-fn unwritable(folder: &Path, error: &io::Error) -> Exit {
-    let folder = folder.display();
-    warn(format_args!(
-        "evenkeel: cannot write results into {folder}: {error}"
-    ));
-    Exit::Internal
-}
-
-/// The exit code of one scenario, with what failed on standard error.
-fn judge(loaded: &Loaded, runs: &[Run]) -> Exit {
-    let path = loaded.path.display();
-    let engine = runs.first().map_or("net", |run| run.engine);
-    let mut exit = Exit::Ok;
-    for run in runs {
-        let again = format!(
-            "evenkeel sim run {path} --engine {engine} --seed {}",
-            run.seed
-        );
-        for cell in &run.cells {
-            for check in cell.invariants.iter().filter(|check| !check.ok) {
-                let first = check.first.as_deref().unwrap_or("no detail");
-                warn(format_args!(
-                    "invariant {} violated: {first}\n  {again}",
-                    check.name
-                ));
-                exit = exit.worse(Exit::Invariant);
-            }
-            for verdict in cell.thresholds.iter().filter(|verdict| !verdict.ok) {
-                let value = verdict
-                    .value
-                    .map_or("nothing".into(), |value| format!("{value:.4}"));
-                warn(format_args!(
-                    "threshold failed: {} (measured {value})\n  {again}",
-                    verdict.metric
-                ));
-                exit = exit.worse(Exit::Threshold);
-            }
-        }
-    }
-    // A partial sweep proves nothing about what must be seen at least once.
-    if runs.len() == loaded.seeds.len() {
-        for (_, metric) in unseen(runs) {
-            warn(format_args!(
-                "never seen in {} runs of {path}: {metric}",
-                runs.len()
-            ));
-            exit = exit.worse(Exit::Threshold);
-        }
-    }
-    exit
+/// Runs one shard and keeps it. It judges nothing: only all of them together can.
+fn part(arguments: &SimRun, studies: &[Study], shard: Shard, folder: &Path) -> Result<Exit, Exit> {
+    let label = format!("shard {shard}");
+    let units = work(arguments.what.jobs, &label, |jobs, stop, progress| {
+        sweep::part(studies, shard, jobs, stop, progress)
+    })?;
+    let Some(units) = units else {
+        warn(format_args!(
+            "evenkeel: interrupted; a shard that is not whole is not kept"
+        ));
+        return Ok(Exit::Interrupted);
+    };
+    let runs = units.len();
+    let outlines = studies.iter().map(|study| study.outline.clone()).collect();
+    let file = ShardFile::new(shard, outlines, units);
+    let path = folder.join(format!("shard-{}-of-{}.jsonl", shard.index, shard.of));
+    let written = File::create(&path).and_then(|out| file.write(&mut BufWriter::new(out)));
+    written.map_err(|error: io::Error| result::unwritable(&path, &error))?;
+    say(format_args!("{}: {runs} runs", path.display()));
+    Ok(Exit::Ok)
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use evenkeel_sim::result::Run;
-use evenkeel_sim::sweep::Told;
+use evenkeel_sim::sweep::{self, Told};
 
-use super::{Loaded, distinct, json, load, stem, sweep};
+use super::{distinct, interrupted, json, load, stem, work};
 use crate::cli::SimVerify;
 use crate::commands::Exit;
 use crate::commands::terminal::{say, warn};
@@ -20,42 +19,41 @@ pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
     if arguments.golden.is_some() {
         distinct(&arguments.what.scenarios, "--golden")?;
     }
-    let scenarios = load(&arguments.what)?;
+    let studies = load(&arguments.what, &[], None)?;
     let mut golden = match &arguments.golden {
         Some(path) if !arguments.bless || path.exists() => read(path)?,
         _ => Golden::new(),
     };
-    let mut work = Vec::new();
-    for loaded in &scenarios {
-        let plan = loaded.plan(arguments.what.engine);
-        // A seed's two runs are neighbours, so they run beside each other on two threads.
-        work.extend(
-            loaded
-                .seeds
+    let mut all = Vec::new();
+    for study in &studies {
+        for seed in &study.outline.seeds {
+            // A cell's two runs are neighbours, so they run beside each other on two threads.
+            let twice = study
+                .plans
                 .iter()
-                .flat_map(|s| [(Arc::clone(&plan), *s), (plan.clone(), *s)]),
-        );
+                .flat_map(|plan| [plan.clone(), plan.clone()]);
+            all.extend(twice.map(|plan| (plan, *seed)));
+        }
     }
-    let (results, interrupted) = sweep(&work, arguments.what.jobs, "verifying")?;
-    let mut exit = if interrupted {
-        Exit::Interrupted
-    } else {
-        Exit::Ok
-    };
-    let mut pairs = results.chunks_exact(2);
-    for loaded in &scenarios {
+    let results = work(arguments.what.jobs, "verifying", |jobs, stop, progress| {
+        sweep::run(&all, jobs, stop, progress)
+    })?;
+    let mut exit = interrupted(results.iter().flatten().count(), results.len());
+    let mut results = results.into_iter();
+    for study in &studies {
+        let path = &study.outline.path;
         let mut same = 0;
-        for pair in pairs.by_ref().take(loaded.seeds.len()) {
-            let [Some(one), Some(two)] = pair else {
+        for _ in &study.outline.seeds {
+            let seed = results.by_ref().take(2 * study.plans.len());
+            let Some([one, two]) = pair(seed.collect()) else {
                 continue;
             };
-            exit = exit.worse(compare(loaded, one, two, &mut golden, arguments));
-            same += usize::from(one.run.trace_hash == two.run.trace_hash);
+            exit = exit.worse(compare(path, &one, &two, &mut golden, arguments));
+            same += usize::from(one.trace_hash == two.trace_hash);
         }
-        let all = loaded.seeds.len();
+        let all = study.outline.seeds.len();
         say(format_args!(
-            "{}: {same} of {all} seeds gave one trace twice",
-            loaded.path.display()
+            "{path}: {same} of {all} seeds gave one trace twice"
         ));
     }
     if let (Some(path), true) = (&arguments.golden, arguments.bless) {
@@ -64,15 +62,18 @@ pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
-fn compare(
-    loaded: &Loaded,
-    one: &Told,
-    two: &Told,
-    golden: &mut Golden,
-    arguments: &SimVerify,
-) -> Exit {
-    let path = loaded.path.display();
-    let (one, two) = (&one.run, &two.run);
+/// The two runs of a seed, whose cells stand in turn; `None` if one of them did not end.
+fn pair(told: Vec<Option<Told>>) -> Option<[Run; 2]> {
+    let told = told.into_iter().collect::<Option<Vec<Told>>>()?;
+    let all = told.into_iter().enumerate();
+    let (one, two): (Vec<_>, Vec<_>) = all.partition(|(n, _)| n % 2 == 0);
+    let join = |cells: Vec<(usize, Told)>| {
+        Run::join(cells.into_iter().map(|(_, told)| told.run).collect())
+    };
+    Some([join(one)?, join(two)?])
+}
+
+fn compare(path: &str, one: &Run, two: &Run, golden: &mut Golden, arguments: &SimVerify) -> Exit {
     let seed = one.seed;
     let again = format!(
         "evenkeel sim verify {path} --engine {} --seed {seed}",
@@ -85,7 +86,7 @@ fn compare(
         ));
         return Exit::NotDeterministic;
     }
-    let key = (stem(&loaded.path), one.engine.to_owned(), seed);
+    let key = (stem(Path::new(path)), one.engine.to_owned(), seed);
     let hash = one.trace_hash.to_string();
     if arguments.bless {
         golden.insert(key, hash);

@@ -1,4 +1,6 @@
-//! Runs of many seeds: a fresh thread each, several at once, results in the order of the seeds.
+//! Runs of many seeds and cells: a fresh thread each, several at once, results in the order asked
+//! for. A [`Study`] is a scenario with all its cells and seeds; a [`Shard`] is a part of it that
+//! another machine runs.
 #![expect(
     clippy::disallowed_methods,
     reason = "the wall clock tells how long a run took"
@@ -7,6 +9,11 @@
     clippy::disallowed_types,
     reason = "the wall clock tells how long a run took"
 )]
+
+mod outline;
+mod precision;
+mod shard;
+mod study;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,9 +26,13 @@ use evenkeel_core::time::{Timestamp, nanos};
 
 use crate::engine::{Ended, Error};
 use crate::plan::Plan;
-use crate::result::{Digest, Run};
+use crate::result::{Digest, Over, Run, Threshold, warnings};
 use crate::scenario::Engine;
 use crate::{model, net};
+
+pub use outline::{Member, Outline};
+pub use shard::{Error as ShardError, Shard, ShardFile, Unit, merge};
+pub use study::{Results, Study, part, studies};
 
 /// How often a run tells how far it is, at most.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -46,6 +57,18 @@ pub struct Progress {
     pub share: f64,
 }
 
+impl Progress {
+    /// The same as a part of more, of which `before` are done.
+    fn within(self, before: usize, all: usize) -> Self {
+        let part = self.share * self.all as f64;
+        Self {
+            done: before + self.done,
+            all,
+            share: (before as f64 + part) / all.max(1) as f64,
+        }
+    }
+}
+
 /// Asks a sweep to end early.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
@@ -56,7 +79,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_asked(&self) -> bool {
+    pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -200,15 +223,15 @@ pub fn tell(plan: &Plan, seed: u64, ended: Ended) -> Told {
         notes,
         ..
     } = ended;
-    cell.thresholds = plan.thresholds.iter().map(|t| t.evaluate(&cell)).collect();
+    let each = |threshold: &&Threshold| threshold.over == Over::Each;
+    let each = plan.thresholds.iter().filter(each);
+    cell.thresholds = each.map(|t| t.evaluate(&cell)).collect();
     cell.sometimes = plan.sometimes.iter().map(|t| t.evaluate(&cell)).collect();
+    cell.warnings = warnings(&cell, &plan.thresholds);
     let run = Run {
         schema: 1,
         scenario: plan.scenario.name.clone(),
-        engine: match plan.engine {
-            Engine::Net => "net",
-            Engine::Model => "model",
-        },
+        engine: plan.engine.name(),
         seed,
         trace_hash: Digest::of([cell.trace_hash].into_iter()),
         simulated_s: now.0 as f64 / 1e9,

@@ -1,0 +1,90 @@
+//! Why the numbers of a cell should not be believed.
+
+use super::metric::Metric;
+use super::run::Cell;
+use super::threshold::Threshold;
+
+/// An origin that computes longer than this share of the time has no steady state: what is
+/// measured grows with the length of the run.
+const SATURATED: f64 = 0.99;
+
+/// A percentile with fewer requests beyond it than this is one of a few odd ones.
+const BEYOND: u64 = 10;
+
+/// What a user should know before believing a cell that was judged by `thresholds`, a sentence each.
+#[must_use]
+pub fn warnings(cell: &Cell, thresholds: &[Threshold]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let measured = cell.latency_ms.count();
+    let asked = thresholds.iter().map(|threshold| threshold.metric);
+    let shown = [Metric::P50, Metric::P99];
+    let worst = shown.into_iter().chain(asked).filter_map(|metric| {
+        // `check` asks for a hundred, so that seeds agree.
+        let least = metric.least_requests()? * BEYOND / 100;
+        (measured < least).then_some(())?;
+        Some((least, metric))
+    });
+    if let Some((least, metric)) = worst
+        .max_by_key(|(least, _)| *least)
+        .filter(|_| measured > 0)
+    {
+        warnings.push(format!(
+            "{measured} requests are too few for {metric}: {least} leave {BEYOND} beyond it"
+        ));
+    }
+    let busy = |utilisation: Option<f64>| utilisation.is_some_and(|share| share > SATURATED);
+    let saturated = cell
+        .endpoints
+        .iter()
+        .filter(|endpoint| busy(endpoint.utilisation()));
+    let names: Vec<&str> = saturated.map(|endpoint| endpoint.name.as_str()).collect();
+    if let [first, rest @ ..] = names.as_slice() {
+        let others = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        warnings.push(format!(
+            "the origin of {first}{others} is saturated: its latency grows with the run"
+        ));
+    }
+    for verdict in cell
+        .thresholds
+        .iter()
+        .filter(|verdict| verdict.value.is_none())
+    {
+        warnings.push(format!("nothing was measured for {}", verdict.metric));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod test {
+    use super::*;
+    use crate::origin::Load;
+    use crate::result::test::cell;
+
+    #[test]
+    fn what_is_told() {
+        let mut cell = cell();
+        let few = "4 requests are too few for p99: 1000 leave 10 beyond it";
+        assert_eq!(warnings(&cell, &[]), [few]);
+        let threshold = Threshold::parse("p999 < 1s").unwrap();
+        let more = "4 requests are too few for p999: 10000 leave 10 beyond it";
+        assert_eq!(warnings(&cell, &[threshold]), [more]);
+        for _ in 0..1_000 {
+            cell.latency_ms.record(1);
+        }
+        assert_eq!(warnings(&cell, &[]), [""; 0]);
+        cell.endpoints[0].load = Load {
+            busy_ns: 995,
+            capacity_ns: 1_000,
+            ..Load::default()
+        };
+        let saturated = "the origin of a is saturated: its latency grows with the run";
+        assert_eq!(warnings(&cell, &[]), [saturated]);
+        let absent = Threshold::parse("class:nobody p50 < 1s").unwrap();
+        cell.thresholds = vec![absent.evaluate(&cell)];
+        let nothing = "nothing was measured for class:nobody p50 < 1s";
+        assert_eq!(warnings(&cell, &[]), [saturated, nothing]);
+    }
+}
