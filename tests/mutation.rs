@@ -187,7 +187,7 @@ fn run(scenario: Scenario) {
     });
     if let Ok(ended) = ended {
         let told = sweep::tell(&plan, 1, ended);
-        assert!(!evenkeel_sim::result::table(&[told.run], false, "").is_empty());
+        assert!(!evenkeel_sim::result::table(&[told.run], &[], false, "").is_empty());
     }
 }
 

@@ -73,7 +73,7 @@ fn every_combination_is_a_cell_the_last_key_changing_fastest() {
     assert_eq!(pool(&cells[2]), (Policy::P2c { choices: 3 }, 1));
     let rate = |cell: &Scenario| match cell.workloads[0].source {
         Source::Open { rate_per_s, .. } => rate_per_s,
-        Source::Recorded { .. } => 0.0,
+        Source::Closed { .. } | Source::Recorded { .. } => 0.0,
     };
     assert_eq!(cells.iter().map(rate).collect::<Vec<_>>(), [10.0; 4]);
 }

@@ -60,7 +60,7 @@ proptest! {
     ) {
         let think = Law::exponential(Duration::from_millis(think_ms));
         let end = 5 * SECOND;
-        let spec = users(count, think);
+        let spec = users(count, think.clone());
         let found = drive(&[spec], end, |a| service(salt, most, a) + 1_000_000);
         prop_assert!(found.is_sorted_by_key(|a| a.due));
         let stream = Stream::new(1, "think").child(0);
