@@ -1,5 +1,5 @@
-//! The tasks that serve streams, each one stream after another: to spawn one for every stream would
-//! cost a tenth of what a small request costs.
+//! The tasks that serve streams, each one stream after another: to spawn one for every stream costs
+//! a large allocation and the moves of its future.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
