@@ -8,7 +8,7 @@ use crate::policy::crc32;
 use crate::rng::Stream;
 use crate::time::Timestamp;
 
-pub use latency::{Answer, Latency, Measure, Until};
+pub use latency::{Answer, Latency, Measure, Until, decay_ns};
 
 /// How long an endpoint is passed over after its first failed dial; doubles with each further one.
 pub const COOLING_MIN: Duration = Duration::from_millis(100);

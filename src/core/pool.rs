@@ -27,6 +27,22 @@ pub struct Settings {
     pub queue_limit: usize,
 }
 
+/// Settings with what is better made before the pool is locked to change.
+#[derive(Debug)]
+pub struct Update {
+    settings: Settings,
+    table: policy::Table,
+}
+
+impl From<Settings> for Update {
+    fn from(settings: Settings) -> Self {
+        Self {
+            table: policy::Table::new(settings.policy, &settings.endpoints),
+            settings,
+        }
+    }
+}
+
 /// A pool's state. It outlives configurations: see [`State::update`].
 #[derive(Debug)]
 pub struct State {
@@ -130,7 +146,8 @@ impl State {
     /// what was learned of it; what is gone finishes what it has. Returns the grants of those for
     /// whom this makes room, and of those whom it leaves without any endpoint to wait for.
     #[must_use]
-    pub fn update(&mut self, now: Timestamp, settings: Settings) -> Vec<Grant> {
+    pub fn update(&mut self, now: Timestamp, update: impl Into<Update>) -> Vec<Grant> {
+        let Update { settings, table } = update.into();
         if settings.policy != self.settings.policy {
             self.policy = settings.policy.build();
         }
@@ -141,7 +158,7 @@ impl State {
             .endpoints
             .iter()
             .any(|e| e.backup || e.has_failed_dials());
-        self.policy.rebuild(&self.endpoints);
+        self.policy.rebuild(&self.endpoints, table);
         self.measure = self.policy.measure();
         self.in_flight = [false, true].map(|backup| {
             let tier = self.endpoints.iter().filter(|e| e.backup == backup);

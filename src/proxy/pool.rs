@@ -58,8 +58,10 @@ impl Pool {
     /// room; they must be delivered.
     #[must_use]
     pub fn update(&self, now: Timestamp, config: &config::Pool) -> Vec<Grant> {
+        // Tables take milliseconds to make, and every request waits for the lock.
+        let update = pool::Update::from(settings(config));
         let mut shared = self.lock();
-        let grants = shared.state.update(now, settings(config));
+        let grants = shared.state.update(now, update);
         // Under the same lock: nobody may pick a new endpoint before it has its address.
         shared.place(config);
         grants

@@ -13,7 +13,7 @@
 
 use super::key::{crc32, joined};
 use super::scale::Scale;
-use super::{Key, PickContext, Policy, RoundRobin};
+use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Places tried before round robin decides: nginx's.
@@ -47,9 +47,9 @@ impl Policy for Hash {
         self.fallback.pick(endpoints, cx)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.scales = [false, true].map(|backup| Scale::new(endpoints, backup));
-        self.fallback.rebuild(endpoints);
+        self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }
 

@@ -12,7 +12,7 @@
 
 use super::hash::PLACES_MAX;
 use super::scale::Scale;
-use super::{Key, PickContext, Policy, RoundRobin};
+use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -39,8 +39,8 @@ impl Policy for IpHash {
         self.fallback.pick(endpoints, cx)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.scales = [false, true].map(|backup| Scale::new(endpoints, backup));
-        self.fallback.rebuild(endpoints);
+        self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }

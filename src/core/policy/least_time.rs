@@ -12,7 +12,7 @@
 //! slow; everybody runs to the endpoint that got better last. Source: nginx
 //! `ngx_http_upstream_least_time_module.c` (its `inflight` form, without its steps of 20 ms).
 
-use super::{Measure, PickContext, Policy, Until, mean_weight};
+use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -64,7 +64,7 @@ impl Policy for LeastTime {
         best
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.mean_weight = mean_weight(endpoints);
     }
 

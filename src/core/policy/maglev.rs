@@ -16,8 +16,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::scale::members;
-use super::{Key, PickContext, Policy, RoundRobin};
+use super::table::{Member, slots};
+use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex, Identity};
 use crate::rng::mix;
 
@@ -31,8 +31,10 @@ const FREE: u32 = u32::MAX;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Maglev {
-    /// The slot of each place, for primaries and backups; empty if there is nobody.
+    /// See [`Table::Maglev`].
     tables: [Vec<u32>; 2],
+    /// The slot of each place in the file.
+    slots: Vec<u32>,
     fallback: RoundRobin,
 }
 
@@ -42,7 +44,8 @@ impl Policy for Maglev {
         if cx.key != Key::None && !table.is_empty() {
             let mut hash = cx.key.bits();
             for _ in 0..LOOKS {
-                let endpoint = &endpoints[table[(hash % PLACES) as usize] as usize];
+                let place = table[(hash % PLACES) as usize];
+                let endpoint = &endpoints[self.slots[place as usize] as usize];
                 if cx.eligible(endpoint) {
                     return Some(endpoint.index);
                 }
@@ -52,9 +55,12 @@ impl Policy for Maglev {
         self.fallback.pick(endpoints, cx)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
-        self.tables = [false, true].map(|backup| populate(&members(endpoints, backup)));
-        self.fallback.rebuild(endpoints);
+    fn rebuild(&mut self, endpoints: &[Endpoint], table: Table) {
+        if let Table::Maglev(tables) = table {
+            self.tables = tables;
+        }
+        self.slots = slots(endpoints);
+        self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }
 
@@ -72,12 +78,12 @@ impl Permutation {
         }
     }
 
-    fn claim(&mut self, table: &mut [u32], slot: u32) {
+    fn claim(&mut self, table: &mut [u32], member: u32) {
         loop {
             let place = self.next as usize;
             self.next = (self.next + self.skip) % PLACES as u32;
             if table[place] == FREE {
-                table[place] = slot;
+                table[place] = member;
                 return;
             }
         }
@@ -86,8 +92,8 @@ impl Permutation {
 
 /// Everybody's turns in order: the heaviest has one in each round, the others are on time for their
 /// part of it.
-fn populate(members: &[&Endpoint]) -> Vec<u32> {
-    let Some(heaviest) = members.iter().map(|e| u64::from(e.weight)).max() else {
+pub(super) fn populate(members: &[Member]) -> Vec<u32> {
+    let Some(heaviest) = members.iter().map(|m| u64::from(m.weight)).max() else {
         return Vec::new();
     };
     let mut table = vec![FREE; PLACES as usize];
@@ -103,16 +109,8 @@ fn populate(members: &[&Endpoint]) -> Vec<u32> {
             .peek_mut()
             .expect("there is a member, and its turn comes again");
         let Reverse((_, at, turn)) = *first;
-        orders[at].claim(&mut table, members[at].index.slot);
+        orders[at].claim(&mut table, members[at].place);
         *first = Reverse((round(turn + 1, at), at, turn + 1));
     }
     table
-}
-
-#[cfg(test)]
-impl Maglev {
-    /// The primaries' table.
-    pub(super) fn table(&self) -> &[u32] {
-        &self.tables[0]
-    }
 }

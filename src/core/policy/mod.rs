@@ -16,6 +16,7 @@ mod rendezvous;
 mod ring_hash;
 mod round_robin;
 mod scale;
+mod table;
 mod wheel;
 
 use std::fmt;
@@ -38,15 +39,17 @@ pub use random::Random;
 pub use rendezvous::Rendezvous;
 pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
+pub use table::Table;
 
 /// Chooses an endpoint.
 pub trait Policy: fmt::Debug + Send {
     /// An endpoint for which [`PickContext::eligible`] holds, or `None` if there is none.
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex>;
 
-    /// Called when endpoints or weights have changed, before the next pick.
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
-        let _ = endpoints;
+    /// Called when endpoints or weights have changed, before the next pick, with the table that
+    /// was made for them.
+    fn rebuild(&mut self, endpoints: &[Endpoint], table: Table) {
+        let _ = (endpoints, table);
     }
 
     /// What the pool is to measure of the endpoints' latency.

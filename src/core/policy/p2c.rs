@@ -12,7 +12,7 @@
 //! Source: Mitzenmacher, IEEE TPDS 12(10), 2001; Vvedenskaya, Dobrushin, Karpelevich 1996.
 
 use super::wheel::Wheel;
-use super::{PickContext, Policy, least_request::less_loaded};
+use super::{PickContext, Policy, Table, least_request::less_loaded};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Most endpoints compared in one pick; beyond it `least_request` is the better name.
@@ -66,7 +66,7 @@ impl Policy for P2c {
         Some(endpoints[best].index)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.wheel.rebuild(endpoints);
     }
 }

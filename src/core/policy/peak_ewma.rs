@@ -20,14 +20,15 @@ use std::time::Duration;
 
 use super::least_time::crowd;
 use super::wheel::Wheel;
-use super::{Measure, PickContext, Policy, mean_weight};
-use crate::endpoint::{Endpoint, EndpointIndex};
+use super::{Measure, PickContext, Policy, Table, mean_weight};
+use crate::endpoint::{Endpoint, EndpointIndex, decay_ns};
 
 /// See the module.
 #[derive(Debug)]
 pub struct PeakEwma {
     wheel: Wheel,
     decay: Duration,
+    decay_ns: f64,
     mean_weight: f64,
 }
 
@@ -38,12 +39,13 @@ impl PeakEwma {
         Self {
             wheel: Wheel::default(),
             decay,
+            decay_ns: decay_ns(decay),
             mean_weight: 1.0,
         }
     }
 
     fn is_better(&self, a: &Endpoint, b: &Endpoint, cx: &PickContext<'_>) -> bool {
-        let cost = |e: &Endpoint| e.latency.faded_ns(cx.now, self.decay);
+        let cost = |e: &Endpoint| e.latency.faded_ns(cx.now, self.decay_ns);
         let crowd = |e: &Endpoint| crowd(e, self.mean_weight);
         match (cost(a), cost(b)) {
             (Some(x), Some(y)) => x * crowd(a) < y * crowd(b),
@@ -62,7 +64,7 @@ impl Policy for PeakEwma {
         Some(better.unwrap_or(first).index)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.wheel.rebuild(endpoints);
         self.mean_weight = mean_weight(endpoints);
     }

@@ -7,7 +7,7 @@
 //! draw.
 
 use super::wheel::Wheel;
-use super::{PickContext, Policy};
+use super::{PickContext, Policy, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -23,7 +23,7 @@ impl Policy for Random {
             .map(|at| endpoints[at].index)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         self.wheel.rebuild(endpoints);
     }
 }

@@ -9,7 +9,7 @@
 //! hundreds of endpoints (`maglev`); popular keys make hot endpoints. Source: Thaler and Ravishankar
 //! 1998 (highest random weight); the weights: Schindelhauer and Schomaker 2005.
 
-use super::{Key, PickContext, Policy, RoundRobin};
+use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 use crate::rng::mix;
 
@@ -38,14 +38,14 @@ impl Policy for Rendezvous {
         best.map(|e| e.index)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         let mut weights = endpoints
             .iter()
             .filter(|e| e.is_in_service())
             .map(|e| e.weight);
         let first = weights.next();
         self.equal = weights.all(|weight| Some(weight) == first);
-        self.fallback.rebuild(endpoints);
+        self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }
 

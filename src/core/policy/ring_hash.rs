@@ -15,19 +15,19 @@
 //! endpoints) 72 to 83 % of the requests stay at home, as the popular ones fall, and nobody has more
 //! than 1.25 times the mean.
 //!
-//! Cost: O(1), 12 bytes a point; a rebuild at 4,096 endpoints of weight 1 is in `benches/core.rs`.
+//! Cost: O(1), 12 bytes a point with its index; a rebuild at 4,096 endpoints of weight 1 is in `benches/core.rs`.
 //! Pathology: shares are uneven; without a bound one popular key is one hot endpoint. Source: Karger
 //! and others 1997; nginx `hash ... consistent`, from Cache::Memcached::Fast (ketama); bounded
 //! loads: Mirrokni, Thorup, Zadimoghaddam, SODA 2018.
 
 use super::key::crc32;
-use super::scale::members;
-use super::{Key, PickContext, Policy, RoundRobin};
+use super::table::{Member, slots};
+use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Points for each unit of weight: nginx's and libketama's.
 const POINTS: u64 = 160;
-/// Most points on a ring; 24 MiB.
+/// Most points on a ring; 24 MiB with their index.
 const POINTS_MAX: u64 = 1 << 21;
 /// Points asked before round robin decides.
 const WALK_MAX: usize = 1024;
@@ -39,28 +39,29 @@ const HURRY: usize = 20;
 pub struct RingHash {
     /// Primaries and backups.
     rings: [Ring; 2],
+    /// The slot of each place in the file.
+    slots: Vec<u32>,
+    /// The weights of those in service, together, of both tiers.
+    weights: [u64; 2],
     bound_percent: Option<u32>,
     fallback: RoundRobin,
 }
 
 /// One tier's points in order, found by the upper bits of a hash.
 #[derive(Debug, Default)]
-struct Ring {
+pub struct Ring {
     points: Vec<Point>,
     /// Where the points begin that have these upper bits; one more than there are.
     starts: Vec<u32>,
     /// By how much a hash is shifted to its upper bits.
     shift: u32,
-    /// The weights of those in service, together.
-    weight: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Point {
     hash: u32,
-    /// Its endpoint's place in the file, by which equal points are told apart, then its slot.
+    /// Its endpoint's place in the file.
     place: u32,
-    slot: u32,
 }
 
 impl RingHash {
@@ -70,6 +71,8 @@ impl RingHash {
     pub fn new(bound_percent: Option<u32>) -> Self {
         Self {
             rings: Default::default(),
+            slots: Vec::new(),
+            weights: [0; 2],
             bound_percent: bound_percent.map(|percent| percent.max(101)),
             fallback: RoundRobin::default(),
         }
@@ -84,9 +87,10 @@ impl RingHash {
         hash: u32,
     ) -> Option<EndpointIndex> {
         let ring = &self.rings[usize::from(cx.tier.backup)];
+        let slots = ring.from(hash).map(|place| self.slots[place] as usize);
         let mut nearest = None;
         let mut last = None;
-        for (step, slot) in ring.from(hash).take(WALK_MAX).enumerate() {
+        for (step, slot) in slots.take(WALK_MAX).enumerate() {
             if step == HURRY && nearest.is_none() && !endpoints.iter().any(|e| cx.eligible(e)) {
                 return None;
             }
@@ -96,7 +100,7 @@ impl RingHash {
                 continue;
             }
             last = Some(slot);
-            if self.has_room(endpoint, ring, cx) {
+            if self.has_room(endpoint, cx) {
                 return Some(endpoint.index);
             }
             nearest = nearest.or(Some(endpoint.index));
@@ -104,11 +108,11 @@ impl RingHash {
         nearest
     }
 
-    fn has_room(&self, endpoint: &Endpoint, ring: &Ring, cx: &PickContext<'_>) -> bool {
+    fn has_room(&self, endpoint: &Endpoint, cx: &PickContext<'_>) -> bool {
+        let weight = self.weights[usize::from(cx.tier.backup)];
         self.bound_percent.is_none_or(|percent| {
             let share = u128::from(cx.in_flight + 1) * u128::from(endpoint.weight);
-            u128::from(endpoint.in_flight) * u128::from(ring.weight) * 100
-                < share * u128::from(percent)
+            u128::from(endpoint.in_flight) * u128::from(weight) * 100 < share * u128::from(percent)
         })
     }
 }
@@ -123,44 +127,46 @@ impl Policy for RingHash {
         self.fallback.pick(endpoints, cx)
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
-        self.rings = [false, true].map(|backup| Ring::new(endpoints, backup));
-        self.fallback.rebuild(endpoints);
+    fn rebuild(&mut self, endpoints: &[Endpoint], table: Table) {
+        if let Table::Ring(rings) = table {
+            self.rings = rings;
+        }
+        self.slots = slots(endpoints);
+        self.weights = [false, true].map(|backup| {
+            let tier = endpoints
+                .iter()
+                .filter(|e| e.backup == backup && e.is_in_service());
+            tier.map(|e| u64::from(e.weight)).sum()
+        });
+        self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }
 
 impl Ring {
-    fn new(endpoints: &[Endpoint], backup: bool) -> Self {
-        let members = members(endpoints, backup);
-        let weight: u64 = members.iter().map(|e| u64::from(e.weight)).sum();
-        let count = |e: &Endpoint| match u64::from(e.weight) * POINTS {
+    pub(super) fn new(members: &[Member]) -> Self {
+        let weight: u64 = members.iter().map(|m| u64::from(m.weight)).sum();
+        let count = |m: &Member| match u64::from(m.weight) * POINTS {
             points if weight * POINTS <= POINTS_MAX => points,
             // Weights are 32 bits: the product has 64.
-            _ => (u64::from(e.weight) * POINTS_MAX / weight).max(1),
+            _ => (u64::from(m.weight) * POINTS_MAX / weight).max(1),
         };
-        let total: u64 = members.iter().map(|e| count(e)).sum();
+        let total: u64 = members.iter().map(count).sum();
         let mut unsorted = Vec::with_capacity(total as usize);
-        for endpoint in &members {
+        for member in members {
             let mut hash = 0_u32;
-            for _ in 0..count(endpoint) {
-                hash = crc32(endpoint.identity.crc, &hash.to_le_bytes());
+            for _ in 0..count(member) {
+                hash = crc32(member.identity.crc, &hash.to_le_bytes());
                 unsorted.push(Point {
                     hash,
-                    place: endpoint.place,
-                    slot: endpoint.index.slot,
+                    place: member.place,
                 });
             }
         }
-        let in_service = members.iter().filter(|e| e.is_in_service());
-        let weight = in_service.map(|e| u64::from(e.weight)).sum();
-        Self {
-            weight,
-            ..Self::sorted(&unsorted)
-        }
+        Self::sorted(&unsorted)
     }
 
     /// Sorts by counting the upper bits, which makes the index at the same time, and drops all but
-    /// the first of equal hashes.
+    /// the first of equal hashes: that of the first in the file, as in nginx.
     fn sorted(unsorted: &[Point]) -> Self {
         let bits = unsorted.len().max(2).ilog2();
         let shift = u32::BITS - bits;
@@ -183,7 +189,7 @@ impl Ring {
         }
         let mut start = 0;
         for end in ends {
-            points[start..end as usize].sort_unstable();
+            points[start..end as usize].sort_by_key(|point| point.hash);
             start = end as usize;
         }
         points.dedup_by_key(|point| point.hash);
@@ -198,11 +204,10 @@ impl Ring {
             points,
             starts,
             shift,
-            weight: 0,
         }
     }
 
-    /// The slots of all points from `hash` on, once around.
+    /// The places in the file of all points from `hash` on, once around.
     fn from(&self, hash: u32) -> impl Iterator<Item = usize> {
         let bucket = (hash >> self.shift) as usize;
         let bounds = self.starts.get(bucket..bucket + 2);
@@ -210,18 +215,14 @@ impl Ring {
         let inside = self.points[start..end].iter();
         let first = start + inside.take_while(|point| point.hash < hash).count();
         let (before, after) = self.points.split_at(first);
-        after.iter().chain(before).map(|point| point.slot as usize)
+        after.iter().chain(before).map(|point| point.place as usize)
     }
 }
 
 #[cfg(test)]
-impl RingHash {
-    /// All points, for tests that look at them: hash and slot.
+impl Ring {
+    /// All points, for tests that look at them: hash and place in the file.
     pub(super) fn points(&self) -> Vec<(u32, u32)> {
-        self.rings[0]
-            .points
-            .iter()
-            .map(|p| (p.hash, p.slot))
-            .collect()
+        self.points.iter().map(|p| (p.hash, p.place)).collect()
     }
 }

@@ -10,7 +10,7 @@
 //! raises it again; a failed endpoint is passed over here instead. Pathology: blind to load;
 //! several proxies start at the same endpoint. Source: nginx `ngx_http_upstream_round_robin.c`.
 
-use super::{PickContext, Policy};
+use super::{PickContext, Policy, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -66,7 +66,7 @@ impl Policy for RoundRobin {
         }
     }
 
-    fn rebuild(&mut self, endpoints: &[Endpoint]) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
         let earners = || endpoints.iter().map(|e| (e.index, e.weight));
         if !self.earners.iter().copied().eq(earners()) {
             self.earners = earners().collect();

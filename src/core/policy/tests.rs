@@ -66,6 +66,8 @@ struct Rig {
     key: Option<Key>,
     picks: u64,
     endpoints: Vec<Endpoint>,
+    /// By slot.
+    addresses: Vec<String>,
     tried: Tried,
     tier: Tier,
     rng: Rng,
@@ -88,8 +90,13 @@ impl Rig {
             endpoint.place = slot;
             endpoint
         };
+        let endpoints: Vec<_> = endpoints.into_iter().collect();
         let mut rig = Self {
             kind,
+            addresses: endpoints
+                .iter()
+                .map(|(address, _)| address.clone())
+                .collect(),
             policy: kind.build(),
             key: None,
             picks: 0,
@@ -103,7 +110,24 @@ impl Rig {
     }
 
     fn rebuild(&mut self) {
-        self.policy.rebuild(&self.endpoints);
+        let table = self.table();
+        self.policy.rebuild(&self.endpoints, table);
+    }
+
+    /// The table of a configuration that has these endpoints.
+    fn table(&self) -> Table {
+        let mut specs: Vec<Spec> = Vec::new();
+        let mut endpoints: Vec<_> = self.endpoints.iter().filter(|e| e.weight > 0).collect();
+        endpoints.sort_by_key(|e| e.place);
+        for endpoint in endpoints {
+            specs.resize(endpoint.place as usize, spec("", 0));
+            let address = &self.addresses[endpoint.index.slot as usize];
+            specs.push(Spec {
+                backup: endpoint.backup,
+                ..spec(address, endpoint.weight)
+            });
+        }
+        Table::new(self.kind, &specs)
     }
 
     /// The slot picked; the present is time 1 ms.
@@ -384,6 +408,13 @@ impl Rig {
                 let address = format!("10.{}.0.{slot}:3000", index.generation);
                 let mut endpoint = Endpoint::new(index, &spec(&address, weight));
                 endpoint.place = index.slot;
+                self.addresses
+                    .resize(slot.max(self.addresses.len()), String::new());
+                if slot < self.addresses.len() {
+                    self.addresses[slot] = address;
+                } else {
+                    self.addresses.push(address);
+                }
                 endpoint.max_connections = 5;
                 self.endpoints.insert(slot, endpoint);
             }
@@ -532,6 +563,7 @@ fn tables_do_not_depend_on_slots() {
             let as_first = first.endpoints[2 - slot];
             (endpoint.identity, endpoint.place) = (as_first.identity, as_first.place);
         }
+        second.addresses.reverse();
         second.rebuild();
         for _ in 0..1_000 {
             assert_eq!(first.pick(), second.pick().map(|slot| 2 - slot), "{kind:?}");

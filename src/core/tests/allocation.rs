@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use evenkeel_core::endpoint::{Spec, State as Admin};
-use evenkeel_core::policy::Kind;
+use evenkeel_core::endpoint::{Spec, State as Admin, Until};
+use evenkeel_core::policy::{Key, Kind};
 use evenkeel_core::pool::{Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
@@ -87,13 +87,30 @@ fn a_request_allocates_nothing() {
         Kind::Random,
         Kind::LeastRequest,
         Kind::P2c { choices: 2 },
+        Kind::LeastTime {
+            until: Until::LastByte,
+        },
+        Kind::PeakEwma {
+            decay: Duration::from_secs(10),
+        },
+        Kind::IpHash,
+        Kind::Hash,
+        Kind::RingHash {
+            bound_percent: Some(125),
+        },
+        Kind::Maglev,
+        Kind::Rendezvous,
     ];
     for policy in policies {
         let mut alone = pool(policy);
         let picks = Stream::new(1, "pick");
         let taken = allocation_counter::measure(|| {
-            for id in 0..200 {
-                let mut request = Request::new(id, Token(id), 0, PLAN);
+            for id in 0_u64..200 {
+                let key = match policy {
+                    Kind::IpHash => Key::network([id as u8; 4].into()),
+                    _ => Key::text(&id.to_le_bytes()),
+                };
+                let mut request = Request::new(id, Token(id), 0, PLAN).keyed(key);
                 let mut rng = picks.at(id);
                 for event in LIFE {
                     request.on(event, Timestamp(id * 1_000_000), &mut alone, &mut rng);

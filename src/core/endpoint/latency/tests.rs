@@ -9,6 +9,7 @@ const MEAN: Measure = Measure::Mean {
     until: Until::Header,
 };
 const DECAY: Duration = Duration::from_secs(10);
+const DECAY_NS: f64 = 1e10;
 const PEAK: Measure = Measure::Peak { decay: DECAY };
 
 /// A request that took so long, ended at `at`.
@@ -54,18 +55,18 @@ fn what_failed_or_left_counts_in_a_mean_only_if_it_took_longer() {
 #[test]
 fn a_peak_rises_at_once_and_fades() {
     let mut latency = Latency::default();
-    assert_eq!(latency.faded_ns(seconds(1), DECAY), None);
+    assert_eq!(latency.faded_ns(seconds(1), DECAY_NS), None);
     sample(&mut latency, PEAK, seconds(1), 10 * MS, Answer::Good);
     sample(&mut latency, PEAK, seconds(1), 500 * MS, Answer::Good);
-    assert!(close(latency.faded_ns(seconds(1), DECAY), 500 * MS));
+    assert!(close(latency.faded_ns(seconds(1), DECAY_NS), 500 * MS));
     let kept = libm::exp(-1.0);
     let faded = Duration::from_nanos((500e6 * kept) as u64);
-    let found = latency.faded_ns(seconds(11), DECAY).unwrap();
+    let found = latency.faded_ns(seconds(11), DECAY_NS).unwrap();
     assert!((found - faded.as_nanos() as f64).abs() < 2.0);
     // 63 % of the average are the last ten seconds, which were as this sample is.
     sample(&mut latency, PEAK, seconds(11), 10 * MS, Answer::Good);
     let expected = 500e6 * kept + 10e6 * (1.0 - kept);
-    let found = latency.faded_ns(seconds(11), DECAY).unwrap();
+    let found = latency.faded_ns(seconds(11), DECAY_NS).unwrap();
     assert!((found - expected).abs() < 1.0);
 }
 
@@ -91,7 +92,7 @@ fn errors_cost_their_share_of_five_seconds() {
             );
         }
         let at = seconds(1) + 5 * MS * 20_000;
-        let cost_ms = latency.faded_ns(at, DECAY).unwrap() / 1e6;
+        let cost_ms = latency.faded_ns(at, DECAY_NS).unwrap() / 1e6;
         assert!(
             (least..most).contains(&cost_ms),
             "{errors_in_100} %: {cost_ms} ms"
@@ -113,7 +114,10 @@ fn one_error_is_forgiven() {
             answer,
         );
     }
-    let cost_ms = latency.faded_ns(seconds(1) + 10 * MS * 999, DECAY).unwrap() / 1e6;
+    let cost_ms = latency
+        .faded_ns(seconds(1) + 10 * MS * 999, DECAY_NS)
+        .unwrap()
+        / 1e6;
     assert!((10.0..20.0).contains(&cost_ms), "{cost_ms}");
 }
 
@@ -121,12 +125,12 @@ fn one_error_is_forgiven() {
 fn who_left_has_waited_at_least_so_long() {
     let mut latency = Latency::default();
     sample(&mut latency, PEAK, seconds(1), 50 * MS, Answer::Unknown);
-    assert_eq!(latency.faded_ns(seconds(1), DECAY), None);
+    assert_eq!(latency.faded_ns(seconds(1), DECAY_NS), None);
     sample(&mut latency, PEAK, seconds(1), 10 * MS, Answer::Good);
     sample(&mut latency, PEAK, seconds(1), MS, Answer::Unknown);
-    assert!(close(latency.faded_ns(seconds(1), DECAY), 10 * MS));
+    assert!(close(latency.faded_ns(seconds(1), DECAY_NS), 10 * MS));
     sample(&mut latency, PEAK, seconds(1), 50 * MS, Answer::Unknown);
-    assert!(close(latency.faded_ns(seconds(1), DECAY), 50 * MS));
+    assert!(close(latency.faded_ns(seconds(1), DECAY_NS), 50 * MS));
 }
 
 proptest! {
@@ -155,7 +159,7 @@ proptest! {
             if ages < u128::from(u64::MAX) {
                 prop_assert!((latency.age_ns(now) - mean).abs() <= 1.0 + mean * 1e-9);
             }
-            for known in [latency.mean_ns(now), latency.faded_ns(now, DECAY)] {
+            for known in [latency.mean_ns(now), latency.faded_ns(now, DECAY_NS)] {
                 prop_assert!(known.is_none_or(|known| known.is_finite() && known >= 0.0));
             }
         }

@@ -2,11 +2,12 @@
 
 use super::*;
 
-/// The slot of every place, asked for one by one.
+/// The endpoint of every place.
 fn table(rig: &mut Rig) -> Vec<usize> {
-    let mut policy = Maglev::default();
-    policy.rebuild(&rig.endpoints);
-    policy.table().iter().map(|slot| *slot as usize).collect()
+    match rig.table() {
+        Table::Maglev([table, _]) => table.iter().map(|place| *place as usize).collect(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Figure "populating the lookup table" of the paper, for equal weights.
