@@ -116,7 +116,11 @@ fn pick(c: &mut Criterion) {
     let (plain, bounded) = (None, Some(125));
     let (equal, unequal): (Weight, Weight) = (|_| 1, |at| 1 + at % 3);
     let ring = |bound_percent| Kind::RingHash { bound_percent };
-    let policies: [(&str, Kind, Weight); 16] = [
+    let prequal = Kind::Prequal {
+        quantile_percent: 84,
+        probes: 3,
+    };
+    let policies: [(&str, Kind, Weight); 17] = [
         ("round_robin", Kind::RoundRobin, equal),
         ("round_robin weighted", Kind::RoundRobin, unequal),
         ("random", Kind::Random, equal),
@@ -126,6 +130,7 @@ fn pick(c: &mut Criterion) {
         ("least_time", Kind::LeastTime { until }, equal),
         ("peak_ewma", Kind::PeakEwma { decay }, equal),
         ("peak_ewma weighted", Kind::PeakEwma { decay }, unequal),
+        ("prequal", prequal, equal),
         ("ip_hash", Kind::IpHash, equal),
         ("hash", Kind::Hash, equal),
         ("ring_hash", ring(plain), equal),

@@ -129,6 +129,13 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             config::Policy::P2c { choices } => policy::Kind::P2c { choices },
             config::Policy::LeastTime { until } => policy::Kind::LeastTime { until },
             config::Policy::PeakEwma { decay } => policy::Kind::PeakEwma { decay },
+            config::Policy::Prequal {
+                quantile_percent,
+                probes,
+            } => policy::Kind::Prequal {
+                quantile_percent,
+                probes,
+            },
             config::Policy::IpHash => policy::Kind::IpHash,
             config::Policy::Hash => policy::Kind::Hash,
             config::Policy::RingHash { bound_percent } => policy::Kind::RingHash { bound_percent },

@@ -26,7 +26,7 @@ pub enum Until {
 /// What a policy wants measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// A mean to which each request adds 5 %.
+    /// A mean to which each request adds 5 %, a failed try as twice the mean at least.
     Mean {
         /// Up to where.
         until: Until,
@@ -147,8 +147,14 @@ impl Latency {
         let Some(mean) = self.mean_ns(now) else {
             return (answer != Answer::Unknown).then_some(sample);
         };
-        let counts = answer == Answer::Good || sample > mean;
-        counts.then_some(mean + (sample - mean) * PART)
+        let sample = match answer {
+            Answer::Good => sample,
+            // One that fails fast would look fast.
+            Answer::Bad => sample.max(2.0 * mean),
+            Answer::Unknown if sample > mean => sample,
+            Answer::Unknown => return None,
+        };
+        Some(mean + (sample - mean) * PART)
     }
 
     fn peak(&self, now: Timestamp, decay_ns: f64, sample: f64, answer: Answer) -> Option<f64> {

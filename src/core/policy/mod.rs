@@ -11,6 +11,7 @@ mod least_time;
 mod maglev;
 mod p2c;
 mod peak_ewma;
+mod prequal;
 mod random;
 mod rendezvous;
 mod ring_hash;
@@ -35,6 +36,7 @@ pub use least_time::LeastTime;
 pub use maglev::Maglev;
 pub use p2c::P2c;
 pub use peak_ewma::PeakEwma;
+pub use prequal::Prequal;
 pub use random::Random;
 pub use rendezvous::Rendezvous;
 pub use ring_hash::RingHash;
@@ -143,6 +145,13 @@ pub enum Kind {
         /// How fast it falls; above zero.
         decay: Duration,
     },
+    /// The fastest that is not hot, by probes of a moment ago.
+    Prequal {
+        /// Above which of 100 recent probes one is hot; 0 to 100.
+        quantile_percent: u32,
+        /// Probes for each pick; 1 to 8.
+        probes: u32,
+    },
     /// By the client's network, as nginx's.
     IpHash,
     /// By key, modulo the weights, as nginx's.
@@ -169,6 +178,10 @@ impl Kind {
             Self::P2c { choices } => Box::new(P2c::new(choices)),
             Self::LeastTime { until } => Box::new(LeastTime::new(until)),
             Self::PeakEwma { decay } => Box::new(PeakEwma::new(decay)),
+            Self::Prequal {
+                quantile_percent,
+                probes,
+            } => Box::new(Prequal::new(quantile_percent, probes)),
             Self::IpHash => Box::<IpHash>::default(),
             Self::Hash => Box::<Hash>::default(),
             Self::RingHash { bound_percent } => Box::new(RingHash::new(bound_percent)),

@@ -2,6 +2,7 @@
 //! like the rule that it checks.
 
 mod life;
+mod measure;
 mod property;
 mod rule;
 mod timeout;

@@ -93,6 +93,10 @@ fn a_request_allocates_nothing() {
         Kind::PeakEwma {
             decay: Duration::from_secs(10),
         },
+        Kind::Prequal {
+            quantile_percent: 84,
+            probes: 3,
+        },
         Kind::IpHash,
         Kind::Hash,
         Kind::RingHash {

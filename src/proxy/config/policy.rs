@@ -32,6 +32,13 @@ pub enum Policy {
         /// How fast a latency is forgotten.
         decay: Duration,
     },
+    /// The fastest that is not hot, by probes of a moment ago.
+    Prequal {
+        /// Above which of 100 recent probes one is hot.
+        quantile_percent: u32,
+        /// Probes for each pick.
+        probes: u32,
+    },
     /// By the client's network.
     IpHash,
     /// By key, modulo the weights.
@@ -83,6 +90,7 @@ const POLICY: Choice<Policy> = Choice {
         ("p2c", Policy::P2c { choices: CHOICES }),
         ("least_time", Policy::LeastTime { until: UNTIL }),
         ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
+        ("prequal", PREQUAL),
         ("ip_hash", Policy::IpHash),
         ("hash", Policy::Hash),
         ("ring_hash", UNBOUNDED),
@@ -97,6 +105,12 @@ const UNTILS: Choice<Until> = Choice {
     of: &[("header", Until::Header), ("last_byte", Until::LastByte)],
 };
 const DECAY: Duration = Duration::from_secs(10);
+const PREQUAL: Policy = Policy::Prequal {
+    quantile_percent: 84,
+    probes: PROBES,
+};
+const QUANTILE: f64 = 0.84;
+const PROBES: u32 = 3;
 const UNBOUNDED: Policy = Policy::RingHash {
     bound_percent: None,
 };
@@ -107,7 +121,7 @@ const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
     let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
                in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
-               (the faster of two drawn at random); the same key to the same endpoint: ip_hash and \
+               (the faster of two drawn at random), prequal (the fastest that is not hot); the same key to the same endpoint: ip_hash and \
                hash (nginx's), ring_hash (nginx's `hash ... consistent`), maglev (even shares), \
                rendezvous (for few endpoints)";
     let named = t.default("name", POLICY, Policy::P2c { choices: CHOICES }, doc);
@@ -119,6 +133,12 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
     let doc = "peak_ewma: how fast a latency is forgotten; 10s outlasts a pause of garbage \
                collection and not a restart";
     let decay = t.default("decay", Time::POSITIVE, DECAY, doc);
+    let doc = "prequal: the part of recent probes above which an endpoint is hot; 0 is in flight \
+               alone, 1 latency alone; 0.84 is the paper's for a hundred endpoints, 0.3 is better \
+               for a few";
+    let quantile = t.default("quantile", Float(0.0..=1.0), QUANTILE, doc);
+    let doc = "prequal: endpoints probed for each pick; 3 is the paper's, fewer are stale";
+    let probes = t.default("probes", Integer(1..=8_u32), PROBES, doc);
     let doc = "hash, ring_hash, maglev, rendezvous: what a request is hashed by; the address is \
                what every request has; one without its header, cookie or query is given out in turn";
     let key = t.default("key", Keyed, HashKey::Address, doc);
@@ -130,6 +150,14 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
         Policy::P2c { .. } => (Policy::P2c { choices }, &["choices"]),
         Policy::LeastTime { .. } => (Policy::LeastTime { until }, &["until"]),
         Policy::PeakEwma { .. } => (Policy::PeakEwma { decay }, &["decay"]),
+        Policy::Prequal { .. } => {
+            let quantile_percent = (quantile * 100.0).round() as u32;
+            let prequal = Policy::Prequal {
+                quantile_percent,
+                probes,
+            };
+            (prequal, &["quantile", "probes"])
+        }
         Policy::RingHash { .. } => {
             let bound_percent = bound.map(|bound| (bound * 100.0).round() as u32);
             (Policy::RingHash { bound_percent }, &["key", "bound"])
@@ -143,10 +171,12 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
 
 /// Parameters of another policy than the one named.
 fn misplaced(t: &mut Table<'_>, options: &[&str]) {
-    const OWNERS: [(&str, &str, &str); 5] = [
+    const OWNERS: [(&str, &str, &str); 7] = [
         ("choices", "p2c has", "p2c"),
         ("until", "least_time has", "least_time"),
         ("decay", "peak_ewma has", "peak_ewma"),
+        ("quantile", "prequal has", "prequal"),
+        ("probes", "prequal has", "prequal"),
         (
             "key",
             "hash, ring_hash, maglev and rendezvous have",

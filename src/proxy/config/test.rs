@@ -382,6 +382,14 @@ fn policies_have_their_parameters() {
     let cases = [
         ("\"maglev\"", Policy::Maglev, address()),
         ("\"ip_hash\"", Policy::IpHash, None),
+        (
+            "{ name = \"prequal\", quantile = 0.3 }",
+            Policy::Prequal {
+                quantile_percent: 30,
+                probes: 3,
+            },
+            None,
+        ),
         ("\"rendezvous\"", Policy::Rendezvous, address()),
         (
             "{ name = \"hash\", key = \"header:X-User\" }",

@@ -41,12 +41,17 @@ fn a_mean_begins_with_the_first_and_moves_by_a_twentieth() {
 }
 
 #[test]
-fn what_failed_or_left_counts_in_a_mean_only_if_it_took_longer() {
-    for answer in [Answer::Bad, Answer::Unknown] {
+fn what_failed_counts_twice_and_who_left_only_if_it_took_longer() {
+    for (answer, after_short) in [(Answer::Bad, 105 * MS), (Answer::Unknown, 100 * MS)] {
         let mut latency = Latency::default();
         sample(&mut latency, MEAN, seconds(1), 100 * MS, Answer::Good);
         sample(&mut latency, MEAN, seconds(1), MS, answer);
-        assert!(close(latency.mean_ns(seconds(1)), 100 * MS));
+        assert!(
+            close(latency.mean_ns(seconds(1)), after_short),
+            "{answer:?}"
+        );
+        let mut latency = Latency::default();
+        sample(&mut latency, MEAN, seconds(1), 100 * MS, Answer::Good);
         sample(&mut latency, MEAN, seconds(1), 300 * MS, answer);
         assert!(close(latency.mean_ns(seconds(1)), 110 * MS));
     }

@@ -10,6 +10,10 @@ const LEAST_TIME: Kind = Kind::LeastTime {
     until: Until::Header,
 };
 const PEAK_EWMA: Kind = Kind::PeakEwma { decay: DECAY };
+const PREQUAL: Kind = Kind::Prequal {
+    quantile_percent: 84,
+    probes: 3,
+};
 const BOTH: [Kind; 2] = [LEAST_TIME, PEAK_EWMA];
 /// The present of [`Rig::pick`].
 const NOW: Timestamp = Timestamp(MS);
@@ -162,13 +166,15 @@ fn lost(kind: Kind) -> f64 {
     f64::from(lost) / f64::from(all)
 }
 
-/// Two of 20 that fail fast: least_request loses most, p2c at most 1 - (18 / 20)^2, and peak_ewma
-/// next to nothing from a second later on.
+/// Two of 20 that fail fast: least_request loses most, p2c at most 1 - (18 / 20)^2, and those that
+/// hold failures against an endpoint next to nothing from a second later on.
 #[test]
-fn peak_ewma_is_no_sinkhole() {
+fn who_fails_fast_is_left() {
     let (jsq, p2c) = (lost(Kind::LeastRequest), lost(Kind::P2c { choices: 2 }));
     assert!(jsq > 0.5, "{jsq}");
     assert!((0.1..0.25).contains(&p2c), "{p2c}");
-    let ewma = lost(PEAK_EWMA);
-    assert!(ewma < 0.005, "{ewma}");
+    for (kind, most) in [(PEAK_EWMA, 0.005), (LEAST_TIME, 0.01), (PREQUAL, 0.05)] {
+        let lost = lost(kind);
+        assert!(lost < most, "{kind:?}: {lost}");
+    }
 }

@@ -1,0 +1,197 @@
+//! `prequal`: the fastest endpoint that is not hot, by probes of a moment ago.
+//!
+//! Problem: what is in flight says how busy an endpoint will be, latency says how busy it is, and
+//! no sum of the two is right everywhere. Rule: a pool of up to 16 probes, each the requests in
+//! flight at an endpoint and its latency. A probe is hot if its in flight is above a quantile of the
+//! recent ones. Of the cold ones the fastest is taken, if all are hot the one with the least in
+//! flight; with less than two probes an endpoint is drawn by weight. The probe taken counts one more
+//! in flight; after `reuse` uses, after 1 s, or when the pool is full and it is the oldest, a probe
+//! is dropped, and with every pick one more: in turn the oldest and the worst (the most in flight if
+//! any is hot, else the slowest). Then new endpoints are probed, for the picks to come.
+//!
+//! A probe is read from what this proxy knows of the endpoint, at once and at no cost: what it has
+//! sent there and the mean time to the head. The probes of the paper ask the endpoint, which also
+//! knows what other proxies sent; with one proxy the two counts are equal. The paper's latency is a
+//! median near the present in flight.
+//!
+//! Parameters: `quantile` (0.84): 0 is in flight alone, 1 latency alone; `probes` (3) for each pick.
+//! reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for m probes and n endpoints, with chance for its
+//! fraction; below 32 endpoints m is n / 2. Cost: O(probes + 16). Weights: probes are drawn by
+//! weight, and in flight counts relative to it. Pathology: with few endpoints and a high quantile
+//! nearly nobody is hot, and all run to the fastest; 0.3 was better with 8 event loops. Source:
+//! Wydrowski and others, "Load is not what you should balance: introducing Prequal", NSDI 2024.
+
+use super::wheel::Wheel;
+use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
+use crate::endpoint::{Endpoint, EndpointIndex};
+use crate::time::Timestamp;
+
+/// Most probes kept.
+const SIZE: usize = 16;
+/// How long a probe is worth something.
+const LIFE_NS: u64 = 1_000_000_000;
+/// Recent probes whose in flight makes the quantile.
+const RECENT: usize = 64;
+
+/// What an endpoint was like a moment ago.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    index: EndpointIndex,
+    at: Timestamp,
+    /// In flight, for a weight relative to the mean.
+    in_flight: f64,
+    latency_ns: f64,
+    /// Picks that it may still decide.
+    uses: u32,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Prequal {
+    quantile_percent: u32,
+    probes: u32,
+    wheel: Wheel,
+    mean_weight: f64,
+    /// The oldest first.
+    pool: Vec<Probe>,
+    size: usize,
+    reuse: f64,
+    /// In flight of recent probes, a ring.
+    recent: [f64; RECENT],
+    probed: usize,
+    oldest_goes: bool,
+}
+
+impl Prequal {
+    /// A policy with this quantile, 0 to 100 percent, and so many probes a pick, 1 to 8.
+    #[must_use]
+    pub fn new(quantile_percent: u32, probes: u32) -> Self {
+        Self {
+            quantile_percent: quantile_percent.min(100),
+            probes: probes.clamp(1, 8),
+            wheel: Wheel::default(),
+            mean_weight: 1.0,
+            pool: Vec::with_capacity(SIZE),
+            size: 0,
+            reuse: 1.0,
+            recent: [0.0; RECENT],
+            probed: 0,
+            oldest_goes: true,
+        }
+    }
+
+    /// In flight above which a probe is hot.
+    fn threshold(&self) -> f64 {
+        let mut recent = self.recent;
+        let known = &mut recent[..self.probed.min(RECENT)];
+        let Some(last) = known.len().checked_sub(1) else {
+            return 0.0;
+        };
+        let at = last * self.quantile_percent as usize / 100;
+        *known.select_nth_unstable_by(at, f64::total_cmp).1
+    }
+
+    /// Where the best probe of an endpoint that is eligible stands, if there are two of them.
+    fn best(&self, endpoints: &[Endpoint], cx: &PickContext<'_>, hot: f64) -> Option<usize> {
+        let is_eligible = |probe: &Probe| cx.eligible(&endpoints[probe.index.slot as usize]);
+        let eligible = || self.pool.iter().enumerate().filter(|(_, p)| is_eligible(p));
+        eligible().nth(1)?;
+        let cold = eligible().filter(|(_, p)| p.in_flight <= hot);
+        cold.min_by(|a, b| a.1.latency_ns.total_cmp(&b.1.latency_ns))
+            .or_else(|| eligible().min_by(|a, b| a.1.in_flight.total_cmp(&b.1.in_flight)))
+            .map(|(at, _)| at)
+    }
+
+    /// Takes note that the probe decided a pick.
+    fn used(&mut self, at: usize) -> EndpointIndex {
+        let probe = &mut self.pool[at];
+        let index = probe.index;
+        probe.in_flight += 1.0;
+        probe.uses = probe.uses.saturating_sub(1);
+        if probe.uses == 0 {
+            self.pool.remove(at);
+        }
+        index
+    }
+
+    /// Drops the oldest or the worst.
+    fn shrink(&mut self, hot: f64) {
+        if self.pool.is_empty() {
+            return;
+        }
+        let worst = |p: &Probe| match p.in_flight > hot {
+            true => (1, p.in_flight),
+            false => (0, p.latency_ns),
+        };
+        let at = match self.oldest_goes {
+            true => Some(0),
+            false => (0..self.pool.len()).max_by(|a, b| {
+                let (a, b) = (worst(&self.pool[*a]), worst(&self.pool[*b]));
+                a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+            }),
+        };
+        at.map(|at| self.pool.remove(at));
+        self.oldest_goes ^= true;
+    }
+
+    fn probe(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>, picked: EndpointIndex) {
+        let whole = self.reuse as u32;
+        let fraction = self.reuse - f64::from(whole);
+        for _ in 0..self.probes {
+            let Some(slot) = self.wheel.draw(endpoints, cx, None) else {
+                return;
+            };
+            let endpoint = &endpoints[slot];
+            let more = u32::from(endpoint.index == picked);
+            let in_flight = f64::from(endpoint.in_flight + more);
+            let in_flight = in_flight * self.mean_weight / f64::from(endpoint.weight);
+            self.recent[self.probed % RECENT] = in_flight;
+            self.probed += 1;
+            self.pool.retain(|probe| probe.index != endpoint.index);
+            if self.pool.len() == self.size {
+                self.pool.remove(0);
+            }
+            self.pool.push(Probe {
+                index: endpoint.index,
+                at: cx.now,
+                in_flight,
+                latency_ns: endpoint.latency.mean_ns(cx.now).unwrap_or(0.0),
+                uses: whole + u32::from(cx.rng.unit() < fraction),
+            });
+        }
+    }
+}
+
+impl Policy for Prequal {
+    fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
+        let now = cx.now.0;
+        self.pool.retain(|p| now.saturating_sub(p.at.0) <= LIFE_NS);
+        let hot = self.threshold();
+        let picked = match self.best(endpoints, cx, hot) {
+            Some(at) => self.used(at),
+            None => endpoints[self.wheel.draw(endpoints, cx, None)?].index,
+        };
+        self.shrink(hot);
+        self.probe(endpoints, cx, picked);
+        Some(picked)
+    }
+
+    fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
+        self.wheel.rebuild(endpoints);
+        self.mean_weight = mean_weight(endpoints);
+        // What they say of their endpoints may be of those that had the slots before.
+        self.pool.clear();
+        let n = endpoints.iter().filter(|e| e.is_in_service()).count();
+        self.size = (n / 2).clamp(2, SIZE);
+        let kept = 1.0 - self.size as f64 / n.max(2 * self.size) as f64;
+        // At least half of each probe is left: with few of them, each is used up to four times.
+        let left = (kept * f64::from(self.probes) - 1.0).max(0.5);
+        self.reuse = (2.0 / left).max(1.0);
+    }
+
+    fn measure(&self) -> Option<Measure> {
+        Some(Measure::Mean {
+            until: Until::Header,
+        })
+    }
+}
