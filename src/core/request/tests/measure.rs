@@ -39,6 +39,9 @@ fn live(rig: &mut Rig, status: u16, cut: &[Event]) {
     }
 }
 
+/// Its name, the policy, the status, what ends the try early, and what is known in the end, in ms.
+type Case<'a> = (&'a str, Kind, u16, &'a [Event], Option<f64>);
+
 #[test]
 fn a_try_ends_its_measurement_where_the_policy_says() {
     let least_time = |until| Kind::LeastTime { until };
@@ -55,7 +58,7 @@ fn a_try_ends_its_measurement_where_the_policy_says() {
         Event::ClientLeft,
     ];
     let left = [Event::ClientLeft, Event::ClientLeft];
-    let cases: [(&str, Kind, u16, &[Event], Option<f64>); 10] = [
+    let cases: [Case; 10] = [
         (
             "to the head",
             least_time(Until::Header),
