@@ -45,3 +45,6 @@ pub enum Error {
     #[error(transparent)]
     Bind(#[from] evenkeel_proxy::serve::BindError),
 }
+
+#[cfg(test)]
+mod test;

@@ -2,6 +2,7 @@
 
 mod certificate;
 pub mod engine;
+pub mod hole;
 pub mod law;
 pub mod model;
 pub mod net;
@@ -12,5 +13,6 @@ pub mod scenario;
 pub mod shrink;
 pub mod statistic;
 pub mod sweep;
+pub mod timeline;
 pub mod workload;
 pub mod world;

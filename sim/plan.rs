@@ -18,7 +18,7 @@ use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Promise, Setup, Threshold};
-use crate::scenario::{self, Effect, Engine, Process, Scenario, Source, endpoint_names};
+use crate::scenario::{self, Engine, Process, Scenario, Source, endpoint_names};
 use crate::workload::{self, Arrivals};
 
 /// The host that simulated clients ask if their class names none.
@@ -52,8 +52,6 @@ pub struct Plan {
     pub origins: Vec<Origin>,
     /// The origin behind each pool's endpoints.
     pub behind: Vec<Vec<usize>>,
-    /// What happens to origins, in order of time.
-    pub changes: Vec<(Timestamp, usize, Change)>,
     /// What must hold for every seed.
     pub thresholds: Vec<Threshold>,
     /// What must hold for at least one seed.
@@ -110,21 +108,6 @@ pub struct Origin {
     pub spec: origin::Spec,
 }
 
-/// What happens to an origin.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
-    /// Its process dies.
-    Crash,
-    /// It starts again.
-    Restart,
-    /// Its work takes so many times as long from now on.
-    Slow(f64),
-    /// It stops in the middle of everything.
-    Pause,
-    /// It goes on.
-    Resume,
-}
-
 /// Where a request goes.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
@@ -146,7 +129,6 @@ impl Plan {
             asks: scenario.workloads.iter().map(asks).collect(),
             cpu: scenario.origin.service.clone(),
             io: scenario.origin.io.clone(),
-            changes: changes(&scenario, &behind),
             origins,
             behind,
             thresholds: applicable(&scenario, &scenario.thresholds),
@@ -291,6 +273,7 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
                     model: scenario.origin.discipline(),
                     speed,
                     overhead: scenario.origin.overhead,
+                    runtime: scenario.origin.runtime.clone(),
                     from: Timestamp::ZERO + scenario.warmup,
                     until: Timestamp::ZERO + scenario.duration,
                 };
@@ -304,27 +287,6 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
         behind.push(row);
     }
     (origins, behind)
-}
-
-/// The timeline. What has no end of its own ends with the arrivals: the run then heals.
-fn changes(scenario: &Scenario, behind: &[Vec<usize>]) -> Vec<(Timestamp, usize, Change)> {
-    let end = Timestamp::ZERO + scenario.duration;
-    let mut changes = Vec::new();
-    for fault in &scenario.faults {
-        let origin = behind[fault.target.pool][fault.target.endpoint];
-        let at = Timestamp::ZERO + fault.at;
-        let over = fault.lasts.map_or(end, |lasts| at + lasts).min(end);
-        let (begin, cease) = match fault.effect {
-            Effect::Crash => (Change::Crash, Change::Restart),
-            Effect::Slow { factor } => (Change::Slow(factor), Change::Slow(1.0)),
-            Effect::Pause => (Change::Pause, Change::Resume),
-        };
-        changes.push((at, origin, begin));
-        changes.push((over, origin, cease));
-    }
-    // Stable: what the file says first happens first.
-    changes.sort_by_key(|(at, ..)| *at);
-    changes
 }
 
 /// Those that are about this cell.

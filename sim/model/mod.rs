@@ -5,7 +5,7 @@
 //! What it leaves out: reading and writing take no time, clients have connections already (but
 //! for the first request of a session or user, and sockets), a dial
 //! costs a round trip (one more with TLS, one more with HTTP/2) and nothing else, and nobody closes
-//! an idle connection.
+//! an idle connection unless a fault does.
 
 mod agenda;
 mod client;
@@ -32,9 +32,10 @@ use self::deadline::Deadlines;
 use self::idle::Idle;
 use self::planned::{Planned, What};
 use crate::engine::{Ended, Error, Seen};
-use crate::origin::{Load, Station};
+use crate::origin::{self, Load, Station, Trouble};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
 use crate::result::{Collector, End};
+use crate::timeline::Timeline;
 use crate::workload::{Arrival, Arrivals, Conduct, Service};
 
 /// Runs `plan` under `seed`. With `observe`, every request is reported. `on_time` is called now and
@@ -125,6 +126,11 @@ struct Engine<'a> {
     /// What each pool hashes by.
     keys: Vec<Source>,
     stations: Vec<Station>,
+    timeline: Timeline,
+    /// What is wrong with each origin.
+    troubles: Vec<Trouble>,
+    /// While an origin is paused: what has reached it and is not read.
+    unread: Vec<Option<Vec<What>>>,
     idle: Idle,
     deadlines: Deadlines,
     /// When clients lose patience.
@@ -160,8 +166,12 @@ impl<'a> Engine<'a> {
             stations: plan
                 .origins
                 .iter()
-                .map(|origin| Station::new(origin.spec))
+                .zip(0..)
+                .map(|(origin, n)| Station::new(origin.spec.clone(), origin::draws(seed, n)))
                 .collect(),
+            timeline: Timeline::new(plan, seed),
+            troubles: vec![Trouble::new(seed); plan.origins.len()],
+            unread: vec![None; plan.origins.len()],
             idle: Idle::new(plan.config()),
             deadlines: Deadlines::default(),
             patience: Deadlines::default(),
@@ -176,7 +186,8 @@ impl<'a> Engine<'a> {
     }
 
     fn run(&mut self, on_time: &mut dyn FnMut(Timestamp) -> bool) -> Result<(), Error> {
-        let mut changes = self.plan.changes.iter().peekable();
+        let changes = std::mem::take(&mut self.timeline.changes);
+        let mut changes = changes.into_iter().peekable();
         let last = self.plan.end() + COOL_DOWN;
         let mut turns = 0_u32;
         loop {
@@ -207,7 +218,7 @@ impl<'a> Engine<'a> {
                 }
             } else if change == next {
                 if let Some((_, origin, change)) = changes.next() {
-                    self.change(*origin, *change);
+                    self.change(origin, change);
                 }
             } else if deadline == next {
                 if let Some((at, serial)) = self.deadlines.pop() {
@@ -255,6 +266,15 @@ impl<'a> Engine<'a> {
     fn happen(&mut self, what: What) {
         match what {
             What::Arrive { at } => self.arrive(at),
+            What::Dial {
+                at,
+                serial,
+                attempt,
+            } if self.is(at, serial) => {
+                if let Some(event) = self.dialled(at, attempt) {
+                    self.report(at, event);
+                }
+            }
             What::Connected {
                 at,
                 serial,
@@ -285,13 +305,14 @@ impl<'a> Engine<'a> {
                 at,
                 serial,
                 attempt,
-                lost,
+                status,
             } if self.is(at, serial) => {
-                self.reply(at, attempt, lost);
+                self.reply(at, attempt, status);
             }
             What::Deadline { at, serial } => self.expire(at, serial),
             What::Client { at, client, act } => self.act(at, client, act),
-            What::Connected { .. }
+            What::Dial { .. }
+            | What::Connected { .. }
             | What::Refused { .. }
             | What::Offer { .. }
             | What::Reply { .. } => {}
@@ -362,18 +383,7 @@ impl<'a> Engine<'a> {
                     } => {
                         next = self.connect(at, attempt, endpoint, fresh);
                     }
-                    Action::Send { attempt } => {
-                        let delay = self.latency(self.live[at].arrival.n, 4 * u64::from(attempt));
-                        let serial = self.live[at].serial;
-                        self.after(
-                            delay,
-                            What::Offer {
-                                at,
-                                serial,
-                                attempt,
-                            },
-                        );
-                    }
+                    Action::Send { attempt } => self.dispatch(at, attempt),
                     Action::Cancel { .. } => self.live[at].serial += 1,
                     Action::Forward { .. } => next = self.forward(at),
                     Action::Finish(outcome) => return self.finish(at, outcome),

@@ -13,18 +13,20 @@ use super::client::Act;
 pub(super) enum What {
     /// It reaches the proxy.
     Arrive { at: usize },
+    /// The beginning of a connection reaches its origin.
+    Dial { at: usize, serial: u32, attempt: u8 },
     /// A connection is ready.
     Connected { at: usize, serial: u32, attempt: u8 },
     /// A connection is refused.
     Refused { at: usize, serial: u32, attempt: u8 },
     /// It reaches its origin.
     Offer { at: usize, serial: u32, attempt: u8 },
-    /// The response, or its loss, reaches the proxy.
+    /// The response, or without a status the loss of its connection, reaches the proxy.
     Reply {
         at: usize,
         serial: u32,
         attempt: u8,
-        lost: bool,
+        status: Option<u16>,
     },
     /// Its client does something, if it is still at try number `client` of its.
     Client { at: usize, client: u32, act: Act },

@@ -22,8 +22,9 @@ use super::client::write_body;
 use super::flow::{FIELD, Ticket};
 use super::line::Received;
 use super::socket;
-use crate::origin::{Job, JobId, Load, Station};
-use crate::plan::{Ask, Change};
+use crate::origin::{self, Job, JobId, Load, Station, Trouble, Verdict};
+use crate::plan::Ask;
+use crate::timeline::Change;
 use crate::workload::Service;
 use crate::world::{Sleep, Stream, World};
 
@@ -43,6 +44,7 @@ pub(super) struct Application {
     number: usize,
     service: Service,
     station: RefCell<Station>,
+    trouble: RefCell<Trouble>,
     jobs: RefCell<Vec<Pending>>,
     free: RefCell<Vec<usize>>,
     /// Runs the station; woken when its next instant has changed.
@@ -64,6 +66,16 @@ struct Pending {
 #[derive(Clone, Copy)]
 struct Receipt(usize);
 
+/// The connection that a request came on.
+#[derive(Clone, Copy)]
+struct Seat {
+    number: u64,
+    /// The request is its first.
+    fresh: bool,
+    /// It has carried a request before, and none since.
+    was_idle: bool,
+}
+
 /// What a request wants of the origin.
 struct Order {
     status: u16,
@@ -72,32 +84,38 @@ struct Order {
     close: bool,
     /// It asks for a tunnel.
     upgrade: bool,
+    reset: bool,
     receipt: Option<Receipt>,
 }
 
 impl Application {
-    /// Makes origin number `origin` and lets it serve.
-    pub(super) fn begin(world: &World, run: &Rc<Run>, origin: usize) {
+    /// Makes origin number `number` and lets it serve.
+    pub(super) fn begin(world: &World, run: &Rc<Run>, number: usize) {
         let plan = &run.plan;
-        let address = plan.origins[origin].address.clone();
+        let address = plan.origins[number].address.clone();
         let ip = match &address {
             evenkeel_proxy::document::Address::Ip(ip) => ip.ip(),
             _ => super::ORIGINS,
         };
-        let process = world.process(&format!("origin/{origin}"), (ip, 0).into());
+        let process = world.process(&format!("origin/{number}"), (ip, 0).into());
+        process.cut_off(run.timeline.holes[number].clone());
         let application = Rc::new(Self {
             world: process.clone(),
             run: Rc::clone(run),
-            number: origin,
+            number,
             service: Service::new(run.seed, plan.cpu.clone(), plan.io.clone()),
-            station: RefCell::new(Station::new(plan.origins[origin].spec)),
+            station: RefCell::new(Station::new(
+                plan.origins[number].spec.clone(),
+                origin::draws(run.seed, number as u64),
+            )),
+            trouble: RefCell::new(Trouble::new(run.seed)),
             jobs: RefCell::default(),
             free: RefCell::default(),
             driver: RefCell::default(),
             connections: Cell::new(0),
             keep_alive: super::keep_alive(plan),
         });
-        run.applications.borrow_mut()[origin] = Some(Rc::clone(&application));
+        run.applications.borrow_mut()[number] = Some(Rc::clone(&application));
         world.spawn(Rc::clone(&application).drive());
         process.spawn(application.accept(address));
     }
@@ -112,17 +130,22 @@ impl Application {
         let now = self.world.now();
         self.advance(now);
         let mut station = self.station.borrow_mut();
-        let mut lost = Vec::new();
+        let mut ended = Vec::new();
         match change {
             Change::Slow(factor) => station.slow(now, factor),
             Change::Pause => station.pause(now),
             Change::Resume => station.resume(now),
+            Change::Hang => station.hang(),
+            Change::Release => station.release(now, &mut |id, _| ended.push((id, true))),
             Change::Restart => station.restart(),
-            Change::Crash => lost = station.crash(now),
+            Change::Crash => ended.extend(station.crash(now).into_iter().map(|id| (id, false))),
+            Change::Refuse(_) | Change::Reset(_) | Change::Race(_) | Change::Errors { .. } => {
+                self.trouble.borrow_mut().change(change);
+            }
         }
         drop(station);
-        for id in lost {
-            self.settle(id, false);
+        for (id, done) in ended {
+            self.settle(id, done);
         }
         self.wake_driver();
     }
@@ -160,15 +183,17 @@ impl Application {
         let mut alarm = self
             .keep_alive
             .map(|_| self.world.sleep_until(Timestamp::MAX));
+        let mut seat = Seat {
+            number,
+            fresh: true,
+            was_idle: false,
+        };
         loop {
-            let next = self.read(
-                &mut stream,
-                &mut received,
-                &mut head,
-                alarm.as_mut(),
-                number,
-            );
+            let next = self.read(&mut stream, &mut received, &mut head, alarm.as_mut(), seat);
             let Some(order) = next.await else { break };
+            if order.reset {
+                return stream.abort();
+            }
             if !self.fulfil(&mut stream, &order).await || order.close {
                 return;
             }
@@ -176,6 +201,7 @@ impl Application {
                 let _ = socket::serve(&mut stream, &mut received).await;
                 return;
             }
+            (seat.fresh, seat.was_idle) = (false, true);
         }
         if received.bytes().starts_with(PREFACE) {
             let received = Buffer::from(received.bytes().to_vec());
@@ -193,15 +219,26 @@ impl Application {
         let Ok(mut acceptor) = Acceptor::<World>::begin(channel, received, MOST).await else {
             return;
         };
+        let mut fresh = true;
         while let Some(request) = poll_fn(|cx| acceptor.poll_accept(cx)).await {
             let application = Rc::clone(&self);
+            // A connection that carries others is not one that was idle.
+            let seat = Seat {
+                number,
+                fresh: std::mem::take(&mut fresh),
+                was_idle: false,
+            };
             self.world.spawn(async move {
                 let mut stream = Channel::Http2(request.stream);
                 let mut received = Received::from(request.head);
                 let mut head = RequestHead::default();
-                let next = application.read(&mut stream, &mut received, &mut head, None, number);
-                if let Some(order) = next.await {
-                    application.fulfil(&mut stream, &order).await;
+                let next = application.read(&mut stream, &mut received, &mut head, None, seat);
+                match next.await {
+                    Some(order) if order.reset => stream.abort(),
+                    Some(order) => {
+                        application.fulfil(&mut stream, &order).await;
+                    }
+                    None => {}
                 }
             });
         }
@@ -224,7 +261,7 @@ impl Application {
         received: &mut Received,
         head: &mut RequestHead,
         alarm: Option<&mut Sleep>,
-        number: u64,
+        seat: Seat,
     ) -> Option<Order> {
         if let (Some(alarm), Some(keep_alive), true) =
             (alarm, self.keep_alive, received.bytes().is_empty())
@@ -259,16 +296,17 @@ impl Application {
         if !received.skip(stream, framing).await {
             return None;
         }
-        Some(self.order(ticket, head, number))
+        Some(self.order(ticket, head, seat))
     }
 
-    fn order(&self, ticket: Option<Ticket>, head: &RequestHead, number: u64) -> Order {
+    fn order(&self, ticket: Option<Ticket>, head: &RequestHead, seat: Seat) -> Order {
         let mut order = Order {
             status: 200,
             bytes: 0,
             head_only: head.method == Method::Head,
             close: !head.keep_alive,
             upgrade: head.upgrade,
+            reset: false,
             receipt: None,
         };
         let drawn = ticket.and_then(|ticket| {
@@ -280,18 +318,27 @@ impl Application {
                         (200, asks[usize::from(arrival.class)].response_bytes)
                     }
                 };
-                (self.service.draw(arrival, offers), status, bytes)
+                let trouble = self.trouble.borrow();
+                let verdict = trouble.verdict(arrival.workload, arrival.n, offers, seat.was_idle);
+                (self.service.draw(arrival, offers), status, bytes, verdict)
             })
         });
         // A request whose client has left is answered without work: nobody will see it.
-        if let Some(((cpu_ns, io_ns), status, bytes)) = drawn {
-            (order.status, order.bytes) = (status, bytes);
-            order.receipt = self.submit(cpu_ns, io_ns, number);
+        let Some(((cpu_ns, io_ns), status, bytes, verdict)) = drawn else {
+            return order;
+        };
+        match verdict {
+            Verdict::Serve => {
+                (order.status, order.bytes) = (status, bytes);
+                order.receipt = self.submit(cpu_ns, io_ns, seat);
+            }
+            Verdict::Reset => order.reset = true,
+            Verdict::Answer(status) => (order.status, order.upgrade) = (status, false),
         }
         order
     }
 
-    fn submit(&self, cpu_ns: u64, io_ns: u64, connection: u64) -> Option<Receipt> {
+    fn submit(&self, cpu_ns: u64, io_ns: u64, seat: Seat) -> Option<Receipt> {
         let now = self.world.now();
         self.advance(now);
         let slot = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -301,7 +348,8 @@ impl Application {
         let id = u64::from(self.jobs.borrow()[slot].serial) << 32 | slot as u64;
         let job = Job {
             id,
-            connection,
+            connection: seat.number,
+            fresh: seat.fresh,
             cpu_ns,
             io_ns,
         };

@@ -30,6 +30,7 @@ use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
 use crate::plan::{COOL_DOWN, Plan};
 use crate::result::Collector;
+use crate::timeline::Timeline;
 use crate::workload::Arrivals;
 use crate::world::{Link, Role, Setting, Simulation, World};
 
@@ -118,6 +119,8 @@ struct Run {
     /// What is needed for TLS, if anybody speaks it.
     secrets: Option<Secrets>,
     seed: u64,
+    /// What happens to origins.
+    timeline: Timeline,
     collector: RefCell<Collector>,
     /// Requests on their way, so that an origin knows whose request it has.
     flow: Flow,
@@ -141,6 +144,7 @@ impl Run {
             plan: Arc::clone(plan),
             secrets: Secrets::new(plan)?,
             seed,
+            timeline: Timeline::new(plan, seed),
             collector: RefCell::new(Collector::new(plan.setup.clone())),
             flow: Flow::default(),
             observe,

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use evenkeel_proxy::world::{Sleep as _, World as _};
 
 use super::Run;
-use crate::plan::Change;
+use crate::timeline::Change;
 use crate::world::World;
 
 /// Applies the plan's changes to the origins `here`.
 pub(super) async fn follow(world: &World, run: &Rc<Run>, here: &[usize]) {
     let mut alarm = world.sleep_until(evenkeel_core::time::Timestamp::MAX);
-    let changes = run.plan.changes.iter();
+    let changes = run.timeline.changes.iter();
     for (at, origin, change) in changes.filter(|(_, origin, _)| here.contains(origin)) {
         if *at > world.now() {
             alarm.reset(*at);
@@ -32,6 +32,8 @@ fn apply(world: &World, run: &Rc<Run>, origin: usize, change: Change) {
             network.listener_down(address);
         }
         Change::Restart => {
+            // Whoever starts is not stopped.
+            network.resume(address);
             network.listener_up(address);
         }
         Change::Pause => {
@@ -40,7 +42,15 @@ fn apply(world: &World, run: &Rc<Run>, origin: usize, change: Change) {
         Change::Resume => {
             network.resume(address);
         }
-        Change::Slow(_) => {}
+        Change::Refuse(refuses) => {
+            network.refuse(address, refuses);
+        }
+        Change::Slow(_)
+        | Change::Hang
+        | Change::Release
+        | Change::Reset(_)
+        | Change::Race(_)
+        | Change::Errors { .. } => {}
     }
     application.change(change);
 }

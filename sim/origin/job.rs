@@ -11,6 +11,8 @@ pub struct Job {
     /// The connection that it came on. It decides the process (`connection` modulo `workers`), for
     /// an operating system deals out connections, never requests.
     pub connection: u64,
+    /// It is the first on its connection, which has yet to be accepted.
+    pub fresh: bool,
     /// Computing, at speed 1.
     pub cpu_ns: u64,
     /// Waiting for something else; no slow processor stretches it, except at a `fifo` origin.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::connection::ACCEPTS_PER_TURN;
 use super::job::{JobId, Part};
 
 /// One event loop, or one server.
@@ -9,6 +10,10 @@ use super::job::{JobId, Part};
 struct Worker {
     /// The part that runs, and when it ends. In a pause: when it would have ended.
     running: Option<(Part, u64)>,
+    /// How much of the present turn of its loop is still to run: what was ready when it began.
+    turn: usize,
+    /// First requests of connections that are still to be accepted.
+    accepting: VecDeque<Part>,
 }
 
 /// Workers and who is ready for them.
@@ -17,6 +22,7 @@ pub(super) struct Line {
     workers: Vec<Worker>,
     /// One for all workers, or one for each.
     ready: Vec<VecDeque<Part>>,
+    shared: bool,
     /// How much longer computing takes than its nominal time.
     stretch: f64,
     busy: u32,
@@ -30,10 +36,16 @@ impl Line {
         Self {
             workers: vec![Worker::default(); workers],
             ready: vec![VecDeque::new(); if shared { 1 } else { workers }],
+            shared,
             stretch,
             busy: 0,
             paused: None,
         }
+    }
+
+    /// Whether all workers have one queue.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// How many compute.
@@ -57,10 +69,37 @@ impl Line {
         }
     }
 
+    /// Puts `part` behind the connections that its loop has still to accept, one in a turn.
+    pub(super) fn accept(&mut self, now: u64, part: Part) {
+        let worker = usize::from(part.worker);
+        self.workers[worker].accepting.push_back(part);
+        if self.workers[worker].running.is_none() && self.paused.is_none() {
+            self.take(now, worker);
+        }
+    }
+
+    /// Starts what is next for a worker without work, if there is anything. When all of a turn has
+    /// run, the next one begins with what is ready by then, and accepts a connection, whose request
+    /// is of the turn after it.
+    fn take(&mut self, now: u64, index: usize) {
+        let queue = self.queue(index);
+        let (worker, ready) = (&mut self.workers[index], &mut self.ready[queue]);
+        if worker.turn == 0 {
+            let batch = ready.len();
+            let accepts = ACCEPTS_PER_TURN.min(worker.accepting.len());
+            ready.extend(worker.accepting.drain(..accepts));
+            worker.turn = if batch == 0 { ready.len() } else { batch };
+        }
+        worker.turn = worker.turn.saturating_sub(1);
+        if let Some(part) = ready.pop_front() {
+            self.start(now, index, part);
+        }
+    }
+
     /// A worker for `part` that has nothing to do.
     fn free(&self, part: Part) -> Option<usize> {
         let idle = |worker: &Worker| worker.running.is_none();
-        if self.ready.len() == self.workers.len() {
+        if !self.shared {
             let own = usize::from(part.worker);
             return idle(&self.workers[own]).then_some(own);
         }
@@ -98,10 +137,7 @@ impl Line {
             };
             self.busy -= 1;
             ended(part);
-            let queue = self.queue(index);
-            if let Some(part) = self.ready[queue].pop_front() {
-                self.start(now, index, part);
-            }
+            self.take(now, index);
         }
     }
 
@@ -127,17 +163,17 @@ impl Line {
             return;
         };
         for index in 0..self.workers.len() {
-            let queue = self.queue(index);
             if let Some((_, end)) = &mut self.workers[index].running {
                 *end = end.saturating_add(now.saturating_sub(since));
                 self.busy += 1;
-            } else if let Some(part) = self.ready[queue].pop_front() {
-                self.start(now, index, part);
+            } else {
+                self.take(now, index);
             }
         }
     }
 
-    /// Ends all: by worker what ran and what was ready. A pause is over, too.
+    /// Ends all: by worker what ran, what was ready and what was not accepted. A pause is over,
+    /// too.
     pub(super) fn drain(&mut self) -> Vec<JobId> {
         let mut lost = Vec::new();
         for (index, worker) in self.workers.iter_mut().enumerate() {
@@ -145,6 +181,8 @@ impl Line {
             if let Some(ready) = self.ready.get_mut(index) {
                 lost.extend(ready.drain(..).map(|part| part.id));
             }
+            lost.extend(worker.accepting.drain(..).map(|part| part.id));
+            worker.turn = 0;
         }
         (self.busy, self.paused) = (0, None);
         lost

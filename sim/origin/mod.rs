@@ -7,18 +7,23 @@ pub mod connection;
 mod job;
 mod line;
 mod meter;
+mod runtime;
 mod sharing;
 mod station;
 #[cfg(test)]
 mod test;
+mod trouble;
 mod wait;
 
 use std::time::Duration;
 
 pub use job::{Job, JobId};
 pub use meter::Load;
+pub use runtime::{Collection, Runtime, Warmup};
 pub use station::Station;
+pub use trouble::{Trouble, Verdict};
 
+use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 
 /// How an application spends its time on a request.
@@ -49,7 +54,7 @@ pub enum Model {
 }
 
 /// One origin.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// Its model.
     pub model: Model,
@@ -57,8 +62,16 @@ pub struct Spec {
     pub speed: f64,
     /// What every request costs before its own service: parsing, the framework.
     pub overhead: Duration,
+    /// What its runtime adds, if it is `node`.
+    pub runtime: Runtime,
     /// From when its load is measured.
     pub from: Timestamp,
     /// Until when its load is measured.
     pub until: Timestamp,
+}
+
+/// From what origin number `origin` draws what no request brings with it.
+#[must_use]
+pub fn draws(seed: u64, origin: u64) -> Stream {
+    Stream::new(seed, "runtime").child(origin)
 }

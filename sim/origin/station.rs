@@ -7,11 +7,13 @@
 //! later. A pause stops computing where it stands; waits go on meanwhile (they are somebody else's
 //! work) and line up behind what was ready. An origin that hangs works on and answers nobody.
 
+use evenkeel_core::rng::Stream;
 use evenkeel_core::time::{Timestamp, nanos};
 
 use super::job::{Job, JobId, Part};
 use super::line::Line;
 use super::meter::{Load, Meter};
+use super::runtime::Runtimes;
 use super::sharing::Sharing;
 use super::wait::Waits;
 use super::{Model, Spec};
@@ -38,6 +40,7 @@ macro_rules! work {
 pub struct Station {
     spec: Spec,
     work: Work,
+    runtimes: Runtimes,
     waits: Waits,
     in_flight: u32,
     up: bool,
@@ -47,9 +50,9 @@ pub struct Station {
 }
 
 impl Station {
-    /// An idle origin.
+    /// An idle origin, whose processes are cold. Collections are drawn from `draws`.
     #[must_use]
-    pub fn new(spec: Spec) -> Self {
+    pub fn new(spec: Spec, draws: Stream) -> Self {
         let stretch = 1.0 / spec.speed;
         let (workers, work) = match spec.model {
             Model::Fifo { workers } => (workers, Work::Line(Line::new(workers, true, stretch))),
@@ -60,14 +63,16 @@ impl Station {
             }
             Model::Delay => (1, Work::Sharing(Sharing::new(u32::MAX, stretch))),
         };
+        let workers = workers.max(1);
         Self {
-            spec,
             work,
+            runtimes: Runtimes::new(spec.runtime.clone(), draws, workers),
             waits: Waits::default(),
             in_flight: 0,
             up: true,
             held: None,
-            meter: Meter::new(spec.from, spec.until, workers.max(1)),
+            meter: Meter::new(spec.from, spec.until, workers),
+            spec,
         }
     }
 
@@ -96,13 +101,24 @@ impl Station {
             return false;
         }
         let cpu_ns = job.cpu_ns.saturating_add(nanos(self.spec.overhead));
-        let part = match (&self.spec.model, &self.work) {
-            (Model::Fifo { .. }, _) => Part::whole(job, cpu_ns.saturating_add(job.io_ns)),
-            (_, Work::Line(line)) => Part::split(job, line.worker(job.connection), cpu_ns),
-            (_, Work::Sharing(_)) => Part::split(job, 0, cpu_ns),
-        };
         self.in_flight += 1;
-        work!(&mut self.work, work => work.ready(now.0, part));
+        match &mut self.work {
+            Work::Sharing(sharing) => sharing.ready(now.0, Part::split(job, 0, cpu_ns)),
+            Work::Line(line) if line.is_shared() => {
+                line.ready(now.0, Part::whole(job, cpu_ns.saturating_add(job.io_ns)));
+            }
+            Work::Line(line) => {
+                let worker = line.worker(job.connection);
+                let (cpu_ns, pause_ns) = self.runtimes.charge(worker, cpu_ns);
+                let mut part = Part::split(job, worker, cpu_ns);
+                part.cpu_ns += pause_ns;
+                if job.fresh && self.spec.runtime.one_accept {
+                    line.accept(now.0, part);
+                } else {
+                    line.ready(now.0, part);
+                }
+            }
+        }
         self.measure(now);
         true
     }
@@ -190,8 +206,9 @@ impl Station {
         lost
     }
 
-    /// Listens again after a crash, empty.
+    /// Listens again after a crash, empty and cold.
     pub fn restart(&mut self) {
+        self.runtimes.restart();
         self.up = true;
     }
 

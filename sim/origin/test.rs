@@ -1,6 +1,7 @@
 //! Stations against Lindley's recursion, tables of faults, and naive references.
 
 mod line;
+mod runtime;
 mod sharing;
 
 use super::*;
@@ -14,6 +15,7 @@ fn spec(model: Model) -> Spec {
         model,
         speed: 1.0,
         overhead: Duration::ZERO,
+        runtime: Runtime::default(),
         from: Timestamp::ZERO,
         until: Timestamp(1_000_000 * MS),
     }
@@ -31,6 +33,7 @@ fn job(id: JobId, cpu_ns: u64, io_ns: u64) -> Job {
     Job {
         id,
         connection: id,
+        fresh: false,
         cpu_ns,
         io_ns,
     }
@@ -60,7 +63,7 @@ use Act::{Crash, Hang, Offer, Pause, Release, Restart, Resume, Slow};
 /// Drives a station through `acts` and to its end: what was done when (ns), and what was lost.
 fn drive(spec: Spec, acts: &[(u64, Act)]) -> (Vec<Done>, Vec<JobId>) {
     let (mut done, mut lost) = (Vec::new(), Vec::new());
-    let mut station = Station::new(spec);
+    let mut station = Station::new(spec, draws(1, 0));
     for &(at, act) in acts {
         let now = Timestamp(at * MS);
         station.advance(now, &mut |id, at| done.push((id, at.0)));
@@ -112,7 +115,7 @@ fn lindley(jobs: u64) -> (Vec<(u64, u64)>, Vec<Done>) {
 }
 
 fn run(spec: Spec, input: &[(u64, u64)]) -> (Vec<Done>, Load) {
-    let mut station = Station::new(spec);
+    let mut station = Station::new(spec, draws(1, 0));
     let mut done = Vec::new();
     for (id, &(arrival, service)) in (0..).zip(input) {
         station.advance(Timestamp(arrival), &mut |id, at| done.push((id, at.0)));
@@ -334,7 +337,7 @@ proptest! {
         jobs.sort_unstable();
         faults.sort_unstable();
         faults.push((2_000_000, 0));
-        let mut station = Station::new(fifo());
+        let mut station = Station::new(fifo(), draws(1, 0));
         let mut done = Vec::new();
         let mut changes: Vec<(u64, f64)> = Vec::new();
         let (mut next_fault, mut factor, mut paused) = (0, 1.0, false);
@@ -405,11 +408,14 @@ proptest! {
 
 #[test]
 fn load_counts_busy_processes_and_leaves_pauses_out() {
-    let mut station = Station::new(Spec {
-        from: Timestamp(10 * MS),
-        until: Timestamp(110 * MS),
-        ..spec(Model::Node { workers: 2 })
-    });
+    let mut station = Station::new(
+        Spec {
+            from: Timestamp(10 * MS),
+            until: Timestamp(110 * MS),
+            ..spec(Model::Node { workers: 2 })
+        },
+        draws(1, 0),
+    );
     let mut ignore = |_: JobId, _: Timestamp| {};
     assert!(station.offer(Timestamp::ZERO, &job(0, 30 * MS, 0)));
     assert!(station.offer(Timestamp::ZERO, &job(1, 20 * MS, 0)));

@@ -36,8 +36,8 @@ use set::{Keys, Line, Part, Sets};
 pub use fault::{Effect, Fault};
 pub use origin::{Model, Origin, Speed};
 pub use seed::{Seeds, parse as parse_seeds};
-pub use target::Target;
 pub(crate) use target::names as endpoint_names;
+pub use target::{Aim, Target};
 pub use workload::{Class, Process, Protocol, Source, Workload};
 
 /// Everything that a scenario says, with defaults filled in and references resolved.

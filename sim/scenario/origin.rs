@@ -8,7 +8,7 @@ use evenkeel_proxy::document::{Choice, Float, Integer, Name, Table, Time};
 use super::law::law;
 use super::target::{self, Target};
 use crate::law::Law;
-use crate::origin;
+use crate::origin::{self, Collection, Runtime, Warmup};
 
 /// The application behind every endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Origin {
     pub backlog: u32,
     /// Requests that can be worked on at once.
     pub workers: u32,
+    /// What a `node` origin's runtime adds.
+    pub runtime: Runtime,
     /// Endpoints that are faster or slower.
     pub speeds: Vec<Speed>,
 }
@@ -96,6 +98,7 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
     let doc = "node: event loops, each with its own connections; fifo: servers of one queue; ps: \
                processors; delay has as many as it needs";
     let workers = t.default("workers", Integer(1..=1024_u32), 1, doc);
+    let runtime = runtime(t, model);
     let speeds = t.tables("override", "endpoints that differ", |t| speed(t, config));
     Some(Origin {
         model,
@@ -108,7 +111,66 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
         keep_alive,
         backlog,
         workers,
+        runtime: runtime?,
         speeds: speeds.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+/// What only event loops do.
+fn runtime(t: &mut Table<'_>, model: Model) -> Option<Runtime> {
+    const ACCEPT: Choice<bool> = Choice {
+        what: "accept",
+        of: &[("all", false), ("one", true)],
+    };
+
+    let doc = "garbage collections, each kind after so many requests of a process; Node.js: 150us \
+               every 220 light requests, 6ms every 86 whose objects survive";
+    let collections = t.tables("gc", doc, collection);
+    let doc = "requests take longer while a process, which begins cold, compiles; the n-th takes \
+               1 + (factor - 1) / sqrt(n) times as long; absent: none does";
+    let warmup = t.optional_table("warmup", doc, warmup);
+    let doc = "connections that a loop takes in a turn: all that wait (Node.js 18 and before) or \
+               one (since 20), whose first request is read in the next turn";
+    let one_accept = t.default("accept", ACCEPT, false, doc);
+    if model != Model::Node {
+        for key in ["gc", "warmup", "accept"] {
+            if t.has(key) {
+                let problem = t.problem(t.span(key), "only event loops have it");
+                t.report(problem.label("leave it out, or use model = \"node\""));
+            }
+        }
+    }
+    Some(Runtime {
+        collections: collections.into_iter().collect::<Option<_>>()?,
+        warmup: match warmup {
+            Some(warmup) => Some(warmup?),
+            None => None,
+        },
+        one_accept,
+    })
+}
+
+fn collection(t: &mut Table<'_>) -> Option<Collection> {
+    let doc = "after how many requests of a process it comes";
+    let every = t.required("every", Integer(1..=1_000_000_000_u32), doc);
+    let example = "such as { dist = \"constant\", value = \"6ms\" }";
+    let doc = "how long it stops its process";
+    let pause = t.required_table("pause", example, doc, law);
+    Some(Collection {
+        every: every?,
+        pause: pause??,
+    })
+}
+
+fn warmup(t: &mut Table<'_>) -> Option<Warmup> {
+    let doc = "after so many requests of a process it is over";
+    let requests = t.required("requests", Integer(1..=1_000_000_000_u32), doc);
+    let doc = "how many times as long the first request takes; Node.js: 12 with a framework, 45 \
+               without";
+    let factor = t.required("factor", Float(1.0..=1_000.0), doc);
+    Some(Warmup {
+        requests: requests?,
+        factor: factor?,
     })
 }
 

@@ -14,6 +14,15 @@ pub struct Target {
     pub endpoint: usize,
 }
 
+/// Where a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// At these endpoints, at least one, in this order.
+    Endpoints(Vec<Target>),
+    /// At so many of all endpoints, drawn each time.
+    Random(u32),
+}
+
 /// What each pool's endpoints are called, in results too: their own name if it is the only one,
 /// else with the pool's before it.
 pub(crate) fn names(config: &Config) -> Vec<Vec<String>> {
@@ -29,6 +38,33 @@ pub(crate) fn names(config: &Config) -> Vec<Vec<String>> {
         pool.endpoints.iter().map(name).collect()
     };
     config.pools.iter().map(of_pool).collect()
+}
+
+/// The endpoints that `pool:NAME`, `random:N` or an endpoint's name means; what means none is
+/// reported at `span`.
+pub(super) fn aim(t: &mut Table<'_>, span: Span, config: &Config, name: &str) -> Option<Aim> {
+    if let Some(pool) = name.strip_prefix("pool:") {
+        let Some(at) = config.pools.iter().position(|known| known.name == pool) else {
+            let known: Vec<&str> = config.pools.iter().map(|pool| pool.name.as_str()).collect();
+            t.unknown(span, pool, "pool", &known);
+            return None;
+        };
+        let endpoints = 0..config.pools[at].endpoints.len();
+        let target = |endpoint| Target { pool: at, endpoint };
+        return Some(Aim::Endpoints(endpoints.map(target).collect()));
+    }
+    let Some(count) = name.strip_prefix("random:") else {
+        return resolve(t, span, config, name).map(|target| Aim::Endpoints(vec![target]));
+    };
+    let all: usize = config.pools.iter().map(|pool| pool.endpoints.len()).sum();
+    match count.parse() {
+        Ok(count @ 1..) if count as usize <= all => Some(Aim::Random(count)),
+        _ => {
+            let problem = t.problem(span, format!("`{name}` cannot be drawn"));
+            t.report(problem.label(format!("expected random:1 to random:{all}, all endpoints")));
+            None
+        }
+    }
 }
 
 /// The endpoint of that name; a name that none or several have is reported at `span`.

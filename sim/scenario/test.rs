@@ -66,6 +66,8 @@ for = "10s"
 at = "40s"
 kind = "crash"
 target = "b"
+every = "5s"
+probability = "50%"
 
 [[threshold]]
 metric = "p99 < 400ms"
@@ -176,6 +178,7 @@ fn every_key_of_the_run_and_its_origin_arrives() {
         keep_alive: s(3),
         backlog: 100,
         workers: 30,
+        runtime: crate::origin::Runtime::default(),
         speeds: vec![Speed {
             target: A,
             speed: 0.5,
@@ -243,14 +246,20 @@ fn every_key_of_networks_faults_and_thresholds_arrives() {
         Fault {
             at: s(20),
             effect: slow,
-            target: A,
+            target: Aim::Endpoints(vec![A]),
             lasts: Some(s(10)),
+            every: None,
+            probability: 1.0,
+            ramp: Duration::ZERO,
         },
         Fault {
             at: s(40),
             effect: Effect::Crash,
-            target: B,
+            target: Aim::Endpoints(vec![B]),
             lasts: None,
+            every: Some(s(5)),
+            probability: 0.5,
+            ramp: Duration::ZERO,
         },
     ];
     assert_eq!(scenario.faults, faults);

@@ -27,8 +27,12 @@ pub(super) async fn connect(world: &World, address: &Address) -> io::Result<Stre
     let (from, jitter) = world.process.dial();
     let listening = network.process_at(&key);
     let [there, back] = network.links(&world.process, listening.as_deref());
-    let mut there = Path::new(there, jitter.child(0));
-    let mut back = Path::new(back, jitter.child(1));
+    let holes = listening
+        .as_ref()
+        .map(|process| process.holes())
+        .unwrap_or_default();
+    let mut there = Path::new(there, holes.clone(), jitter.child(0));
+    let mut back = Path::new(back, holes, jitter.child(1));
     let mut sent = world.now();
     loop {
         world.sleep_to(sent).await;

@@ -1,13 +1,15 @@
 //! Faults of processes, called by the simulator's timeline between two steps or by a task.
 //!
-//! Each takes any address that the process listens at, hits the whole process, and is false where
-//! nobody has ever listened.
+//! But for [`World::cut_off`] each takes any address that the process listens at, hits the whole
+//! process, and is false where nobody has ever listened.
 
 use std::rc::Rc;
 
 use evenkeel_proxy::world::Address;
 
+use super::World;
 use super::network::Network;
+use crate::hole::Holes;
 
 impl Network {
     /// The process that listens at `address` crashes: all its connections are closed at once, and
@@ -67,5 +69,13 @@ impl Network {
     pub fn resume(&self, address: &Address) -> bool {
         let process = self.process_of(address);
         process.map(|process| process.resume()).is_some()
+    }
+}
+
+impl World {
+    /// In these times nothing that is sent to this process, or that it sends on connections that
+    /// were opened to it, arrives before they end. Known before anybody connects.
+    pub fn cut_off(&self, holes: Holes) {
+        self.process.cut_off(holes);
     }
 }

@@ -14,6 +14,7 @@ use evenkeel_core::rng;
 use super::circuit::Circuit;
 use super::connection::Side;
 use super::trunk::Host;
+use crate::hole::Holes;
 
 /// Where Linux's range of ephemeral ports begins and ends.
 const EPHEMERAL: (u16, u16) = (32_768, 60_999);
@@ -33,6 +34,7 @@ pub(super) struct Process {
     jitter: rng::Stream,
     paused: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
+    holes: RefCell<Rc<Holes>>,
     connections: RefCell<BTreeMap<(u64, Side), Open>>,
 }
 
@@ -47,6 +49,7 @@ impl Process {
             jitter: rng::Stream::new(seed, &format!("{name}/link")),
             paused: Cell::new(false),
             waiting: RefCell::default(),
+            holes: RefCell::default(),
             connections: RefCell::default(),
         }
     }
@@ -88,6 +91,15 @@ impl Process {
             waiting.push(cx.waker().clone());
         }
         true
+    }
+
+    /// When it is a black hole.
+    pub(super) fn holes(&self) -> Rc<Holes> {
+        self.holes.borrow().clone()
+    }
+
+    pub(super) fn cut_off(&self, holes: Holes) {
+        *self.holes.borrow_mut() = Rc::new(holes);
     }
 
     pub(super) fn pause(&self) {

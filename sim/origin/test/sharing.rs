@@ -48,7 +48,7 @@ fn naive(jobs: &[Given], processors: f64, speeds: &[(u64, f64)]) -> Vec<f64> {
 
 /// When each job leaves the station, with a change before the arrivals of its instant.
 fn station(model: Model, jobs: &[Given], speeds: &[(u64, f64)]) -> Vec<u64> {
-    let mut station = Station::new(spec(model));
+    let mut station = Station::new(spec(model), draws(1, 0));
     let mut leaves = vec![0; jobs.len()];
     let mut note = |id: JobId, at: Timestamp| leaves[id as usize] = at.0;
     let mut speeds = speeds.iter().peekable();
@@ -182,10 +182,11 @@ fn shares_by_hand() {
 fn loads_of_sharing() {
     let until = Timestamp(100 * MS);
     let loaded = |model| {
-        let mut station = Station::new(Spec {
+        let given = Spec {
             until,
             ..spec(model)
-        });
+        };
+        let mut station = Station::new(given, draws(1, 0));
         for id in 0..3 {
             assert!(station.offer(Timestamp::ZERO, &job(id, 20 * MS, 0)));
         }

@@ -65,6 +65,31 @@ fn times_and_seeds_that_cannot_be() {
 }
 
 #[test]
+fn runtimes_that_cannot_be() {
+    let service = "origin.service = { dist = \"constant\", value = \"1s\" }\n";
+    let cases: [(&str, &[&str]); 3] = [
+        (
+            "origin.model = \"ps\"\norigin.accept = \"one\"",
+            &[":10:17: error: only event loops have it; leave it out, or use model = \"node\""],
+        ),
+        (
+            "origin.warmup = { requests = 10, factor = 0.5 }",
+            &[":9:43: error: `origin.warmup.factor` is the number 0.5; expected a number from 1"],
+        ),
+        (
+            "[[origin.gc]]\nevery = 0",
+            &[
+                ":9:1: error: `origin.gc.pause` is missing; expected `pause`, such as { dist",
+                ":10:9: error: `origin.gc.every` is the integer 0; expected an integer from 1",
+            ],
+        ),
+    ];
+    for (keys, wanted) in cases {
+        check(&[(&format!("{service}{keys}"), wanted)]);
+    }
+}
+
+#[test]
 fn measured_laws_that_cannot_be() {
     check(&[
         (
@@ -283,7 +308,7 @@ fn faults_that_cannot_be() {
             "[[fault]]\nat = 20\nkind = \"pause\"\ntarget = \"a\"\nfactor = 2",
             &[
                 ":9:6: error: `fault.at` is the integer 20; expected a unit, such as \"20s\"",
-                ":12:10: error: only the fault slow has a `factor`",
+                ":12:10: error: the fault pause has no `factor`; leave it out: only slow has it",
             ],
         ),
         (
@@ -299,6 +324,65 @@ fn faults_that_cannot_be() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn faults_that_hit_nobody_or_never() {
+    let fault = |keys: &str| format!("[[fault]]\nat = \"1s\"\n{keys}");
+    let cases: [(&str, &[&str]); 11] = [
+        (
+            "kind = \"reset\"\ntarget = \"a\"\nshare = \"0%\"",
+            &[":12:9: warning: a share of 0: the fault hits nobody"],
+        ),
+        (
+            "kind = \"hang\"\ntarget = \"a\"\nshare = \"5%\"",
+            &[
+                ":12:9: error: the fault hang has no `share`; leave it out: only error_burst, reset, ke",
+            ],
+        ),
+        (
+            "kind = \"crash\"\ntarget = \"random:3\"",
+            &[":11:10: error: `random:3` cannot be drawn; expected random:1 to random:2"],
+        ),
+        (
+            "kind = \"crash\"\ntarget = \"random:0\"",
+            &[":11:10: error: `random:0` cannot be drawn"],
+        ),
+        (
+            "kind = \"crash\"\ntarget = \"pool:q\"",
+            &[":11:10: error: unknown pool `q`"],
+        ),
+        (
+            "kind = \"crash\"\ntarget = \"a\"\nprobability = \"0%\"",
+            &[":12:15: warning: the fault never happens"],
+        ),
+        (
+            "kind = \"crash\"\ntarget = \"a\"\nevery = \"1ms\"",
+            &[":12:9: error: the fault happens too often to be simulated; at most 10000 times"],
+        ),
+        (
+            "kind = \"rolling_restart\"\ntarget = \"pool:p\"",
+            &[":8:1: error: how long is each restart: `for` is missing"],
+        ),
+        (
+            "kind = \"rolling_restart\"\ntarget = \"pool:p\"\nfor = \"30s\"",
+            &[":8:1: warning: the last restart ends at 62s; the run ends at 60s"],
+        ),
+        (
+            "kind = \"error_burst\"\ntarget = \"a\"\nstatus = 99",
+            &[":12:10: error: `fault.status` is the integer 99; expected an integer from 200 to"],
+        ),
+        (
+            "kind = \"blackhole\"\ntarget = \"a\"\nramp = \"1s\"\ngap = \"1s\"",
+            &[
+                ":12:8: error: the fault blackhole has no `ramp`; leave it out: only slow, error_bu",
+                ":13:7: error: the fault blackhole has no `gap`; leave it out: only rolling_restart",
+            ],
+        ),
+    ];
+    for (keys, wanted) in cases {
+        check(&[(&fault(keys), wanted)]);
+    }
 }
 
 /// Conditions, and what is told about each.

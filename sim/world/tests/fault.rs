@@ -1,6 +1,7 @@
 //! Faults and full queues.
 
 use super::*;
+use crate::hole::Holes;
 
 /// Accepts at `address` and keeps what comes, reading until the end and noting it.
 async fn keep(world: World, address: Address, log: Log) {
@@ -125,6 +126,59 @@ fn a_paused_process_goes_on_where_it_stopped() {
         (100, "awake"),
         (101, "first answered"),
         (101, "second answered"),
+    ];
+    assert_eq!(log, expected.map(|(t, what)| (t, what.to_owned())));
+}
+
+/// What is sent in a hole arrives after it, in both directions, ends too; a dial waits for it; what
+/// was under way arrives. Nobody learns of an error.
+#[test]
+fn a_black_hole_holds_everything_until_it_ends() {
+    let mut setting = setting();
+    setting.link.latency = TICK * 10;
+    let log = Log::default();
+    let (client_log, origin_log) = (log.clone(), log.clone());
+    let mut simulation = simulation(setting);
+    simulation.host(Role::Clients, "client", ip(1), |world| async move {
+        let mut first = world.connect(&address(2, 80)).await.unwrap();
+        world.sleep_until(ticks(95)).await;
+        first.write_all(b"x").await.unwrap();
+        world.sleep_until(ticks(120)).await;
+        first.write_all(b"y").await.unwrap();
+        first.shutdown().await.unwrap();
+        let (dialler, log) = (world.clone(), client_log.clone());
+        world.spawn(async move {
+            let _second = dialler.connect(&address(2, 80)).await.unwrap();
+            log.note(&dialler, "second connected");
+        });
+        let mut all = Vec::new();
+        first.read_to_end(&mut all).await.unwrap();
+        client_log.note(&world, format!("answered {}", all.len()));
+    });
+    simulation.host(Role::Proxy, "origin", ip(2), |world| async move {
+        let mut holes = Holes::default();
+        holes.push(ticks(100), ticks(200));
+        world.cut_off(holes);
+        let listener = world.bind(&address(2, 80), 0).await.unwrap();
+        let (mut stream, _) = world.accept(&listener).await.unwrap();
+        while let Ok(byte) = stream.read_u8().await {
+            origin_log.note(&world, format!("read {}", char::from(byte)));
+            stream.write_u8(byte).await.unwrap();
+        }
+        drop(stream);
+        let _second = world.accept(&listener).await.unwrap();
+        origin_log.note(&world, "second accepted");
+        std::future::pending::<()>().await;
+    });
+    simulation.run_until(ticks(400)).unwrap();
+    let mut log = log.take();
+    log.sort();
+    let expected = [
+        (105, "read x"),
+        (210, "read y"),
+        (220, "answered 2"),
+        (220, "second connected"),
+        (230, "second accepted"),
     ];
     assert_eq!(log, expected.map(|(t, what)| (t, what.to_owned())));
 }
