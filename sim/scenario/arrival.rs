@@ -174,6 +174,9 @@ fn point(t: &mut Table<'_>) -> Option<(Duration, f64)> {
 
 fn linear(t: &mut Table<'_>, points: &[(Duration, f64)]) -> Option<Shape> {
     let spans = t.element_spans("points");
+    if spans.len() != points.len() {
+        return None;
+    }
     if let Some(late) = points.windows(2).position(|pair| pair[1].0 < pair[0].0) {
         let problem = t.problem(spans[late + 1], "points must be in order of time");
         let label = format!("expected at least {:?}", Time::format(points[late].0));

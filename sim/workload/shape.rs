@@ -215,6 +215,9 @@ mod test {
         areas.iter().map(at).collect()
     }
 
+    /// Its name, areas, and when they are reached.
+    type Case<'a> = (&'a str, Shape, &'a [f64], &'a [Option<f64>]);
+
     #[test]
     fn what_is_reached_when() {
         let ramp = Shape::linear(&[(s(0.0), 0.0), (s(10.0), 2.0)]);
@@ -222,7 +225,7 @@ mod test {
         let silent = Shape::linear(&[(s(2.0), 1.0), (s(2.0), 0.0), (s(6.0), 0.0), (s(6.0), 1.0)]);
         let ends = Shape::linear(&[(s(0.0), 1.0), (s(2.0), 0.0)]);
         let burst = Shape::burst(s(10.0), s(1.0), 5.0);
-        let cases: [(&str, Shape, &[f64], &[Option<f64>]); 6] = [
+        let cases: [Case<'_>; 6] = [
             (
                 "none",
                 Shape::linear(&[]),

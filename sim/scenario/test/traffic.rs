@@ -252,7 +252,7 @@ fn loads_are_told_before_a_run() {
         ),
         (
             told(long, "rate = \"16/s\"", ""),
-            ":16:1: warning: about 928 requests are too few for p90; 1000 leave a hundred beyond it",
+            ":15:1: warning: about 928 requests are too few for p90; 1000 leave a hundred beyond it",
         ),
     ];
     for (found, wanted) in cases {
