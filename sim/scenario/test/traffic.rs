@@ -159,8 +159,8 @@ const WRONG: &[(&str, &[&str])] = &[
         "sockets = { hold = \"1m\", reconnect = { first = \"20s\" } }\nclient = { retries = 1 }\n\
          sessions = { requests = 1, think = \"1s\" }",
         &[
-            ":11:38: error: the longest wait is below the first; expected at least \"20s\"",
             ":11:11: error: a socket is no request of a session; expected a workload for each",
+            ":11:38: error: the longest wait is below the first; expected at least \"20s\"",
             ":12:10: error: sockets come back by their own rule; expected sockets.reconnect",
         ],
     ),
