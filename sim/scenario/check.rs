@@ -143,13 +143,13 @@ fn work_ns(scenario: &Scenario, workload: &Workload) -> f64 {
 
 /// The load of the origins in the measured window and the mean service time: work that arrives
 /// over work that can be done. `None` where it is not known beforehand: which pool a request goes
-/// to, if there are several, recorded requests, and users, who wait.
+/// to, if there are several, recorded requests, and users, who wait; and where nothing waits.
 fn load(scenario: &Scenario) -> Option<(f64, Duration)> {
     let [pool] = &scenario.config.pools[..] else {
         return None;
     };
     let origin = &scenario.origin;
-    if !matches!(origin.model, Model::Node | Model::Fifo) {
+    if origin.model == Model::Delay {
         return None;
     }
     let speed = |endpoint: usize| {
