@@ -84,7 +84,8 @@ fn latency(seen: &Seen) -> u64 {
     seen.completion.done.0 - seen.completion.due.0
 }
 
-/// Every request has the same end in both engines, but for `few`, and its latency agrees within `bound` ticks. Returns the ends and how often each is there.
+/// Every request has the same end in both engines, but for `few`, and its latency agrees within
+/// `bound` ticks. Returns the ends and how often each is there.
 fn compare(
     name: &str,
     plan: &Arc<Plan>,
@@ -138,7 +139,8 @@ const CRASH: &str = "[[fault]]\nat = \"8s\"\nkind = \"crash\"\ntarget = \"a\"\nf
 
 #[test]
 fn shapes_agree() {
-    let shape = "arrivals = { rate = \"40/s\" }\nshape = { burst = { every = \"4s\", for = \"1s\", x = 3 } }";
+    let shape = "arrivals = { rate = \"40/s\" }\n\
+                 shape = { burst = { every = \"4s\", for = \"1s\", x = 3 } }";
     let (ends, [net, model]) = compare("shape", &plan(shape, ""), 5, 0);
     assert!(matches!(ends[..], [(End::Status(200), _)]), "{ends:?}");
     let due = |ended: &Ended| -> Vec<Timestamp> {
@@ -181,7 +183,8 @@ fn timeouts_and_retries_agree() {
 #[test]
 fn aborts_agree() {
     let client = "arrivals = { rate = \"60/s\" }\n\
-                  client = { abort = { share = \"50%\", after = { dist = \"exponential\", mean = \"40ms\" } } }";
+                  client = { abort = { share = \"50%\", \
+                  after = { dist = \"exponential\", mean = \"40ms\" } } }";
     let (ends, [net, model]) = compare("aborts", &plan(client, SLOW), 60, 0);
     assert!(count(&ends, End::Cancelled) > 100, "{ends:?}");
     let failed = |ended: &Ended| ended.cell.value(Metric::ErrorRate, &Scope::All);
@@ -195,7 +198,8 @@ fn aborts_agree() {
 #[test]
 fn sockets_agree() {
     let sockets = "arrivals = { process = \"constant\", rate = \"5/s\" }\n\
-                   sockets = { hold = { dist = \"exponential\", mean = \"4s\" }, messages = { every = \"300ms\" }, \
+                   sockets = { hold = { dist = \"exponential\", mean = \"4s\" }, \
+                   messages = { every = \"300ms\" }, \
                    reconnect = { first = \"400ms\", most = \"2s\" } }";
     let (ends, [net, model]) = compare("sockets", &plan(sockets, &format!("{FAR}{CRASH}")), 8, 0);
     assert!(count(&ends, End::Status(101)) > 100, "{ends:?}");

@@ -18,7 +18,7 @@ use evenkeel_proxy::world::{Sleep as _, World as _};
 use tokio::io::AsyncWriteExt;
 
 use super::Run;
-use super::client::write_body;
+use super::exchange::write_body;
 use super::flow::{FIELD, Ticket};
 use super::line::Received;
 use super::socket;

@@ -3,24 +3,22 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::channel::{Channel, Sink as _};
-use evenkeel_proxy::h1::{self, Limits, Method, ResponseHead, Status};
+use evenkeel_proxy::channel::Channel;
+use evenkeel_proxy::h1::{Limits, ResponseHead};
 use evenkeel_proxy::http2;
 use evenkeel_proxy::world::{Sleep as _, World as _};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Mutex;
 
 use super::Run;
-use super::flow::{FIELD, Ticket};
+use super::exchange::{Broken, exchange, was_lost};
+use super::flow::Ticket;
 use super::line::Received;
 use super::secret::Secrets;
 use crate::engine::Seen;
@@ -41,13 +39,6 @@ const SHARED: u64 = 8;
 const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 /// Idle connections that one recorded client keeps: what browsers keep to a host.
 const KEPT: usize = 6;
-/// Body bytes are written from here.
-pub(super) static BODY: [u8; 16 << 10] = [b'x'; 16 << 10];
-
-/// What asks for a WebSocket (RFC 6455, section 4.1); the key is the RFC's own.
-const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
 /// Whose a connection is: a client, and the host to whom it speaks TLS.
 type Key = (u64, Option<String>);
 
@@ -87,14 +78,6 @@ pub(super) struct Job {
     pub(super) guest: Option<u64>,
     /// It asks for a tunnel.
     pub(super) upgrade: bool,
-}
-
-/// How far an exchange came.
-pub(super) enum Broken {
-    /// Lost before any byte of the response.
-    Unanswered,
-    /// Lost inside the response.
-    Cut,
 }
 
 impl Clients {
@@ -468,95 +451,6 @@ impl Clients {
         self.idle.borrow_mut().remove(key);
         self.lines.borrow_mut().remove(key);
     }
-}
-
-/// Sends a request and reads its response, whose head is then in `head`.
-async fn exchange(
-    stream: &mut Channel<Stream>,
-    received: &mut Received,
-    head: &mut ResponseHead,
-    job: &Job,
-) -> Result<(), Broken> {
-    write(stream, job)
-        .await
-        .map_err(|error| match error.kind() {
-            // HTTP/2 cannot say it, however often it is tried.
-            io::ErrorKind::InvalidInput => Broken::Cut,
-            _ => Broken::Unanswered,
-        })?;
-    read_head(stream, received, head, job).await?;
-    match received.skip(stream, head.framing).await {
-        true => Ok(()),
-        false => Err(Broken::Cut),
-    }
-}
-
-/// Reads the head of a response that is no interim one.
-pub(super) async fn read_head(
-    stream: &mut Channel<Stream>,
-    received: &mut Received,
-    head: &mut ResponseHead,
-    job: &Job,
-) -> Result<(), Broken> {
-    let method = Method::of(job.ask.method.as_bytes());
-    let limits = Limits::default();
-    loop {
-        match h1::parse_response(received.bytes(), method, &limits, head) {
-            Ok(Status::Complete(length)) => {
-                received.consume(length);
-                if !head.is_interim() {
-                    return Ok(());
-                }
-            }
-            Ok(Status::Partial) => match received.fill(stream).await {
-                Ok(n) if n > 0 => {}
-                _ if received.bytes().is_empty() => return Err(Broken::Unanswered),
-                _ => return Err(Broken::Cut),
-            },
-            Err(_) => return Err(Broken::Cut),
-        }
-    }
-}
-
-/// Whether a stream without an answer has reached nobody: refused, or its connection is gone.
-fn was_lost(stream: &Channel<Stream>) -> bool {
-    matches!(stream, Channel::Http2(stream) if stream.is_refused() || !stream.is_reset())
-}
-
-pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
-    let Ask {
-        method,
-        host,
-        path,
-        body_bytes,
-        ..
-    } = &job.ask;
-    let mut head = String::with_capacity(128);
-    let ticket = job.ticket.text();
-    let _ = write!(
-        head,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{FIELD}: {ticket}\r\n"
-    );
-    if *body_bytes > 0 {
-        let _ = write!(head, "Content-Length: {body_bytes}\r\n");
-    }
-    if job.upgrade {
-        head.push_str(UPGRADE);
-    }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await?;
-    write_body(stream, *body_bytes).await?;
-    poll_fn(|cx| stream.poll_finish(cx, &[])).await
-}
-
-/// Writes `bytes` bytes of body.
-pub(super) async fn write_body(stream: &mut Channel<Stream>, mut bytes: u64) -> io::Result<()> {
-    while bytes > 0 {
-        let piece = bytes.min(BODY.len() as u64);
-        stream.write_all(&BODY[..piece as usize]).await?;
-        bytes -= piece;
-    }
-    Ok(())
 }
 
 /// Waits for the next request on an idle connection; `None` if the proxy closes it first.

@@ -6,6 +6,7 @@
 
 mod application;
 mod client;
+mod exchange;
 mod flow;
 mod line;
 mod secret;

@@ -1,6 +1,6 @@
-//! Long-lived sockets: a client that upgrades its connection, holds it and comes back, and an origin
-//! that says back what it hears. The bytes of a tunnel are nobody's but theirs, so they are not
-//! framed.
+//! Long-lived sockets: a client that upgrades its connection, holds it and comes back, and an
+//! origin that says back what it hears. The bytes of a tunnel are nobody's but theirs, so they are
+//! not framed.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,7 +14,8 @@ use evenkeel_proxy::h1::ResponseHead;
 use evenkeel_proxy::world::{Sleep as _, World as _};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::client::{BODY, Broken, Clients, Job, read_head, write};
+use super::client::{Clients, Job};
+use super::exchange::{BODY, Broken, read_head, write};
 use super::line::Received;
 use crate::result::{End, Turn};
 use crate::workload::{Arrival, Talk};

@@ -84,12 +84,13 @@ proptest! {
     /// sessions stay, and every request has its class and cost by number.
     #[test]
     fn ends_move_nobody_else(salts in any::<[u64; 2]>(), most in any::<[u32; 2]>()) {
+        let think = Law::constant(Duration::from_millis(300));
         let class = |weight| Class { weight, cost: f64::from(weight) };
         let specs = [
             poisson(20.0),
             Spec {
                 classes: vec![class(3), class(1)],
-                ..sessions(5.0, Count::Geometric { mean: 3.0 }, Law::constant(Duration::from_millis(300)))
+                ..sessions(5.0, Count::Geometric { mean: 3.0 }, think)
             },
         ];
         let end = 20 * SECOND;
