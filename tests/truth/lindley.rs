@@ -23,7 +23,7 @@ pub(crate) struct Row {
 pub(crate) fn rows(plan: &Plan, seed: u64, policy: &str) -> Vec<Row> {
     let origins = plan.origins.len();
     let picks = Stream::new(seed, "proxy/pick");
-    let service = Service::new(seed, plan.cpu, plan.io);
+    let service = Service::new(seed, plan.cpu.clone(), plan.io.clone());
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end()).expect("no log to be opened");
     let mut free_ns = vec![0; origins];
     arrivals

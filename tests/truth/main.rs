@@ -49,7 +49,9 @@ fn rate(scenario: &Scenario) -> f64 {
     match &scenario.workloads[..] {
         [workload] => match &workload.source {
             Source::Open { rate_per_s, .. } => *rate_per_s,
-            Source::Recorded { .. } => panic!("truth is about Poisson arrivals"),
+            Source::Closed { .. } | Source::Recorded { .. } => {
+                panic!("truth is about Poisson arrivals")
+            }
         },
         _ => panic!("truth is about one workload"),
     }
