@@ -7,8 +7,8 @@
 //! key, round robin. Cost: O(log n); a further place about 100 ns. Weights: exactly, for many keys;
 //! a sum of weights beyond 32,768 is out of the first place's reach. Endpoints that are down or
 //! drain keep their part, so that no other key moves. Pathology: a change of the list or a weight
-//! moves nearly all keys ((n - 1) / n of them): `ring_hash`, `maglev` and `rendezvous` are the cure;
-//! popular keys make hot endpoints. Source: nginx `ngx_http_upstream_hash_module.c`, from
+//! moves nearly all keys ((n - 1) / n of them): `ring_hash`, `maglev` and `rendezvous` are the
+//! cure; popular keys make hot endpoints. Source: nginx `ngx_http_upstream_hash_module.c`, from
 //! Cache::Memcached.
 
 use super::key::{crc32, joined};

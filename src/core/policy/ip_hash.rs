@@ -5,10 +5,10 @@
 //! another; h is a place on a line on which every endpoint is as long as its weight, in the order
 //! of the file. If its endpoint cannot take the request, the octets are applied again; after 21
 //! places round robin decides. Cost: O(log n). Weights: by their share of 6,271 values; a sum of
-//! weights beyond that is not covered. Endpoints that are down or drain keep their part.
-//! Pathology: everybody behind one address (offices, mobile carriers, a proxy that `trusted_proxies`
-//! does not name) comes to one endpoint; 254 neighbours go together; a change of the list moves
-//! nearly all clients. Source: nginx `ngx_http_upstream_ip_hash_module.c`.
+//! weights beyond that is not covered. Endpoints that are down or drain keep their part. Pathology:
+//! everybody behind one address (offices, mobile carriers, a proxy that `trusted_proxies` does not
+//! name) comes to one endpoint; 254 neighbours go together; a change of the list moves nearly all
+//! clients. Source: nginx `ngx_http_upstream_ip_hash_module.c`.
 
 use super::hash::PLACES_MAX;
 use super::scale::Scale;

@@ -171,7 +171,8 @@ mod tests {
         /// One step for all octets is the octets one after another.
         #[test]
         fn a_network_is_nginx_s_rounds(octets: [u8; 16], v4: [u8; 4], h in 0_u32..6271) {
-            let rounds = |octets: &[u8]| octets.iter().fold(h, |h, b| (h * 113 + u32::from(*b)) % 6271);
+            let round = |h: u32, octet: &u8| (h * 113 + u32::from(*octet)) % 6271;
+            let rounds = |octets: &[u8]| octets.iter().fold(h, round);
             let cases = [
                 (Key::network(v4.into()), rounds(&v4[..3])),
                 (Key::of_octets(&octets), rounds(&octets)),

@@ -7,11 +7,11 @@
 //! that is stuck right now. An endpoint of which nothing is known is taken to be as fast as the
 //! best. After 10 s without a sample the mean is halved, and again every 10 s, so that a slow one
 //! is asked again. A failed try, or a status of 500 and more or 429, counts as twice the mean at
-//! least, so that who fails fast is left after some dozens. Parameter: `until` (header): the head of
-//! the response, or its last byte. Cost: O(n). Weights: as in `least_request`, where latencies are
-//! equal. Pathology: a slow route makes its endpoint look slow; everybody runs to the endpoint that
-//! got better last. Source: nginx `ngx_http_upstream_least_time_module.c` (its `inflight` form,
-//! without its steps of 20 ms, and where a failure is as good as its time).
+//! least, so that who fails fast is left after some dozens. Parameter: `until` (header): the head
+//! of the response, or its last byte. Cost: O(n). Weights: as in `least_request`, where latencies
+//! are equal. Pathology: a slow route makes its endpoint look slow; everybody runs to the endpoint
+//! that got better last. Source: nginx `ngx_http_upstream_least_time_module.c` (its `inflight`
+//! form, without its steps of 20 ms, and where a failure is as good as its time).
 
 use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex};

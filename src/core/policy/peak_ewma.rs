@@ -11,10 +11,10 @@
 //! it: an endpoint whose share f of answers are errors costs about f * 5 s. One that fails fast is
 //! left at once, and a single error does not cost an endpoint a minute. Parameter: `decay` (10 s).
 //! Cost of a pick: O(1), two exponentials. Weights: as in `p2c`, where costs are equal. Pathology:
-//! one slow route makes its endpoint look slow for about `decay`; a failing route that all endpoints
-//! have makes them all look bad, and then what is in flight decides. Source: Finagle `PeakEwma`,
-//! tower `peak_ewma`; the penalty's 5 s are Linkerd's. There a look at the cost is a sample of 0, so
-//! that samples count less the more picks there are; here looking changes nothing.
+//! one slow route makes its endpoint look slow for about `decay`; a failing route that all
+//! endpoints have makes them all look bad, and then what is in flight decides. Source: Finagle
+//! `PeakEwma`, tower `peak_ewma`; the penalty's 5 s are Linkerd's. There a look at the cost is a
+//! sample of 0, so that samples count less the more picks there are; here looking changes nothing.
 
 use std::time::Duration;
 

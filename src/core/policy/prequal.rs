@@ -2,24 +2,25 @@
 //!
 //! Problem: what is in flight says how busy an endpoint will be, latency says how busy it is, and
 //! no sum of the two is right everywhere. Rule: a pool of up to 16 probes, each the requests in
-//! flight at an endpoint and its latency. A probe is hot if its in flight is above a quantile of the
-//! recent ones. Of the cold ones the fastest is taken, if all are hot the one with the least in
-//! flight; with less than two probes an endpoint is drawn by weight. The probe taken counts one more
-//! in flight; after `reuse` uses, after 1 s, or when the pool is full and it is the oldest, a probe
-//! is dropped, and with every pick one more: in turn the oldest and the worst (the most in flight if
-//! any is hot, else the slowest). Then new endpoints are probed, for the picks to come.
+//! flight at an endpoint and its latency. A probe is hot if its in flight is above a quantile of
+//! the recent ones. Of the cold ones the fastest is taken, if all are hot the one with the least in
+//! flight; with less than two probes an endpoint is drawn by weight. The probe taken counts one
+//! more in flight; after `reuse` uses, after 1 s, or when the pool is full and it is the oldest, a
+//! probe is dropped, and with every pick one more: in turn the oldest and the worst (the most in
+//! flight if any is hot, else the slowest). Then new endpoints are probed, for the picks to come.
 //!
 //! A probe is read from what this proxy knows of the endpoint, at once and at no cost: what it has
 //! sent there and the mean time to the head. The probes of the paper ask the endpoint, which also
 //! knows what other proxies sent; with one proxy the two counts are equal. The paper's latency is a
 //! median near the present in flight.
 //!
-//! Parameters: `quantile` (0.84): 0 is in flight alone, 1 latency alone; `probes` (3) for each pick.
-//! reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for m probes and n endpoints, with chance for its
-//! fraction; below 32 endpoints m is n / 2. Cost: O(probes + 16). Weights: probes are drawn by
-//! weight, and in flight counts relative to it. Pathology: with few endpoints and a high quantile
-//! nearly nobody is hot, and all run to the fastest; 0.3 was better with 8 event loops. Source:
-//! Wydrowski and others, "Load is not what you should balance: introducing Prequal", NSDI 2024.
+//! Parameters: `quantile` (0.84): 0 is in flight alone, 1 latency alone; `probes` (3) for each
+//! pick. reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for m probes and n endpoints, with chance
+//! for its fraction; below 32 endpoints m is n / 2. Cost: O(probes + 16). Weights: probes are drawn
+//! by weight, and in flight counts relative to it. Pathology: with few endpoints and a high
+//! quantile nearly nobody is hot, and all run to the fastest; 0.3 was better with 8 event loops.
+//! Source: Wydrowski and others, "Load is not what you should balance: introducing Prequal", NSDI
+//! 2024.
 
 use super::wheel::Wheel;
 use super::{Measure, PickContext, Policy, Table, Until, mean_weight};

@@ -6,8 +6,8 @@
 //! shares are those of independent draws. Disruption: the least there can be, for endpoints that go
 //! (1 / n of the keys, spread over all others by weight), come, cannot take a request, or change
 //! their weight. Cost: O(n), a logarithm each with unequal weights. Pathology: too slow for
-//! hundreds of endpoints (`maglev`); popular keys make hot endpoints. Source: Thaler and Ravishankar
-//! 1998 (highest random weight); the weights: Schindelhauer and Schomaker 2005.
+//! hundreds of endpoints (`maglev`); popular keys make hot endpoints. Source: Thaler and
+//! Ravishankar 1998 (highest random weight); the weights: Schindelhauer and Schomaker 2005.
 
 use super::{Key, PickContext, Policy, RoundRobin, Table};
 use crate::endpoint::{Endpoint, EndpointIndex};

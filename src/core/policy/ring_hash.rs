@@ -12,13 +12,13 @@
 //! Parameter: `bound` (none). With a bound of c an endpoint takes no request that would give it
 //! more than c times its share of the requests in flight, rounded up: the next point is asked, so
 //! that popular keys overflow to their neighbours. With 1.25 on keys of Zipf's law (2,000 keys, 20
-//! endpoints) 72 to 83 % of the requests stay at home, as the popular ones fall, and nobody has more
-//! than 1.25 times the mean.
+//! endpoints) 72 to 83 % of the requests stay at home, as the popular ones fall, and nobody has
+//! more than 1.25 times the mean.
 //!
-//! Cost: O(1), 12 bytes a point with its index; a rebuild at 4,096 endpoints of weight 1 is in `benches/core.rs`.
-//! Pathology: shares are uneven; without a bound one popular key is one hot endpoint. Source: Karger
-//! and others 1997; nginx `hash ... consistent`, from Cache::Memcached::Fast (ketama); bounded
-//! loads: Mirrokni, Thorup, Zadimoghaddam, SODA 2018.
+//! Cost: O(1), 12 bytes a point with its index; a rebuild at 4,096 endpoints of weight 1 is in
+//! `benches/core.rs`. Pathology: shares are uneven; without a bound one popular key is one hot
+//! endpoint. Source: Karger and others 1997; nginx `hash ... consistent`, from
+//! Cache::Memcached::Fast (ketama); bounded loads: Mirrokni, Thorup, Zadimoghaddam, SODA 2018.
 
 use super::key::crc32;
 use super::table::{Member, slots};

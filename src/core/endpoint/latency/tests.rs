@@ -143,7 +143,10 @@ proptest! {
     /// infinite or negative.
     #[test]
     fn ages_are_those_of_the_awaited(
-        steps in prop::collection::vec((0_u64..u64::MAX / 1_000, any::<usize>(), any::<bool>()), 1..100),
+        steps in prop::collection::vec(
+            (0_u64..u64::MAX / 1_000, any::<usize>(), any::<bool>()),
+            1..100,
+        ),
         measure in prop_oneof![Just(MEAN), Just(PEAK)],
     ) {
         let mut latency = Latency::default();

@@ -106,7 +106,8 @@ proptest! {
                 let (weight, took, in_flight, age) = endpoints[slot];
                 let crowd = 1.0 + f64::from(in_flight) * mean_weight / f64::from(weight);
                 let took = took.unwrap_or(fastest) as f64;
-                let took = if kind == LEAST_TIME { took.max(age.unwrap_or(0) as f64) } else { took };
+                let age = age.filter(|_| kind == LEAST_TIME);
+                let took = took.max(age.unwrap_or(0) as f64);
                 took.max(1e-6) * crowd
             };
             let best = (0..endpoints.len()).map(score).fold(f64::INFINITY, f64::min);

@@ -63,8 +63,8 @@ fn of_hot_ones_the_least_busy() {
     assert!(counts[3] + counts[2] > counts[0] + counts[1], "{counts:?}");
 }
 
-/// With 400 in flight all the time shares are within 10 % of all picks of the weights: a pool of two
-/// probes knows less than half of four endpoints.
+/// With 400 in flight all the time shares are within 10 % of all picks of the weights: a pool of
+/// two probes knows half of four endpoints.
 #[test]
 fn weights_are_honoured_under_load() {
     for weights in [&[1, 1, 1, 1][..], &[1, 2, 3, 10]] {
