@@ -62,6 +62,17 @@ impl Engine<'_> {
             0
         };
         let n = live.arrival.n;
+        if more > 0
+            && let Some(unread) = &mut self.unread[origin]
+        {
+            // A kernel takes the connection, and nobody says what it waits for.
+            unread.push(What::Dial {
+                at,
+                serial,
+                attempt,
+            });
+            return None;
+        }
         for trip in 0..more {
             let leg = MORE + leg + 2 * trip;
             delay += self.latency(n, leg) + self.latency(n, leg + 1);
