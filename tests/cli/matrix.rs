@@ -96,8 +96,10 @@ fn the_command_line_varies_too() {
 #[test]
 fn a_cell_that_fails_is_told_with_its_replay() {
     let desk = Desk::new();
-    let conditions = "[[threshold]]\nmetric = \"p50 < 1ms\"\nwhere = { policy = \"random\", retry.attempts = 2 }\n\
-                      [[threshold]]\nmetric = \"requests > 100000\"\nover = \"all\"\nwhere = { policy = \"random\" }\n";
+    let conditions = "[[threshold]]\nmetric = \"p50 < 1ms\"\n\
+                      where = { policy = \"random\", retry.attempts = 2 }\n\
+                      [[threshold]]\nmetric = \"requests > 100000\"\n\
+                      over = \"all\"\nwhere = { policy = \"random\" }\n";
     desk.write("matrix.toml", scenario(&format!("{MATRIX}{conditions}")));
     let needles = [
         "threshold failed in policy = random, retry.attempts = 2: p50 < 1ms (measured 1",
@@ -264,7 +266,7 @@ fn what_fails_is_shrunk_into_a_file_that_fails() {
     let told = desk.run("sim shrink slow.toml --seed 5 --engine model");
     assert_eq!(told.code, Some(0), "{told:?}");
     let needles = [
-        "slow-shrunk-5.toml: 100ms, 0 faults, 1 endpoint, 1 workload, in ",
+        "0 faults, 1 endpoint, 1 workload, in ",
         "threshold failed: p50 < 1ms",
         "evenkeel sim run slow-shrunk-5.toml",
     ];
