@@ -107,6 +107,8 @@ pub struct Endpoint {
     pub state: State,
     /// How long it takes, if the policy wants to know.
     pub latency: Latency,
+    /// Whether its health lets it be picked: checks, ejection, panic and slow start together.
+    pub(crate) fit: bool,
     /// Failed dials in a row.
     failed_dials: u8,
     /// When the last of them failed.
@@ -128,6 +130,7 @@ impl Endpoint {
             max_connections: u32::MAX,
             backup: false,
             state: State::Up,
+            fit: true,
             failed_dials: 0,
             refused: Timestamp::ZERO,
             cooling_until: Timestamp::ZERO,
@@ -145,10 +148,16 @@ impl Endpoint {
         self.state = spec.state;
     }
 
-    /// May take requests at all, setting aside load and dial failures.
+    /// May take requests at all, setting aside health, load and dial failures.
     #[must_use]
     pub fn is_in_service(&self) -> bool {
         self.state == State::Up && self.weight > 0
+    }
+
+    /// Whether its health lets it be picked.
+    #[must_use]
+    pub const fn is_fit(&self) -> bool {
+        self.fit
     }
 
     /// Holds as many requests and tunnels as it may.

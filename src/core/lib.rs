@@ -6,10 +6,14 @@
 
 pub mod budget;
 pub mod endpoint;
+pub mod health;
+pub mod outlier;
+pub mod panic;
 pub mod policy;
 pub mod pool;
 pub mod queue;
 pub mod request;
 pub mod rng;
+pub mod slow_start;
 pub mod time;
 pub mod trace;

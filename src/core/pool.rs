@@ -3,16 +3,23 @@
 //! Plain data with `&mut self`. The proxy keeps it behind a mutex that is held for a pick or a
 //! completion only, so everything here is exact across workers; engine `model` owns it.
 
+mod guard;
+mod watch;
+
 use std::collections::BTreeMap;
 
 use crate::budget::Budget;
 use crate::endpoint::{
     Answer, Endpoint, EndpointIndex, Measure, Spec, State as Admin, Tried, Until,
 };
+use crate::outlier::{Ended, Report};
 use crate::policy::{self, Key, PickContext, Policy, Tier};
 use crate::queue::{Grant, Queue, Token, Waiter};
-use crate::rng::Rng;
+use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
+
+use guard::Guard;
+pub use guard::Settings as GuardSettings;
 
 /// What a configuration says of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +32,8 @@ pub struct Settings {
     pub retry_budget_ppm: u64,
     /// Most requests that wait for an endpoint.
     pub queue_limit: usize,
+    /// What keeps requests from endpoints that are not fine.
+    pub guard: GuardSettings,
 }
 
 /// Settings with what is better made before the pool is locked to change.
@@ -60,6 +69,10 @@ pub struct State {
     queue: Queue,
     /// Whether any endpoint is a backup or has failed dials: the common pool asks one tier.
     tiers: bool,
+    /// Keeps requests from endpoints that are not fine, if that is configured.
+    guard: Option<Box<Guard>>,
+    /// What draws of the guard are made of.
+    stream: Stream,
 }
 
 /// What a pool says to a request that wants an endpoint.
@@ -108,12 +121,14 @@ impl State {
             names: Vec::new(),
             queue: Queue::default(),
             tiers: false,
+            guard: None,
+            stream: Stream::new(0, "health"),
             settings: Settings {
                 endpoints: Vec::new(),
                 ..settings.clone()
             },
         };
-        let nobody_waits = state.update(Timestamp::ZERO, settings);
+        let nobody_waits = state.apply(Timestamp::ZERO, settings.into(), true);
         debug_assert!(nobody_waits.is_empty());
         state
     }
@@ -147,7 +162,11 @@ impl State {
     /// whom this makes room, and of those whom it leaves without any endpoint to wait for.
     #[must_use]
     pub fn update(&mut self, now: Timestamp, update: impl Into<Update>) -> Vec<Grant> {
-        let Update { settings, table } = update.into();
+        self.apply(now, update.into(), false)
+    }
+
+    fn apply(&mut self, now: Timestamp, update: Update, founding: bool) -> Vec<Grant> {
+        let Update { settings, table } = update;
         if settings.policy != self.settings.policy {
             self.policy = settings.policy.build();
         }
@@ -165,6 +184,12 @@ impl State {
             tier.map(|e| u64::from(e.in_flight)).sum()
         });
         self.settings = settings;
+        self.watch(now, self.settings.guard.clone(), founding);
+        self.settle(now)
+    }
+
+    /// Looks at all that wait: some may go ahead, others have nobody left to wait for.
+    fn settle(&mut self, now: Timestamp) -> Vec<Grant> {
         let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
         let endpoints = &self.endpoints;
         grants.extend(self.queue.dismiss(|w| !may_serve(endpoints, &w.tried)));
@@ -281,12 +306,33 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
+        let index = match self.guard {
+            None => self.choose(now, tried, key, rng),
+            Some(_) => self.choose_warm(now, tried, key, rng),
+        }?;
+        let endpoint = &mut self.endpoints[index.slot as usize];
+        endpoint.in_flight += 1;
+        self.in_flight[usize::from(endpoint.backup)] += 1;
+        if let Some(guard) = &mut self.guard {
+            guard.pick(endpoint);
+        }
+        Some(index)
+    }
+
+    /// The choice of the policy.
+    fn choose(
+        &mut self,
+        now: Timestamp,
+        tried: &Tried,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Option<EndpointIndex> {
         let tiers = if self.tiers {
             &Tier::ORDER[..]
         } else {
             &Tier::ORDER[..1]
         };
-        let index = tiers.iter().find_map(|tier| {
+        tiers.iter().find_map(|tier| {
             let mut cx = PickContext {
                 now,
                 rng,
@@ -296,11 +342,7 @@ impl State {
                 in_flight: self.in_flight[usize::from(tier.backup)],
             };
             self.policy.pick(&self.endpoints, &mut cx)
-        })?;
-        let endpoint = &mut self.endpoints[index.slot as usize];
-        endpoint.in_flight += 1;
-        self.in_flight[usize::from(endpoint.backup)] += 1;
-        Some(index)
+        })
     }
 
     /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is
@@ -324,6 +366,12 @@ impl State {
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
     pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
         let booked = self.queue.leave(token)?;
+        let report = Report {
+            dispatched: now,
+            ended: Ended::Left,
+            first_byte: None,
+        };
+        self.judge(now, booked, &report);
         self.complete(now, booked, Verdict::Cancelled { dialled: None })
     }
 
@@ -424,7 +472,7 @@ impl State {
 
 /// Whether anybody may take the request, now or when there is room.
 fn may_serve(endpoints: &[Endpoint], tried: &Tried) -> bool {
-    let able = |e: &Endpoint| e.is_in_service() && !tried.contains(e.index);
+    let able = |e: &Endpoint| e.is_in_service() && e.is_fit() && !tried.contains(e.index);
     endpoints.iter().any(able)
 }
 

@@ -49,6 +49,9 @@ enum Phase {
     Done,
 }
 
+/// No head of a response has come.
+const NO_BYTE: u32 = u32::MAX;
+
 /// One request. Plain data, no heap.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
@@ -63,8 +66,8 @@ pub struct Request {
     replaced: bool,
     status: u16,
     endpoint: Option<EndpointIndex>,
-    /// When this try opened its connection, unless it was idle before.
-    dialled: Option<Timestamp>,
+    /// When this try opened its connection; never, if it has none or an idle one.
+    dialled: Timestamp,
     tried: Tried,
     /// What it is hashed by.
     key: Key,
@@ -72,6 +75,8 @@ pub struct Request {
     measured: Option<Until>,
     /// When this try was sent on its way.
     dispatched: Timestamp,
+    /// From then to the head of its response, or [`NO_BYTE`].
+    first_byte_us: u32,
     plan: Plan,
     arrived: Timestamp,
     /// When the present phase began, or bytes last moved in it.
@@ -95,11 +100,12 @@ impl Request {
             replaced: false,
             status: 0,
             endpoint: None,
-            dialled: None,
+            dialled: Timestamp::MAX,
             tried: Tried::default(),
             key: Key::None,
             measured: None,
             dispatched: Timestamp::ZERO,
+            first_byte_us: NO_BYTE,
             plan: Plan {
                 attempts: plan.attempts.min(ATTEMPTS_MAX),
                 ..plan

@@ -7,6 +7,9 @@
 mod reason;
 
 use crate::endpoint::EndpointIndex;
+use crate::health::{self, Standing};
+use crate::outlier::Cause;
+use crate::panic;
 use crate::request::{Failure, Outcome};
 use crate::time::Timestamp;
 
@@ -126,10 +129,36 @@ pub enum Kind {
         /// Which.
         limit: Limit,
     },
+    /// A probe of an endpoint has ended.
+    Probed {
+        /// The check, by its place in the pool's configuration.
+        check: u8,
+        /// What it came to.
+        outcome: health::Outcome,
+    },
+    /// What is known of an endpoint by its probes has changed.
+    Health {
+        /// What is known now.
+        standing: Standing,
+    },
+    /// An endpoint was ejected: it takes nothing for a while.
+    Ejected {
+        /// Why.
+        cause: Cause,
+    },
+    /// An endpoint's ejection is over: one request tries it.
+    OnTrial,
+    /// The request that tried an ejected endpoint went well: it serves again.
+    Returned,
+    /// A pool begins to panic, or no longer does.
+    Panic {
+        /// How.
+        mode: panic::Mode,
+    },
 }
 
 impl Kind {
-    /// Whether it concerns no request and no pool, but connections of clients.
+    /// Whether it concerns no request, but connections of clients or the health of endpoints.
     #[must_use]
     pub const fn is_outside(self) -> bool {
         matches!(
@@ -141,6 +170,12 @@ impl Kind {
                 | Self::Reset
                 | Self::Goaway { .. }
                 | Self::Limited { .. }
+                | Self::Probed { .. }
+                | Self::Health { .. }
+                | Self::Ejected { .. }
+                | Self::OnTrial
+                | Self::Returned
+                | Self::Panic { .. }
         )
     }
 }
@@ -172,6 +207,12 @@ impl Event {
             Kind::Reset => (15, 0),
             Kind::Goaway { reason } => (16, reason as u16),
             Kind::Limited { limit } => (17, limit as u16),
+            Kind::Probed { check, outcome } => (18, u16::from(check) << 8 | outcome as u16),
+            Kind::Health { standing } => (19, standing as u16),
+            Kind::Ejected { cause } => (20, cause as u16),
+            Kind::OnTrial => (21, 0),
+            Kind::Returned => (22, 0),
+            Kind::Panic { mode } => (23, mode as u16),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

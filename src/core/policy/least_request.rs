@@ -49,6 +49,10 @@ impl Policy for LeastRequest {
         }
         best.map(|e| e.index)
     }
+
+    fn compares_all(&self) -> bool {
+        true
+    }
 }
 
 /// Whether `a` has less in flight than `b`, for their weights.

@@ -35,6 +35,10 @@ impl LeastTime {
 }
 
 impl Policy for LeastTime {
+    fn compares_all(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
         let now = cx.now;
         let known = |e: &Endpoint| e.latency.mean_ns(now);

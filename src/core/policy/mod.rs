@@ -58,6 +58,12 @@ pub trait Policy: fmt::Debug + Send {
     fn measure(&self) -> Option<Measure> {
         None
     }
+
+    /// Whether a pick compares all endpoints, so that one that has nothing in flight takes every
+    /// request: slow start must then hold it back by more.
+    fn compares_all(&self) -> bool {
+        false
+    }
 }
 
 /// What a pick depends on besides the endpoints.
@@ -114,6 +120,7 @@ impl PickContext<'_> {
     #[must_use]
     pub fn eligible(&self, endpoint: &Endpoint) -> bool {
         endpoint.is_in_service()
+            && endpoint.is_fit()
             && endpoint.backup == self.tier.backup
             && !endpoint.is_full()
             && (self.tier.cooling || !endpoint.is_cooling(self.now))

@@ -17,6 +17,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         endpoints: endpoints.to_vec(),
         retry_budget_ppm: 0,
         queue_limit: 3,
+        guard: Default::default(),
     }
 }
 

@@ -47,6 +47,7 @@ impl Shell {
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
             queue_limit: 2,
+            guard: Default::default(),
         };
         Self {
             pool: State::new(0, settings),
@@ -159,6 +160,7 @@ impl Rig {
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
             queue_limit: 2,
+            guard: Default::default(),
         };
         self.shell.pool.update(self.now, settings)
     }

@@ -1,7 +1,10 @@
 //! One report being worked on: the transitions of a request, and what each asks of the pool.
 
-use super::{Action, Actions, Failure, Local, Outcome, Phase, PoolAccess, Request};
+use std::time::Duration;
+
+use super::{Action, Actions, Failure, Local, NO_BYTE, Outcome, Phase, PoolAccess, Request};
 use crate::endpoint::{Answer, EndpointIndex, Until};
+use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -86,7 +89,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
-        self.request.dialled = None;
+        self.request.dialled = Timestamp::MAX;
+        self.request.first_byte_us = NO_BYTE;
         self.record(trace::Kind::Picked { budgeted });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
@@ -99,7 +103,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     pub(super) fn connected(&mut self, attempt: u8, reused: bool) {
         if self.is_current(attempt, &[Phase::Connecting]) {
-            self.request.dialled = (!reused).then_some(self.now);
+            self.request.dialled = if reused { Timestamp::MAX } else { self.now };
             self.record(trace::Kind::Connected { reused });
             self.enter(Phase::Sent);
             self.actions.push(Action::Send { attempt });
@@ -142,6 +146,8 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn head(&mut self, attempt: u8, status: u16) {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = status;
+            let took = self.now.since(self.request.dispatched).as_micros();
+            self.request.first_byte_us = u32::try_from(took).unwrap_or(NO_BYTE - 1);
             self.record(trace::Kind::Head { status });
             self.enter(Phase::Body);
             if self.request.measured == Some(Until::Header) {
@@ -157,8 +163,12 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.record(trace::Kind::Head { status: 101 });
             self.enter(Phase::Tunnel);
             if let Some(endpoint) = self.request.endpoint {
-                let now = self.now;
-                self.heard(Answer::Good, |pool| pool.upgrade(now, endpoint));
+                let (now, report) = (self.now, self.told(Ended::Answered(101)));
+                let is_news = self.heard(Answer::Good, |pool| {
+                    pool.upgrade(now, endpoint);
+                    pool.judge(now, endpoint, &report)
+                });
+                self.spread(is_news);
             }
             self.actions.push(Action::Forward { attempt });
         }
@@ -167,7 +177,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn ended(&mut self, phase: Phase) {
         if self.request.phase == phase {
             self.record(trace::Kind::Completed);
-            self.release(Verdict::Success);
+            self.release(Verdict::Success, Ended::Answered(self.request.status));
             self.finish(Outcome::Complete {
                 status: self.request.status,
             });
@@ -271,34 +281,46 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// The try ended without a complete response.
     fn fail(&mut self, failure: Failure, sent: bool) {
         self.record(trace::Kind::Failed { failure, sent });
-        let dialled = self.request.dialled;
+        let dialled = Some(self.request.dialled).filter(|at| *at != Timestamp::MAX);
         if let Some(endpoint) = self.request.endpoint {
             self.request.tried.push(endpoint);
         }
-        self.release(match failure {
+        let verdict = match failure {
             Failure::Dial | Failure::DialTimeout => Verdict::DialFailed,
             Failure::ClientLeft => Verdict::Cancelled { dialled },
             _ => Verdict::Failed { dialled },
-        });
+        };
+        let ended = match failure {
+            Failure::ClientLeft => Ended::Left,
+            // What an earlier try had left of the time was not this endpoint's to waste.
+            Failure::TotalTimeout if self.request.attempt > 1 => Ended::Left,
+            _ => Ended::Failed,
+        };
+        self.release(verdict, ended);
     }
 
     /// Ends the try at its endpoint, as what it is counted there.
-    fn release(&mut self, verdict: Verdict) {
+    fn release(&mut self, verdict: Verdict, ended: Ended) {
         let Some(endpoint) = self.request.endpoint else {
             return;
         };
-        let now = self.now;
+        let (now, report) = (self.now, self.told(ended));
         let answer = match verdict {
             Verdict::Success => quality(self.request.status),
             Verdict::DialFailed | Verdict::Failed { .. } => Answer::Bad,
             Verdict::Cancelled { .. } => Answer::Unknown,
         };
         let is_tunnel = self.request.phase == Phase::Tunnel;
-        let grant = self.heard(answer, |pool| match is_tunnel {
-            true => pool.hang_up(now, endpoint, verdict),
-            false => pool.complete(now, endpoint, verdict),
+        let (is_news, grant) = self.heard(answer, |pool| match is_tunnel {
+            // It was judged by its beginning; its end may be hours later and tells nothing.
+            true => (false, pool.hang_up(now, endpoint, verdict)),
+            false => {
+                let is_news = pool.judge(now, endpoint, &report);
+                (is_news, pool.complete(now, endpoint, verdict))
+            }
         });
         self.request.endpoint = None;
+        self.spread(is_news);
         if let Some(grant) = grant {
             self.pool.grant(grant);
         }
@@ -315,6 +337,24 @@ impl<P: PoolAccess> Turn<'_, P> {
             }
             f(pool)
         })
+    }
+
+    /// What this try tells of its endpoint.
+    fn told(&self, ended: Ended) -> Report {
+        let first_byte_us = self.request.first_byte_us;
+        Report {
+            dispatched: self.request.dispatched,
+            ended,
+            first_byte: (first_byte_us != NO_BYTE)
+                .then(|| Duration::from_micros(first_byte_us.into())),
+        }
+    }
+
+    /// Records what the pool has found out about its endpoints.
+    fn spread(&mut self, is_news: bool) {
+        while is_news && let Some(event) = self.pool.with(pool::State::news) {
+            self.pool.record(event);
+        }
     }
 
     fn answer(&mut self, local: Local) {

@@ -48,6 +48,7 @@ fn pool(policy: Kind) -> Alone {
         endpoints: (0..16).map(endpoint).collect(),
         retry_budget_ppm: 200_000,
         queue_limit: 16,
+        guard: Default::default(),
     };
     Alone(State::new(0, settings))
 }

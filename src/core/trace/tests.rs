@@ -12,6 +12,10 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
     let failed = |failure, sent| Kind::Failed { failure, sent };
     let refused = |reason| Kind::HandshakeFailed { reason };
     let limited = |limit| Kind::Limited { limit };
+    let probed = |check, outcome| Kind::Probed { check, outcome };
+    let standing = |standing| Kind::Health { standing };
+    let ejected = |cause| Kind::Ejected { cause };
+    let panic = |mode| Kind::Panic { mode };
     vec![
         (Kind::Arrived { idempotent: true }, 0, 1),
         (Kind::Queued { budgeted: false }, 1, 0),
@@ -59,6 +63,16 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
         ),
         (limited(Limit::Connections), 17, 0),
         (limited(Limit::Resets), 17, 6),
+        (probed(0, health::Outcome::Passed), 18, 0),
+        (probed(2, health::Outcome::Slow), 18, 0x208),
+        (standing(Standing::Up), 19, 0),
+        (standing(Standing::Down), 19, 2),
+        (ejected(Cause::ConsecutiveFailures), 20, 0),
+        (ejected(Cause::Trial), 20, 4),
+        (Kind::OnTrial, 21, 0),
+        (Kind::Returned, 22, 0),
+        (panic(panic::Mode::Off), 23, 0),
+        (panic(panic::Mode::Closed), 23, 2),
     ]
 }
 

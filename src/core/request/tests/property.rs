@@ -113,6 +113,7 @@ impl World {
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
             queue_limit: 2,
+            guard: Default::default(),
         };
         let grants = self.shell.pool.update(self.now, settings);
         self.shell.grants.extend(grants);
