@@ -10,6 +10,7 @@ use crate::channel::Channel;
 use crate::generation::PoolTarget;
 use crate::http2;
 use crate::name;
+use crate::tls;
 use crate::worker::Worker;
 use crate::world::{Address, World};
 
@@ -51,13 +52,14 @@ impl Need<'_> {
         address: &Address,
         turn: u64,
     ) -> io::Result<Channel<W::Stream>> {
+        let tls = self.target.tls.as_deref();
         if !self.http2 {
-            return self.connect(worker, address, turn).await;
+            return connect(worker, tls, self.http2, address, turn).await;
         }
         loop {
             match worker.http2.dial(self.key()) {
                 Ok(_guard) => {
-                    let channel = self.connect(worker, address, turn).await?;
+                    let channel = connect(worker, tls, self.http2, address, turn).await?;
                     http2::connect(worker, self.key(), channel, self.header_bytes).await?;
                     return self.idle(worker).ok_or_else(|| {
                         io::Error::other("the endpoint takes no stream on a new connection")
@@ -70,25 +72,31 @@ impl Need<'_> {
             }
         }
     }
+}
 
-    async fn connect<W: World>(
-        &self,
-        worker: &Worker<W>,
-        address: &Address,
-        turn: u64,
-    ) -> io::Result<Channel<W::Stream>> {
-        let stream = name::connect(worker, address, turn).await?;
-        let Some(tls) = &self.target.tls else {
-            return Ok(Channel::Plain(stream));
-        };
-        let material = &worker.generation().material;
-        material.set_time(worker.world.unix_now());
-        let connector = TlsConnector::from(tls.config(self.http2));
-        let stream = connector.connect(tls.server_name(address), stream).await?;
-        let channel = Channel::Tls(Box::new(stream.into()));
-        if self.http2 && !channel.is_http2() {
-            return Err(io::Error::other("the endpoint does not speak HTTP/2"));
-        }
-        Ok(channel)
+/// A connection to `address`, in TLS if that is spoken; `http2` says what it is for.
+///
+/// # Errors
+///
+/// If the endpoint cannot be reached, does not prove who it is, or speaks something else.
+pub(crate) async fn connect<W: World>(
+    worker: &Worker<W>,
+    tls: Option<&tls::Client>,
+    http2: bool,
+    address: &Address,
+    turn: u64,
+) -> io::Result<Channel<W::Stream>> {
+    let stream = name::connect(worker, address, turn).await?;
+    let Some(tls) = tls else {
+        return Ok(Channel::Plain(stream));
+    };
+    let material = &worker.generation().material;
+    material.set_time(worker.world.unix_now());
+    let connector = TlsConnector::from(tls.config(http2));
+    let stream = connector.connect(tls.server_name(address), stream).await?;
+    let channel = Channel::Tls(Box::new(stream.into()));
+    if http2 && !channel.is_http2() {
+        return Err(io::Error::other("the endpoint does not speak HTTP/2"));
     }
+    Ok(channel)
 }

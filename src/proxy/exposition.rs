@@ -1,6 +1,7 @@
 //! The text of `/metrics`: names are put to what was counted, in the Prometheus text format.
 
 mod downstream;
+mod health;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use prometheus_client::encoding::{
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+
+use evenkeel_core::panic::Mode;
 
 use crate::generation::Proxy;
 use crate::log::Log;
@@ -42,9 +45,14 @@ impl Observed {
         // A pool outlives the configuration that named it.
         let mut pools = self.proxy.pools();
         pools.retain(|pool| in_force(pool.name()));
-        let out_of_service = pools
-            .iter()
-            .filter(|pool| pool.with(|state| !state.endpoints().iter().any(|e| e.is_in_service())));
+        let out_of_service = pools.iter().filter(|pool| {
+            pool.with(|state| {
+                !state
+                    .endpoints()
+                    .iter()
+                    .any(|e| e.is_in_service() && e.is_fit())
+            })
+        });
         let mut why = String::new();
         for pool in out_of_service {
             let _ = writeln!(why, "pool {}: no endpoint is in service", pool.name());
@@ -69,6 +77,7 @@ struct PoolNow {
     name: String,
     id: u16,
     queued: usize,
+    panics: bool,
     endpoints: Vec<EndpointNow>,
 }
 
@@ -78,6 +87,8 @@ struct EndpointNow {
     slot: usize,
     in_flight: u32,
     tunnels: u32,
+    /// `ejected`, or what is known of it by its checks.
+    health: &'static str,
 }
 
 impl Scrape {
@@ -91,6 +102,7 @@ impl Scrape {
                 name: pool.name().to_owned(),
                 id: pool.id(),
                 queued: state.queued(),
+                panics: state.panic() != Mode::Off,
                 endpoints: state
                     .endpoints()
                     .iter()
@@ -100,6 +112,10 @@ impl Scrape {
                             slot: e.index.slot as usize,
                             in_flight: e.in_flight,
                             tunnels: e.tunnels,
+                            health: match state.is_ejected(e.index.slot) {
+                                true => health::EJECTED,
+                                false => state.standing(e.index.slot).name(),
+                            },
                         })
                     })
                     .collect(),
@@ -290,6 +306,7 @@ impl Collector for Scrape {
         let help = "Idle connections found closed and replaced";
         self.by_endpoint(e, ("evenkeel_stale_connections", help), |c| c.stale)?;
         self.gauges(e)?;
+        self.health(e)?;
         self.downstream(e)
     }
 }

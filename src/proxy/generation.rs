@@ -11,10 +11,13 @@ use std::time::Duration;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::Event;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::{self, Action, Config};
 use crate::key;
+use crate::notice::Notices;
 use crate::pool::Pool;
 use crate::route::Router;
 use crate::tls::{self, Material};
@@ -82,6 +85,9 @@ pub enum Mail {
 #[derive(Debug)]
 pub struct Proxy {
     shared: Mutex<Shared>,
+    /// Wakes the worker that watches the health of endpoints.
+    watch: Notify,
+    notices: Notices,
     requests: AtomicU64,
 }
 
@@ -132,6 +138,8 @@ impl Proxy {
         };
         Self {
             shared: Mutex::new(shared),
+            watch: Notify::new(),
+            notices: Notices::default(),
             requests: AtomicU64::new(0),
         }
     }
@@ -157,6 +165,28 @@ impl Proxy {
             // A worker that has ended needs no news.
             let _ = mailbox.send(Mail::Generation(Arc::clone(&shared.generation)));
         }
+        self.disturb();
+    }
+
+    /// Something has changed in the health of endpoints, or in what is configured about it.
+    pub(crate) fn disturb(&self) {
+        self.watch.notify_one();
+    }
+
+    /// Takes note of an event that concerns the health of a pool's endpoints.
+    pub(crate) fn note(&self, pool: &Pool, event: &Event) {
+        pool.note(event);
+        self.notices.take(pool, event);
+    }
+
+    /// The next sentence that an operator should read.
+    pub(crate) async fn notice(&self) -> String {
+        self.notices.next().await
+    }
+
+    /// Ends after the next [`Proxy::disturb`], or at once after one that nobody waited for.
+    pub(crate) async fn disturbed(&self) {
+        self.watch.notified().await;
     }
 
     /// Asks all workers to finish.

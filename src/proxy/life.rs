@@ -105,6 +105,11 @@ impl<W: World> PoolAccess for Access<'_, W> {
         if let Some(entry) = self.entry {
             entry.note(&event);
         }
+        if event.kind.is_outside() {
+            // The worker that watches may have to wake up earlier than it thought.
+            self.worker.proxy.note(self.pool, &event);
+            self.worker.proxy.disturb();
+        }
         self.worker.world.record(&event);
     }
 }

@@ -225,6 +225,7 @@ fn control(
                         tell.reloaded();
                     }
                 }
+                what = proxy.notice() => tell.complain(&what),
                 () = &mut look => {
                     for what in proxy.generation().material.expiring(world.unix_now()) {
                         tell.complain(&what);

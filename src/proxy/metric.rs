@@ -5,7 +5,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::request::Outcome;
+use evenkeel_core::health::Outcome;
+use evenkeel_core::outlier::Cause;
+use evenkeel_core::panic;
+use evenkeel_core::request;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
@@ -64,6 +67,8 @@ pub struct Pool {
     pub latency: [u64; BUCKETS_MS.len() + 1],
     /// Sum of the latencies in nanoseconds.
     pub latency_sum_ns: u64,
+    /// Times that it began to panic.
+    pub panics: u64,
     /// By slot.
     pub endpoints: Vec<Endpoint>,
 }
@@ -85,6 +90,10 @@ pub struct Endpoint {
     pub reused: u64,
     /// Idle connections found closed and replaced.
     pub stale: u64,
+    /// Probes, by what they came to.
+    pub probes: Vec<(Outcome, u64)>,
+    /// Times it was ejected, by cause.
+    pub ejections: Vec<(Cause, u64)>,
 }
 
 impl Worker {
@@ -166,7 +175,13 @@ impl Counts {
             | Kind::HandshakeFailed { .. }
             | Kind::Reset
             | Kind::Goaway { .. }
-            | Kind::Limited { .. } => {}
+            | Kind::Limited { .. }
+            | Kind::Probed { .. }
+            | Kind::Health { .. }
+            | Kind::Ejected { .. }
+            | Kind::OnTrial
+            | Kind::Returned => {}
+            Kind::Panic { mode } => pool.panics += u64::from(mode != panic::Mode::Off),
         }
         if let Some(index) = event.endpoint {
             at(&mut pool.endpoints, index.slot as usize).count(event.kind);
@@ -183,15 +198,15 @@ impl Counts {
 }
 
 impl Pool {
-    fn finish(&mut self, outcome: Outcome, took_ns: u128) {
+    fn finish(&mut self, outcome: request::Outcome, took_ns: u128) {
         let status = match outcome {
-            Outcome::Complete { status } => status,
-            Outcome::Cut { status } => {
+            request::Outcome::Complete { status } => status,
+            request::Outcome::Cut { status } => {
                 self.cut += 1;
                 status
             }
-            Outcome::Local(local) => local.status(),
-            Outcome::Cancelled => 0,
+            request::Outcome::Local(local) => local.status(),
+            request::Outcome::Cancelled => 0,
         };
         bump(&mut self.finished, status);
         let bucket = BUCKETS_MS.partition_point(|ms| u128::from(*ms) * 1_000_000 < took_ns);
@@ -204,6 +219,7 @@ impl Pool {
         self.queued += other.queued;
         self.retried += other.retried;
         self.cut += other.cut;
+        self.panics += other.panics;
         self.latency_sum_ns += other.latency_sum_ns;
         merge(&mut self.finished, &other.finished);
         for (sum, n) in self.latency.iter_mut().zip(other.latency) {
@@ -225,6 +241,8 @@ impl Endpoint {
             Kind::Stale => self.stale += 1,
             Kind::Failed { .. } => self.failed += 1,
             Kind::Completed => self.completed += 1,
+            Kind::Probed { outcome, .. } => bump(&mut self.probes, outcome),
+            Kind::Ejected { cause } => bump(&mut self.ejections, cause),
             _ => {}
         }
     }
@@ -237,6 +255,8 @@ impl Endpoint {
         self.connected += other.connected;
         self.reused += other.reused;
         self.stale += other.stale;
+        merge(&mut self.probes, &other.probes);
+        merge(&mut self.ejections, &other.ejections);
     }
 }
 

@@ -1,11 +1,13 @@
 //! A pool as all workers share it: the core's state behind a mutex, and where its endpoints are.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::endpoint::{self, EndpointIndex};
 use evenkeel_core::queue::Grant;
 use evenkeel_core::time::Timestamp;
-use evenkeel_core::{policy, pool};
+use evenkeel_core::trace::{Event, Kind};
+use evenkeel_core::{health, panic, policy, pool};
 
 use crate::config;
 use crate::world::Address;
@@ -15,6 +17,8 @@ use crate::world::Address;
 pub struct Pool {
     id: u16,
     name: String,
+    /// Its [`panic::Mode`], for who answers a request: 0 in all but bad times.
+    panic: AtomicU8,
     shared: Mutex<Shared>,
 }
 
@@ -38,6 +42,7 @@ impl Pool {
         Self {
             id,
             name: config.name.clone(),
+            panic: AtomicU8::new(0),
             shared: Mutex::new(shared),
         }
     }
@@ -70,6 +75,21 @@ impl Pool {
     /// Runs `f` on the core's state. Never across an await.
     pub fn with<R>(&self, f: impl FnOnce(&mut pool::State) -> R) -> R {
         f(&mut self.lock().state)
+    }
+
+    /// Takes note of an event that concerns the pool's health.
+    pub(crate) fn note(&self, event: &Event) {
+        if let Kind::Panic { mode } = event.kind {
+            self.panic.store(mode as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// How the pool panics, for a response's header; nothing if it does not.
+    pub(crate) fn panics(&self) -> Option<&'static str> {
+        [panic::Mode::Open, panic::Mode::Closed]
+            .into_iter()
+            .find(|mode| *mode as u8 == self.panic.load(Ordering::Relaxed))
+            .map(panic::Mode::name)
     }
 
     /// Where the endpoint is.
@@ -145,5 +165,17 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
         endpoints: config.endpoints.iter().map(endpoint).collect(),
         retry_budget_ppm: u64::from(config.retry.budget.ppm()),
         queue_limit: config.queue.limit as usize,
+        guard: pool::GuardSettings {
+            health: config.health.as_ref().map(|health| health::Settings {
+                checks: health.checks.iter().map(config::Check::schedule).collect(),
+                initial: health.initial,
+            }),
+            outlier: config.outlier.clone(),
+            panic: panic::Settings {
+                below_ppm: config.panic.below.ppm(),
+                closed: config.panic.closed,
+            },
+            slow_starts: config.endpoints.iter().map(|e| e.slow_start).collect(),
+        },
     }
 }

@@ -24,6 +24,7 @@ use crate::http2;
 use crate::idle::Idle;
 use crate::log::Log;
 use crate::name::{self, Names};
+use crate::probe;
 use crate::world::World;
 
 /// How often idle connections are looked through, at least; a connection outlives its time by no
@@ -134,6 +135,9 @@ impl<W: World> Worker<W> {
         worker.world.spawn(open_mail(Rc::clone(&worker), mailbox));
         worker.world.spawn(sweep(Rc::clone(&worker)));
         worker.world.spawn(name::refresh(Rc::clone(&worker)));
+        if number == 0 {
+            worker.world.spawn(probe::watch(Rc::clone(&worker)));
+        }
         worker
     }
 

@@ -5,11 +5,15 @@
 //! Node.js applications.
 
 mod check;
+mod health;
 mod listener;
+mod outlier;
 mod policy;
 mod pool;
 mod route;
 mod server;
+mod slow_start;
+mod status;
 mod tls;
 
 #[cfg(test)]
@@ -22,11 +26,13 @@ use crate::document::{
     self, Diagnostic, Entry, Integer, Key, Names, Node, Socket, Source, Span, Table, Value,
 };
 
+pub use health::{Ask, Check, Health, Panic};
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
 pub use policy::{HashKey, Policy};
 pub use pool::{Endpoint, Idle, Pool, Queue, Retry, Timeouts as PoolTimeouts};
 pub use route::{Action, Host, Match, Route, Timeouts as RouteTimeouts};
 pub use server::{Access, Admin, Format, Log, Server, Sink};
+pub use status::StatusSet;
 pub use tls::{Certificate, Clients, Downstream as ListenerTls, Upstream as PoolTls, Version};
 
 /// Everything that a configuration says, with defaults filled in and references checked.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use evenkeel_core::{outlier, slow_start};
+
+use super::health::{Health, Panic, health, panic};
 use super::policy::{HashKey, Policy, policy};
+use super::slow_start::slow_start;
 use super::{Named, check, named_address, tls};
 use crate::document::{
     Address, Boolean, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
@@ -31,6 +35,12 @@ pub struct Pool {
     pub idle: Idle,
     /// Requests that wait for an endpoint.
     pub queue: Queue,
+    /// Active checks of the endpoints.
+    pub health: Option<Health>,
+    /// Passive ones.
+    pub outlier: Option<outlier::Settings>,
+    /// What happens when too few endpoints are fit.
+    pub panic: Panic,
 }
 
 /// One address that can be picked.
@@ -48,6 +58,8 @@ pub struct Endpoint {
     pub backup: bool,
     /// Whether it is out of service.
     pub down: bool,
+    /// How slowly it starts, if it does.
+    pub slow_start: Option<slow_start::Spec>,
 }
 
 /// What happens after a failed try.
@@ -117,9 +129,24 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
         "requests that wait while every endpoint is full",
         queue,
     );
+    let doc = "probes of the endpoints; absent: all are taken for fit";
+    let health = t.optional_table("health", doc, |t| health(t, http2));
+    let doc = "endpoints that fail real requests are passed over for a while; absent: none is";
+    let outlier = t.optional_table("outlier", doc, super::outlier::outlier);
+    let doc = "what happens when too few endpoints are fit, by probes and requests";
+    let panic = t.shorthand("panic", "below", doc, panic);
+    let doc = "a growing share for endpoints that come up or join, unless all do; absent: none";
+    let slow_start = slow_start(t, doc);
     check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
-    let endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
+    for endpoint in &mut endpoints {
+        endpoint.slow_start = endpoint.slow_start.or(slow_start);
+    }
     let tls = tls?;
+    let health = match health {
+        Some(health) => Some(health?),
+        None => None,
+    };
     check::server_names(t, &endpoints, tls.as_ref());
     Some(Pool {
         name: name?,
@@ -132,6 +159,9 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
         timeouts,
         idle,
         queue,
+        health,
+        outlier,
+        panic,
     })
 }
 
@@ -161,6 +191,7 @@ fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
         false,
         "out of service until the file says otherwise",
     );
+    let slow_start = slow_start(t, "its own instead of the pool's");
     let Named { name, address } = named?;
     Some(Endpoint {
         name,
@@ -169,6 +200,7 @@ fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
         max_connections,
         backup,
         down,
+        slow_start,
     })
 }
 

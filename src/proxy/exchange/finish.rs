@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use evenkeel_core::request::{Local, Outcome};
 
-use super::{Exchange, Upstream};
+use super::{Exchange, PANIC, Upstream};
 use crate::buffer::Buffer;
 use crate::channel::Channel;
 use crate::connection::{After, Connection, DRAIN};
@@ -23,13 +23,12 @@ impl<W: World> Exchange<'_, W> {
             Local::BadGateway => "the server could not be reached or broke off",
             Local::GatewayTimeout => "the server did not answer in time",
         };
-        let retry = [("Retry-After", &b"1"[..])];
-        let extra = if local.status() == 503 {
-            &retry[..]
-        } else {
-            &[]
-        };
-        self.say(local.status(), text, extra).await;
+        let mut extra = Vec::new();
+        if local.status() == 503 {
+            extra.push(("Retry-After", &b"1"[..]));
+        }
+        extra.extend(self.life.pool().panics().map(|how| (PANIC, how.as_bytes())));
+        self.say(local.status(), text, &extra).await;
     }
 
     async fn say(&mut self, status: u16, text: &str, extra: &[encode::Extra<'_>]) {

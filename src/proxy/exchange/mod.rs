@@ -32,6 +32,9 @@ use crate::relay::Relay;
 use crate::world::World;
 use interim::Interim;
 
+/// In responses while too few endpoints are fine: `open` if all are tried, `closed` if none is.
+const PANIC: &str = "X-Evenkeel-Panic";
+
 /// A connection to an endpoint.
 struct Upstream<S> {
     stream: Channel<S>,

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use evenkeel_core::request::Event;
 
-use super::Exchange;
+use super::{Exchange, PANIC};
 use crate::connection::Connection;
 use crate::h1::encode::{self, ResponsePlan};
 use crate::h1::{self, Framing, ResponseHead, Status, Version};
@@ -158,12 +158,13 @@ impl<W: World> Exchange<'_, W> {
         };
         let limits = self.connection.terms.limits;
         let framing = self.response.framing_for(self.head.version);
+        let panic = self.life.pool().panics().map(|how| (PANIC, how.as_bytes()));
         let mut relay = Relay::new(self.response.framing, framing, &limits, u64::MAX);
         let plan = ResponsePlan {
             version: self.head.version,
             framing,
             keep_alive: self.head.keep_alive && !self.connection.worker.is_draining(),
-            extra: &[],
+            extra: panic.as_slice(),
         };
         relay.head().append(&mut self.interim.text);
         encode::response(
