@@ -63,6 +63,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         endpoints: (0..n).map(endpoint).collect(),
         retry_budget_ppm: 200_000,
         queue_limit: 256,
+        guard: Default::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod deadline;
 mod idle;
 mod key;
 mod planned;
+mod probe;
 mod upstream;
 
 use std::collections::VecDeque;
@@ -31,6 +32,7 @@ use self::client::{Act, Waiting};
 use self::deadline::Deadlines;
 use self::idle::Idle;
 use self::planned::{Planned, What};
+use self::probe::Probes;
 use crate::engine::{Ended, Error, Seen};
 use crate::origin::{self, Load, Station, Trouble};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
@@ -52,6 +54,7 @@ pub fn run(
 ) -> Result<Ended, Error> {
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
     let mut engine = Engine::new(plan, seed, observe, arrivals);
+    engine.begin_probes(seed);
     engine.run(on_time)?;
     let (loads, now) = (engine.loads(), engine.now);
     let cell = engine.collector.finish(now, &loads);
@@ -132,6 +135,7 @@ struct Engine<'a> {
     /// While an origin is paused: what has reached it and is not read.
     unread: Vec<Option<Vec<What>>>,
     idle: Idle,
+    probes: Probes,
     deadlines: Deadlines,
     /// When clients lose patience.
     patience: Deadlines,
@@ -173,6 +177,7 @@ impl<'a> Engine<'a> {
             troubles: vec![Trouble::new(seed); plan.origins.len()],
             unread: vec![None; plan.origins.len()],
             idle: Idle::new(plan.config()),
+            probes: Probes::new(),
             deadlines: Deadlines::default(),
             patience: Deadlines::default(),
             grants: VecDeque::new(),
@@ -199,6 +204,7 @@ impl<'a> Engine<'a> {
             let patience = self.patience.first();
             let event = under_way.min(origins);
             let next = arrival.min(event).min(change).min(deadline).min(patience);
+            let next = next.min(self.probes.next);
             let drained = arrival == Timestamp::MAX && self.free.len() == self.live.len();
             if next > last || (drained && change == Timestamp::MAX) {
                 return Ok(());
@@ -209,7 +215,7 @@ impl<'a> Engine<'a> {
                 return Err(Error::Interrupted);
             }
             // At one instant: what was on its way, then faults, then deadlines, the proxy's before
-            // clients', then new requests.
+            // clients', then what pools do by themselves, then new requests.
             if event == next {
                 if (origins, acting) < (under_way, planned) {
                     self.advance(origin);
@@ -228,9 +234,12 @@ impl<'a> Engine<'a> {
                 if let Some((at, client)) = self.patience.pop() {
                     self.act(at, client, Act::GiveUp);
                 }
+            } else if self.probes.next == next {
+                self.look();
             } else if let Some(arrival) = self.arrivals.next() {
                 self.due(arrival);
             }
+            self.after_news();
             while let Some(Grant { token }) = self.grants.pop_front() {
                 self.report(token.0 as usize, Event::Granted);
             }
@@ -310,6 +319,7 @@ impl<'a> Engine<'a> {
                 self.reply(at, attempt, status);
             }
             What::Deadline { at, serial } => self.expire(at, serial),
+            What::Probe { at, serial, step } => self.probe_at(at, serial, step),
             What::Client { at, client, act } => self.act(at, client, act),
             What::Dial { .. }
             | What::Connected { .. }
@@ -372,6 +382,7 @@ impl<'a> Engine<'a> {
                 pool: &mut self.pools[usize::from(live.pool)],
                 grants: &mut self.grants,
                 collector: &mut self.collector,
+                disturbed: &mut self.probes.disturbed,
             };
             for action in live.request.on(event, self.now, &mut access, &mut live.rng) {
                 match action {
@@ -444,6 +455,8 @@ struct Access<'a> {
     pool: &'a mut pool::State,
     grants: &'a mut VecDeque<Grant>,
     collector: &'a mut Collector,
+    /// The health of endpoints has changed.
+    disturbed: &'a mut bool,
 }
 
 impl PoolAccess for Access<'_> {
@@ -456,6 +469,7 @@ impl PoolAccess for Access<'_> {
     }
 
     fn record(&mut self, event: trace::Event) {
+        *self.disturbed |= event.kind.is_outside();
         self.collector.record(&event);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use evenkeel_core::time::Timestamp;
 
 use super::client::Act;
+use super::probe::Step;
 
 /// What happens to the request in slot `at`. Whatever has another `serial` than the slot is
 /// outdated.
@@ -32,6 +33,8 @@ pub(super) enum What {
     Client { at: usize, client: u32, act: Act },
     /// A deadline that fits no queue of equal ones.
     Deadline { at: usize, serial: u32 },
+    /// Probe number `serial` of slot `at`, which is not one of requests, takes a step.
+    Probe { at: usize, serial: u32, step: Step },
 }
 
 /// What is under way; of equal instants, what was planned first comes first.

@@ -4,6 +4,7 @@ use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
+use super::probe::PROBE;
 use super::{Engine, What};
 use crate::origin::{Job, Verdict};
 use crate::timeline::Change;
@@ -192,7 +193,7 @@ impl Engine<'_> {
         }
     }
 
-    fn plan_station(&mut self, origin: usize) {
+    pub(super) fn plan_station(&mut self, origin: usize) {
         let next = self.stations[origin].next().unwrap_or(Timestamp::MAX);
         self.agenda.set(origin, next, self.serial);
         self.serial += 1;
@@ -211,6 +212,9 @@ impl Engine<'_> {
 
     /// A job is done, or without a status lost; its request may be gone.
     fn settle(&mut self, origin: usize, id: u64, status: Option<u16>) {
+        if id & PROBE != 0 {
+            return self.settle_probe(id, status.is_some());
+        }
         let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
         if self.is(at, serial) {
             let attempt = self.live[at].request.attempt();

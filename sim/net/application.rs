@@ -309,6 +309,12 @@ impl Application {
             reset: false,
             receipt: None,
         };
+        if ticket.is_none() {
+            // A probe: no work of its own, but it waits for its turn.
+            order.receipt = self.submit(0, 0, seat);
+            order.reset = order.receipt.is_none();
+            return order;
+        }
         let drawn = ticket.and_then(|ticket| {
             self.run.flow.offer(ticket, |arrival, offers| {
                 let (status, bytes) = match &arrival.record {

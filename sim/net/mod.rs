@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::Config;
+use evenkeel_proxy::config::{Ask, Config};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::serve::{self, BindError, Places};
 
@@ -197,7 +197,7 @@ fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
         let workers = config.server.workers.unwrap_or(1);
         let places = Places::new(&config.listeners);
         let proxy = Arc::new(evenkeel_proxy::generation::Proxy::new(
-            config.clone(),
+            within_reach(config),
             run.secrets
                 .as_ref()
                 .map(|secrets| secrets.material.clone())
@@ -224,6 +224,23 @@ fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
         let front = config.listeners.iter().position(|l| Some(l) == front);
         *run.front.borrow_mut() = front.and_then(|n| at.get(n)).map(reachable);
     });
+}
+
+/// The configuration with its checks as simulated origins can be asked: 200 is all that they say.
+fn within_reach(config: &Config) -> Config {
+    let mut config = config.clone();
+    let healths = config
+        .pools
+        .iter_mut()
+        .filter_map(|pool| pool.health.as_mut());
+    for check in healths.flat_map(|health| &mut health.checks) {
+        check.port = None;
+        check.expect = check.expect.of_latency_alone();
+        if check.ask != Ask::Tcp {
+            check.ask = Ask::plain();
+        }
+    }
+    config
 }
 
 /// An address that clients can dial: the proxy's own where it listens on all.

@@ -4,6 +4,8 @@
 //! carry no due time: theirs are of what happened in it.
 
 use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::health::Standing;
+use evenkeel_core::panic::Mode;
 use evenkeel_core::request::Failure;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
@@ -119,6 +121,7 @@ pub struct Collector {
     endpoints: Vec<Vec<Endpoint>>,
     tries: Tries,
     retried: u64,
+    panics: u64,
     sessions: Sessions,
     sockets: Sockets,
     hash: TraceHash,
@@ -154,6 +157,7 @@ impl Collector {
             endpoints: setup.endpoints.iter().map(pool).collect(),
             tries: Tries::default(),
             retried: 0,
+            panics: 0,
             sessions: Sessions::default(),
             sockets: Sockets::default(),
             hash: TraceHash::default(),
@@ -242,6 +246,11 @@ impl Collector {
                 self.at(event, |endpoint| endpoint.failed += 1);
             }
             Kind::DialFailed => self.at(event, |e| e.dial_failures += 1),
+            Kind::Ejected { .. } => self.at(event, |e| e.ejections += 1),
+            Kind::Health {
+                standing: Standing::Down,
+            } => self.at(event, |e| e.outages += 1),
+            Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }
     }
@@ -285,6 +294,7 @@ impl Collector {
             sessions: self.sessions,
             sockets: self.sockets,
             tries: self.tries,
+            panics: self.panics,
             invariants: self.checker.into_checks(now),
             ..Cell::default()
         }

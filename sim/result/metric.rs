@@ -83,6 +83,10 @@ metrics! {
     Connects "connects" Count "ae"
     /// Endpoints ejected by outlier detection.
     Ejections "ejections" Count "ae"
+    /// Times that checks took an endpoint out.
+    Outages "outages" Count "ae"
+    /// Times that too few endpoints of a pool were fine.
+    Panics "panics" Count "a"
 }
 
 impl Metric {

@@ -109,6 +109,9 @@ pub struct Cell {
     pub sockets: Sockets,
     /// Tries, for each request that was tried.
     pub tries: Tries,
+    /// Times that too few endpoints of a pool were fine.
+    #[serde(default)]
+    pub panics: u64,
     /// What became of its thresholds.
     pub thresholds: Vec<Verdict>,
     /// What became of its `sometimes`: for a run of its own, whether it was seen in it.
@@ -176,6 +179,9 @@ pub struct Endpoint {
     pub connects: u64,
     /// How often outlier detection ejected it.
     pub ejections: u64,
+    /// How often its checks took it out.
+    #[serde(default)]
+    pub outages: u64,
     /// Sessions that were bound to it.
     pub sessions: u64,
     /// What its origin carried.
@@ -265,6 +271,7 @@ impl Endpoint {
         self.dial_failures += other.dial_failures;
         self.connects += other.connects;
         self.ejections += other.ejections;
+        self.outages += other.outages;
         self.sessions += other.sessions;
         self.load.busy_ns += other.load.busy_ns;
         self.load.in_flight_ns += other.load.in_flight_ns;
@@ -318,6 +325,7 @@ impl Cell {
         self.sockets.reconnects += other.sockets.reconnects;
         self.tries.all += other.tries.all;
         self.tries.first += other.tries.first;
+        self.panics += other.panics;
     }
 
     fn total(&self, metric: Metric) -> Option<f64> {
@@ -334,7 +342,8 @@ impl Cell {
                 let all: u128 = self.endpoints.iter().map(|e| e.load.capacity_ns).sum();
                 (all > 0).then(|| busy as f64 / all as f64)
             }
-            Metric::DialFailures | Metric::Connects | Metric::Ejections => {
+            Metric::Panics => Some(self.panics as f64),
+            Metric::DialFailures | Metric::Connects | Metric::Ejections | Metric::Outages => {
                 let counts = self.endpoints.iter().filter_map(|e| of_endpoint(metric, e));
                 Some(counts.sum::<u64>() as f64)
             }
@@ -348,6 +357,7 @@ fn of_endpoint(metric: Metric, endpoint: &Endpoint) -> Option<u64> {
         Metric::DialFailures => Some(endpoint.dial_failures),
         Metric::Connects => Some(endpoint.connects),
         Metric::Ejections => Some(endpoint.ejections),
+        Metric::Outages => Some(endpoint.outages),
         _ => None,
     }
 }

@@ -67,6 +67,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         endpoints: endpoints.to_vec(),
         retry_budget_ppm: LIMIT.budget_ppm,
         queue_limit,
+        guard: Default::default(),
     };
     let bound = |spec: &endpoint::Spec| spec.max_connections.unwrap_or(u32::MAX);
     let promise = Promise {

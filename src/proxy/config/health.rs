@@ -67,6 +67,19 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// The least that can be asked.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::Http {
+            method: "GET",
+            path: "/".to_owned(),
+            host: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// What happens when too few endpoints are fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panic {

@@ -167,6 +167,17 @@ impl Text {
 }
 
 impl Expect {
+    /// The same of an answer of which nothing but 200 is known.
+    #[must_use]
+    pub fn of_latency_alone(&self) -> Self {
+        Self {
+            statuses: Statuses::default().with(200),
+            headers: Vec::new(),
+            body: None,
+            latency: self.latency,
+        }
+    }
+
     /// Whether the head is as expected. `buffer` is what it was parsed from.
     #[must_use]
     pub fn head(&self, head: &ResponseHead, buffer: &[u8]) -> Outcome {
