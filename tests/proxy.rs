@@ -8,6 +8,8 @@ mod body;
 mod bound;
 #[path = "proxy/certificate.rs"]
 mod certificate;
+#[path = "proxy/health.rs"]
+mod health;
 #[path = "proxy/http2_abuse.rs"]
 mod http2_abuse;
 #[path = "proxy/limit.rs"]

@@ -4,6 +4,8 @@
 //! retry budget from its definition. It costs a few nanoseconds for an event: requests live in a
 //! ring indexed by their number, which slides past those that are finished.
 
+mod kind;
+
 use std::collections::VecDeque;
 
 use evenkeel_core::request::Outcome;
@@ -12,67 +14,11 @@ use evenkeel_core::trace::{Event, Kind};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::fitness::Fitness;
 use super::occupancy::Occupancy;
 use super::share::{Promise, Share};
 use super::window::Window;
-
-/// What is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Invariant {
-    /// Every request has exactly one outcome, and nothing happens to it afterwards.
-    OneOutcome,
-    /// A request has at most one try in flight, and none when it is finished: in flight is never
-    /// negative, and zero at the end.
-    InFlight,
-    /// Tries = completions + failures.
-    Tries,
-    /// Arrivals = outcomes + unfinished requests.
-    Arrivals,
-    /// Tries are numbered from 1 and stay within `attempts`.
-    Attempts,
-    /// Retries that draw on the budget stay within it.
-    Budget,
-    /// No request that is not idempotent is retried after it was sent.
-    SafeRetry,
-    /// Nothing is picked that is down or has no weight.
-    InService,
-    /// Picks follow the weights, where the policy alone decides.
-    Weights,
-    /// No endpoint holds more requests and tunnels than `max_connections`.
-    MaxConnections,
-}
-
-impl Invariant {
-    const ALL: [Self; 10] = [
-        Self::OneOutcome,
-        Self::InFlight,
-        Self::Tries,
-        Self::Arrivals,
-        Self::Attempts,
-        Self::Budget,
-        Self::SafeRetry,
-        Self::InService,
-        Self::Weights,
-        Self::MaxConnections,
-    ];
-
-    /// The name in results.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneOutcome => "one_outcome",
-            Self::InFlight => "in_flight",
-            Self::Tries => "tries",
-            Self::Arrivals => "arrivals",
-            Self::Attempts => "attempts",
-            Self::Budget => "retry_budget",
-            Self::SafeRetry => "safe_retry",
-            Self::InService => "in_service",
-            Self::Weights => "weights",
-            Self::MaxConnections => "max_connections",
-        }
-    }
-}
+pub use kind::Invariant;
 
 /// What became of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,6 +83,8 @@ struct Life {
     tunnel: bool,
     /// Sent once and not idempotent: may not be sent again.
     spent: bool,
+    /// It has waited: what it was promised then is not judged by what is known now.
+    waited: bool,
     attempt: u8,
 }
 
@@ -155,6 +103,7 @@ pub struct Checker {
     shares: Vec<Share>,
     /// By pool; empty as well.
     occupancies: Vec<Occupancy>,
+    fitness: Vec<Fitness>,
     lives: VecDeque<Life>,
     /// The number of the ring's first request.
     base: u64,
@@ -186,6 +135,7 @@ impl Checker {
                 .iter()
                 .map(|promise| Occupancy::new(&promise.bounds))
                 .collect(),
+            fitness: limits.iter().map(|_| Fitness::default()).collect(),
             lives: VecDeque::new(),
             base: 0,
             arrived: 0,
@@ -200,7 +150,7 @@ impl Checker {
     /// Takes the next event.
     pub fn on(&mut self, event: &Event) {
         if event.kind.is_outside() {
-            return;
+            return self.watch(event);
         }
         let Some(index) = self.index(event) else {
             return;
@@ -217,6 +167,7 @@ impl Checker {
             Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
             Kind::Picked { budgeted } => self.pick(event, index, budgeted),
             Kind::Queued { budgeted } => {
+                self.lives[index].waited = true;
                 self.disturb(event);
                 self.draw(event, budgeted);
             }
@@ -353,6 +304,14 @@ impl Checker {
             );
         }
         self.occupy(event);
+        let fitness = self.fitness.get(usize::from(event.pool));
+        let fit = fitness
+            .zip(event.endpoint)
+            .is_none_or(|(f, e)| f.pick(e.slot));
+        if !fit && !before.waited {
+            let text = "it was sent to an endpoint that is not fit";
+            self.violated(event, Invariant::Fit, text);
+        }
         let pool = self.pools.get(usize::from(event.pool));
         if pool.is_some_and(|(limit, _)| event.attempt > limit.attempts) {
             self.violated(
@@ -411,6 +370,14 @@ impl Checker {
         let occupancy = self.occupancies.get_mut(usize::from(event.pool));
         if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
             occupancy.upgrade(endpoint.slot);
+        }
+    }
+
+    /// What is known of the health of endpoints: from then on more than the weights decide.
+    fn watch(&mut self, event: &Event) {
+        if let Some(fitness) = self.fitness.get_mut(usize::from(event.pool)) {
+            fitness.on(event.endpoint.map(|e| e.slot), event.kind);
+            self.disturb(event);
         }
     }
 

@@ -4,6 +4,7 @@
 //! the engine, the order of hash tables or the wall clock, so equal runs have equal results.
 
 mod collector;
+mod fitness;
 mod hash;
 mod invariant;
 mod json;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use evenkeel_proxy::config::Config;
 use evenkeel_proxy::document::Diagnostic;
 use evenkeel_proxy::tls::{self, Authority};
 
@@ -18,11 +19,14 @@ pub(crate) fn run(arguments: &cli::Check) -> Exit {
     for path in &arguments.files {
         match read(path) {
             Ok(text) => {
-                let (kind, diagnostics) = check(path, &text, &authority);
+                let (kind, config, diagnostics) = check(path, &text, &authority);
                 if complain(&diagnostics) {
                     exit = Exit::Invalid;
                 } else {
                     say(format_args!("{}: {kind} ok", path.display()));
+                    for line in config.iter().flat_map(Config::outlook) {
+                        say(format_args!("  {line}"));
+                    }
                 }
             }
             Err(failed) => exit = failed,
@@ -31,21 +35,36 @@ pub(crate) fn run(arguments: &cli::Check) -> Exit {
     exit
 }
 
+/// What a file is, what it configures if it is good, what is wrong with it.
+type Checked = (&'static str, Option<Config>, Vec<Diagnostic>);
+
+fn configuration(path: &Path, text: &[u8], authority: &Authority) -> Checked {
+    let (loaded, diagnostics) = tls::load(path, text, authority);
+    let config = loaded.map(|(config, _)| config);
+    ("configuration", config, diagnostics)
+}
+
 #[cfg(feature = "sim")]
-fn check(path: &Path, text: &[u8], authority: &Authority) -> (&'static str, Vec<Diagnostic>) {
+fn check(path: &Path, text: &[u8], authority: &Authority) -> Checked {
     if evenkeel_proxy::document::is_scenario(path, text) {
-        ("scenario", evenkeel_sim::scenario::load(path, text).1)
+        let (scenario, diagnostics) = evenkeel_sim::scenario::load(path, text);
+        let config = scenario.map(|scenario| scenario.config);
+        ("scenario", config, diagnostics)
     } else {
-        ("configuration", tls::load(path, text, authority).1)
+        configuration(path, text, authority)
     }
 }
 
 #[cfg(not(feature = "sim"))]
-fn check(path: &Path, text: &[u8], authority: &Authority) -> (&'static str, Vec<Diagnostic>) {
+fn check(path: &Path, text: &[u8], authority: &Authority) -> Checked {
     if evenkeel_proxy::document::is_scenario(path, text) {
         let message = "this is a scenario, and this build has no simulator";
-        ("scenario", vec![Diagnostic::unreadable(path, message)])
+        (
+            "scenario",
+            None,
+            vec![Diagnostic::unreadable(path, message)],
+        )
     } else {
-        ("configuration", tls::load(path, text, authority).1)
+        configuration(path, text, authority)
     }
 }

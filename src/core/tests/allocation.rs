@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use evenkeel_core::endpoint::{Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
-use evenkeel_core::pool::{Settings, State};
+use evenkeel_core::pool::{GuardSettings, Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
+use evenkeel_core::{health, outlier, panic, slow_start};
 
 const PLAN: Plan = Plan {
     attempts: 3,
@@ -34,7 +35,51 @@ impl PoolAccess for Alone {
     fn record(&mut self, _: trace::Event) {}
 }
 
-fn pool(policy: Kind) -> Alone {
+/// Checks, ejections at the first failure, a panic threshold and slow start.
+fn guard() -> GuardSettings {
+    let check = health::Check {
+        name: "http".into(),
+        interval: Duration::from_secs(5),
+        interval_in_doubt: Duration::from_secs(2),
+        timeout: Duration::from_secs(1),
+        rise: 2,
+        fall: 3,
+    };
+    let slow_start = slow_start::Spec {
+        time: Duration::from_secs(10),
+        requests: Some(1_000),
+        aggression_milli: 1_000,
+    };
+    GuardSettings {
+        health: Some(health::Settings {
+            checks: vec![check],
+            initial: health::Standing::Up,
+        }),
+        outlier: Some(outlier::Settings {
+            consecutive_failures: 1,
+            statuses: outlier::Statuses::default().with(500),
+            window: Duration::from_secs(10),
+            error_rate: None,
+            success_rate: None,
+            latency: Some(outlier::Latency {
+                factor_milli: 3_000,
+                least: Duration::ZERO,
+                endpoints: 3,
+                requests: 10,
+            }),
+            eject: Duration::from_millis(20),
+            eject_max: Duration::from_millis(40),
+            max_ejected_ppm: 500_000,
+        }),
+        panic: panic::Settings {
+            below_ppm: 300_000,
+            closed: false,
+        },
+        slow_starts: vec![Some(slow_start); 16],
+    }
+}
+
+fn pool(policy: Kind, guard: GuardSettings) -> Alone {
     let endpoint = |at: u32| Spec {
         name: at.to_string(),
         address: format!("10.0.0.{at}:3000"),
@@ -48,7 +93,7 @@ fn pool(policy: Kind) -> Alone {
         endpoints: (0..16).map(endpoint).collect(),
         retry_budget_ppm: 200_000,
         queue_limit: 16,
-        guard: Default::default(),
+        guard,
     };
     Alone(State::new(0, settings))
 }
@@ -106,8 +151,12 @@ fn a_request_allocates_nothing() {
         Kind::Maglev,
         Kind::Rendezvous,
     ];
-    for policy in policies {
-        let mut alone = pool(policy);
+    let guards = [GuardSettings::default(), guard()];
+    for (policy, guard) in policies
+        .into_iter()
+        .flat_map(|p| guards.iter().map(move |g| (p, g)))
+    {
+        let mut alone = pool(policy, guard.clone());
         let picks = Stream::new(1, "pick");
         let taken = allocation_counter::measure(|| {
             for id in 0_u64..200 {
@@ -130,6 +179,7 @@ fn a_request_allocates_nothing() {
 /// That the counter counts: a pool is made of memory.
 #[test]
 fn a_pool_allocates() {
-    let taken = allocation_counter::measure(|| drop(pool(Kind::LeastRequest)));
+    let taken =
+        allocation_counter::measure(|| drop(pool(Kind::LeastRequest, GuardSettings::default())));
     assert!(taken.count_total > 16);
 }

@@ -8,6 +8,7 @@ mod check;
 mod health;
 mod listener;
 mod outlier;
+mod outlook;
 mod policy;
 mod pool;
 mod route;

@@ -1,5 +1,6 @@
 //! Configurations: what a good one means, what the author of a wrong one is told.
 
+mod health;
 mod mutation;
 mod wrong;
 
@@ -212,6 +213,7 @@ fn every_key_of_pools_arrives() {
         max_connections: None,
         backup: false,
         down: false,
+        slow_start: None,
     };
     let b = Endpoint {
         weight: 2,

@@ -1,6 +1,9 @@
 //! The page, from events counted by two workers.
 
 use super::*;
+use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::health::Outcome;
+use evenkeel_core::outlier::Cause;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
 
@@ -90,11 +93,13 @@ fn tunnels_stand_beside_requests_in_flight() {
         slot: 0,
         in_flight: 3,
         tunnels: 1_000,
+        health: "up",
     };
     let pool = PoolNow {
         name: "app".into(),
         id: 0,
         queued: 0,
+        panics: false,
         endpoints: vec![endpoint],
     };
     let samples = samples(scrape(Counts::default(), vec![pool]));
@@ -102,6 +107,63 @@ fn tunnels_stand_beside_requests_in_flight() {
     for line in [
         format!("evenkeel_requests_in_flight{{{of}}} 3"),
         format!("evenkeel_endpoint_tunnels{{{of}}} 1000"),
+    ] {
+        assert!(samples.contains(&line), "{line}: {samples:#?}");
+    }
+}
+
+#[test]
+fn health_of_endpoints() {
+    let probed = |outcome| Kind::Probed { check: 0, outcome };
+    let cause = Cause::ConsecutiveFailures;
+    let mode = Mode::Open;
+    let events = [
+        probed(Outcome::Passed),
+        probed(Outcome::Timeout),
+        probed(Outcome::Timeout),
+        Kind::Ejected { cause },
+        Kind::Returned,
+    ];
+    let events = events.map(|kind| (Some(0), kind));
+    let panic = (None, Kind::Panic { mode });
+    let counted = metric::Worker::default();
+    for (slot, kind) in events.into_iter().chain([panic]) {
+        counted.count(&Event {
+            at: Timestamp::ZERO,
+            request: 0,
+            pool: 0,
+            attempt: 0,
+            endpoint: slot.map(|slot| EndpointIndex {
+                slot,
+                generation: 0,
+            }),
+            kind,
+        });
+    }
+    let endpoint = EndpointNow {
+        name: "a".into(),
+        slot: 0,
+        in_flight: 0,
+        tunnels: 0,
+        health: "down",
+    };
+    let pool = PoolNow {
+        name: "app".into(),
+        id: 0,
+        queued: 0,
+        panics: true,
+        endpoints: vec![endpoint],
+    };
+    let samples = samples(scrape(counted.snapshot(), vec![pool]));
+    let of = "pool=\"app\",endpoint=\"a\"";
+    for line in [
+        format!("evenkeel_endpoint_health{{{of},state=\"down\"}} 1"),
+        format!("evenkeel_endpoint_health{{{of},state=\"up\"}} 0"),
+        format!("evenkeel_probes_total{{{of},result=\"timeout\"}} 2"),
+        format!("evenkeel_probes_total{{{of},result=\"passed\"}} 1"),
+        format!("evenkeel_ejections_total{{{of},cause=\"consecutive_failures\"}} 1"),
+        "evenkeel_panic{pool=\"app\"} 1".to_owned(),
+        "evenkeel_panics_total{pool=\"app\"} 1".to_owned(),
     ] {
         assert!(samples.contains(&line), "{line}: {samples:#?}");
     }

@@ -14,6 +14,7 @@ fn rig(policy: Kind) -> Rig {
         endpoints: vec![spec("a", 1)],
         retry_budget_ppm: 0,
         queue_limit: 2,
+        guard: Default::default(),
     };
     assert_eq!(rig.shell.pool.update(START, settings), []);
     rig
