@@ -33,6 +33,7 @@ pub(crate) struct Issuer {
     authority: CertifiedIssuer<'static, KeyPair>,
     names: BTreeMap<PathBuf, Vec<String>>,
     life: Duration,
+    renewals: u8,
 }
 
 impl Issuer {
@@ -65,7 +66,13 @@ impl Issuer {
             names: names.collect(),
             authority,
             life,
+            renewals: 0,
         })
+    }
+
+    /// Whoever is signed for from now on has another key and another serial number.
+    pub(crate) fn renew(&mut self) {
+        self.renewals = self.renewals.wrapping_add(1);
     }
 
     /// Signs for whoever shows the certificate of this file under these names.
@@ -83,10 +90,11 @@ impl Vault for Issuer {
         if !names.iter().any(|name| name == HOST) {
             names.push(HOST.to_owned());
         }
-        let own = key(2)?;
-        let signed = params(names, self.life)?
-            .signed_by(&own, &self.authority)
-            .map_err(refused)?;
+        let own = key(self.renewals.wrapping_add(2))?;
+        let mut params = params(names, self.life)?;
+        let serial = self.renewals.wrapping_add(1);
+        params.serial_number = Some(SerialNumber::from(vec![serial]));
+        let signed = params.signed_by(&own, &self.authority).map_err(refused)?;
         let own = PrivatePkcs8KeyDer::from(own.serialize_der());
         Ok((vec![signed.der().clone()], own.into()))
     }

@@ -35,6 +35,9 @@ pub enum Error {
     /// A recorded workload cannot be read.
     #[error(transparent)]
     Workload(#[from] crate::workload::Error),
+    /// Engine `model` cannot do what the scenario asks for.
+    #[error("engine model cannot run the scenario: {0}; run it with --engine net")]
+    Model(&'static str),
     /// The simulated world broke down: an error of ours.
     #[error("{0}; this is a bug, please report it with the scenario and the seed")]
     World(#[from] crate::world::Error),

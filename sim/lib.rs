@@ -4,6 +4,7 @@ mod certificate;
 pub mod engine;
 pub mod hole;
 pub mod law;
+pub mod link;
 pub mod model;
 pub mod net;
 pub mod origin;

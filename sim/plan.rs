@@ -2,15 +2,20 @@
 //!
 //! Both engines run the same plan, so what is decided here is decided once.
 
+pub mod lane;
+pub mod turn;
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::pool;
 use evenkeel_core::request;
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::{Config, Listener};
+use evenkeel_proxy::config::{Config, Listener, Pool};
 use evenkeel_proxy::document::Address;
-use evenkeel_proxy::generation::{Proxy, Target};
+use evenkeel_proxy::generation::Target;
 use evenkeel_proxy::h1::Method;
 use evenkeel_proxy::pool::settings;
 
@@ -18,13 +23,25 @@ use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Promise, Setup, Threshold};
-use crate::scenario::{self, Engine, Process, Scenario, Source, endpoint_names};
-use crate::workload::{self, Arrivals};
+use crate::scenario::{self, Engine, Process, Scenario, Source, What, endpoint_names};
+use crate::workload::{self, Arrival, Arrivals, Visit};
+
+pub use lane::Lane;
+pub use turn::{Generation, Turn};
 
 /// The host that simulated clients ask if their class names none.
 pub const HOST: &str = "evenkeel.sim";
 /// How long after the last arrival a run may still finish requests.
 pub const COOL_DOWN: Duration = Duration::from_secs(600);
+
+/// The client of requests that anybody may send, on any idle connection.
+pub const ANYBODY: u64 = 0;
+/// Idle connections that one recorded client keeps: what browsers keep to a host.
+pub const KEPT: usize = 6;
+/// How many connections of HTTP/2 the requests of anybody share.
+const SHARED: u64 = 8;
+/// Clients' addresses begin here; there is room for four million.
+pub const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 /// The listener that clients connect to: the first one that does more than redirect.
 pub(crate) fn front(config: &Config) -> Option<&Listener> {
@@ -50,7 +67,7 @@ pub struct Plan {
     pub io: Option<Law>,
     /// The applications, one for each address.
     pub origins: Vec<Origin>,
-    /// The origin behind each pool's endpoints.
+    /// The origin behind each pool's endpoints, with those that are added later.
     pub behind: Vec<Vec<usize>>,
     /// What must hold for every seed.
     pub thresholds: Vec<Threshold>,
@@ -58,8 +75,10 @@ pub struct Plan {
     pub sometimes: Vec<Threshold>,
     /// What collectors must know.
     pub setup: Setup,
-    /// The configuration's routes.
-    pub routes: Arc<Proxy>,
+    /// The configurations that will be in force; the scenario's own is the first.
+    pub generations: Vec<Generation>,
+    /// What happens to proxies, in order of time.
+    pub turns: Vec<(Timestamp, Turn)>,
     /// How long certificates last from the beginning.
     pub certificate_life: Duration,
 }
@@ -106,6 +125,8 @@ pub struct Origin {
     pub address: Address,
     /// How it behaves.
     pub spec: origin::Spec,
+    /// The origin in whose place a name will lead to it.
+    pub like: Option<usize>,
 }
 
 /// Where a request goes.
@@ -121,8 +142,8 @@ impl Plan {
     /// Makes `scenario` ready for `engine`, or for its own choice, or for `net`.
     #[must_use]
     pub fn new(scenario: Arc<Scenario>, engine: Option<Engine>) -> Self {
-        let config = &scenario.config;
         let (origins, behind) = origins(&scenario);
+        let (generations, turns) = turn::turns(&scenario);
         Self {
             engine: engine.or(scenario.engine).unwrap_or(Engine::Net),
             workloads: scenario.workloads.iter().map(spec).collect(),
@@ -134,7 +155,8 @@ impl Plan {
             thresholds: applicable(&scenario, &scenario.thresholds),
             sometimes: applicable(&scenario, &scenario.sometimes),
             setup: setup(&scenario),
-            routes: Arc::new(Proxy::new(config.clone(), Default::default())),
+            generations,
+            turns,
             certificate_life: certificate::LIFE,
             scenario,
         }
@@ -146,7 +168,7 @@ impl Plan {
         Timestamp::ZERO + self.scenario.duration
     }
 
-    /// The configuration.
+    /// The configuration at the beginning.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.scenario.config
@@ -156,6 +178,40 @@ impl Plan {
     #[must_use]
     pub fn front(&self) -> Option<&Listener> {
         front(self.config())
+    }
+
+    /// What the process of a proxy is called: its draws and its links go by it.
+    #[must_use]
+    pub fn proxy_name(&self, proxy: usize, restarts: u32) -> String {
+        let mut name = "proxy".to_owned();
+        if self.scenario.proxies.count > 1 {
+            let _ = write!(name, "/{proxy}");
+        }
+        if restarts > 0 {
+            let _ = write!(name, "/restart-{restarts}");
+        }
+        name
+    }
+
+    /// The proxy that gets a connection, by its place: its number, and that of its client's address.
+    #[must_use]
+    pub fn deal(&self, connection: u64, address: u32) -> usize {
+        let proxies = &self.scenario.proxies;
+        proxies.balancer.deal(proxies.count, connection, address)
+    }
+
+    /// The client on whose connections a request goes.
+    #[must_use]
+    pub fn connection(&self, arrival: &Arrival) -> u64 {
+        let client = match (&arrival.record, arrival.visit) {
+            (None, Visit::Single) => ANYBODY,
+            _ => arrival.client,
+        };
+        let workload = &self.scenario.workloads[usize::from(arrival.workload)];
+        match (client, workload.protocol) {
+            (ANYBODY, scenario::Protocol::Http2) => arrival.n % SHARED,
+            _ => client,
+        }
     }
 
     /// What a user should know of `arrivals` that have been taken: logs with broken lines, a note
@@ -172,20 +228,20 @@ impl Plan {
         spoilt.map(note).collect()
     }
 
-    /// Fresh pools, by number.
+    /// Fresh pools of a generation, by number.
     #[must_use]
-    pub fn pools(&self) -> Vec<pool::State> {
-        let pools = (0..).zip(&self.config().pools);
+    pub fn pools(&self, generation: usize) -> Vec<pool::State> {
+        let pools = (0..).zip(&self.generations[generation].config.pools);
         pools
             .map(|(id, config)| pool::State::new(id, settings(config)))
             .collect()
     }
 
-    /// Where a request to `host` for `path` (query included) goes.
+    /// Where a request to `host` for `path` (query included) goes under a generation.
     #[must_use]
-    pub fn way(&self, host: &str, path: &str) -> Way {
+    pub fn way(&self, generation: usize, host: &str, path: &str) -> Way {
         let path = path.split_once('?').map_or(path, |(path, _)| path);
-        let generation = self.routes.generation();
+        let generation = self.generations[generation].routes.generation();
         match generation
             .router
             .find(host.as_bytes(), path.as_bytes())
@@ -255,7 +311,7 @@ fn asks(workload: &scenario::Workload) -> Vec<Ask> {
 fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
     let mut origins: Vec<Origin> = Vec::new();
     let mut behind = Vec::new();
-    for (p, pool) in scenario.config.pools.iter().enumerate() {
+    for (p, pool) in scenario.all.pools.iter().enumerate() {
         let mut row = Vec::new();
         for (e, endpoint) in pool.endpoints.iter().enumerate() {
             let known = origins
@@ -280,13 +336,40 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
                 origins.push(Origin {
                     address: endpoint.address.clone(),
                     spec,
+                    like: None,
                 });
                 origins.len() - 1
             }));
         }
         behind.push(row);
     }
+    relocate(scenario, &mut origins);
     (origins, behind)
+}
+
+/// Adds the origins to which names will lead: each like the one that the name leads to at first.
+fn relocate(scenario: &Scenario, origins: &mut Vec<Origin>) {
+    for change in &scenario.changes {
+        let What::Resolve { name, addresses } = &change.what else {
+            continue;
+        };
+        for like in 0..origins.len() {
+            let port = match &origins[like].address {
+                Address::Name(known, port) if known == name => *port,
+                _ => continue,
+            };
+            for ip in addresses {
+                let address = Address::Ip(SocketAddr::new(*ip, port));
+                if origins.iter().all(|origin| origin.address != address) {
+                    origins.push(Origin {
+                        address,
+                        spec: origins[like].spec.clone(),
+                        like: Some(like),
+                    });
+                }
+            }
+        }
+    }
 }
 
 /// Those that are about this cell.
@@ -306,15 +389,24 @@ fn setup(scenario: &Scenario) -> Setup {
         from: Timestamp::ZERO + scenario.warmup,
         until: Timestamp::ZERO + scenario.duration,
         classes: scenario.workloads.iter().map(classes).collect(),
-        endpoints: endpoint_names(config),
-        limits: config
-            .pools
-            .iter()
-            .map(|pool| Limit {
-                attempts: u8::try_from(pool.retry.attempts).unwrap_or(u8::MAX),
-                budget_ppm: u64::from(pool.retry.budget.ppm()),
-            })
-            .collect(),
+        endpoints: endpoint_names(&scenario.all),
+        names: scenario.all.pools.iter().map(names).collect(),
+        limits: config.pools.iter().map(limit).collect(),
         promises: Promise::all(scenario),
     }
 }
+
+fn names(pool: &Pool) -> Vec<String> {
+    pool.endpoints.iter().map(|e| e.name.clone()).collect()
+}
+
+/// What a pool promises about retries.
+pub(crate) fn limit(pool: &Pool) -> Limit {
+    Limit {
+        attempts: u8::try_from(pool.retry.attempts).unwrap_or(u8::MAX),
+        budget_ppm: u64::from(pool.retry.budget.ppm()),
+    }
+}
+
+#[cfg(test)]
+mod test;

@@ -8,8 +8,9 @@
 use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
-use super::{Engine, Live, What};
+use super::{Engine, Hop, Live, What};
 use crate::engine::Seen;
+use crate::link::Arrival as Arrived;
 use crate::result::{Completion, End, Turn};
 use crate::workload::{Arrival, Next, Talk, Visit};
 
@@ -112,7 +113,8 @@ impl Engine<'_> {
                 at
             }
             None => {
-                self.live.push(Live::new(arrival, self.picks));
+                let rng = self.proxies[0].picks.at(0);
+                self.live.push(Live::new(arrival, rng));
                 self.live.len() - 1
             }
         }
@@ -123,34 +125,45 @@ impl Engine<'_> {
         let live = &mut self.live[at];
         live.waiting.upgraded = false;
         let arrival = &live.arrival;
-        let (n, workload) = (arrival.n, arrival.workload);
-        let begins = arrival.visit.begins() || self.conduct.holds(workload);
-        let mut delay = self.latency(n, 0);
+        let workload = arrival.workload;
+        let holds = self.conduct.holds(workload);
+        let begins = arrival.visit.begins() || holds;
+        live.place = self.downstream.take(self.plan, arrival, holds);
+        let mut sent = self.now;
         if begins {
-            delay += self.greeting(n);
+            sent = self.greet(at);
         }
+        let head = self.upload(at, sent);
         if !self.conduct.is_plain(workload) {
-            self.arm(at, delay);
+            self.arm(at, head.at());
         }
-        self.after(delay, What::Arrive { at });
+        match head {
+            Arrived::At(head) => self.until(head, What::Arrive { at }),
+            Arrived::Lost(given_up) => self.complete(at, End::Reset, given_up),
+        }
     }
 
-    /// The time it takes to open a connection to the proxy: a round trip, and another one of TLS.
-    fn greeting(&self, n: u64) -> u64 {
+    /// When a connection to the proxy is open: a round trip later, and another one of TLS.
+    fn greet(&self, at: usize) -> Timestamp {
         let tls = self.plan.front().is_some_and(|front| front.tls.is_some());
-        let legs = 2 * (1 + u64::from(tls));
-        (0..legs).map(|leg| self.latency(n, GREETING + leg)).sum()
+        let mut ready = self.now;
+        for trip in 0..1 + u64::from(tls) {
+            let leg = GREETING + 2 * trip;
+            ready = self.to_proxy(at, leg, ready);
+            ready = self.to_client(at, leg + 1, ready);
+        }
+        ready
     }
 
     /// The client of a slot waits, until it loses patience.
-    fn arm(&mut self, at: usize, delay: u64) {
+    fn arm(&mut self, at: usize, reaches: Timestamp) {
         let now = self.now;
         let live = &mut self.live[at];
         let until = self.conduct.patience(&live.arrival, now);
         let waiting = &mut live.waiting;
         waiting.client = waiting.client.wrapping_add(1);
         waiting.gone = false;
-        waiting.reaches = Timestamp(now.0 + delay);
+        waiting.reaches = reaches;
         waiting.until = until;
         let (client, deadline) = (waiting.client, until.0);
         let live = &self.live;
@@ -207,7 +220,7 @@ impl Engine<'_> {
         waiting.gone = true;
         let (reaches, socket) = (waiting.reaches, waiting.socket.take());
         let arrival = self.live[at].arrival.clone();
-        let learns = Timestamp(self.now.0 + self.latency(arrival.n, LEAVE));
+        let learns = self.to_proxy(at, LEAVE, self.now);
         self.plan_act(learns.max(reaches), at, Act::Left);
         let next = self.slot(arrival);
         let waiting = &mut self.live[next].waiting;
@@ -216,12 +229,12 @@ impl Engine<'_> {
         self.conclude(next, end, self.now);
     }
 
-    /// The response is complete, or there will be none: it sets out for its client.
-    pub(super) fn complete(&mut self, at: usize, end: End) {
+    /// The response is complete, or there will be none: its client has it at `done`.
+    pub(super) fn complete(&mut self, at: usize, end: End, done: Timestamp) {
         let live = &mut self.live[at];
         live.serial += 1;
-        let (n, workload) = (live.arrival.n, live.arrival.workload);
-        let done = Timestamp(self.now.0 + self.latency(n, 1));
+        let workload = live.arrival.workload;
+        self.keep(at, end, done);
         if self.conduct.is_plain(workload) {
             self.tell(at, end, done);
             return self.free.push(at);
@@ -243,6 +256,20 @@ impl Engine<'_> {
         match waiting.until {
             (deadline, end) if done > deadline => self.conclude(at, end, deadline),
             _ => self.conclude(at, end, done),
+        }
+    }
+
+    /// Where there are several proxies, a client keeps the connection on which all went well.
+    fn keep(&mut self, at: usize, end: End, done: Timestamp) {
+        let live = &self.live[at];
+        let stays = !live.waiting.gone && done <= live.waiting.until.0 && !live.waiting.upgraded;
+        if self.places.len() > 1 && matches!(end, End::Status(_)) && stays {
+            let idle = What::Idle {
+                key: self.plan.connection(&live.arrival),
+                place: live.place,
+                process: live.process,
+            };
+            self.until(done, idle);
         }
     }
 
@@ -288,9 +315,9 @@ impl Engine<'_> {
     /// The head of a response has reached the proxy: the rest follows, or a tunnel is open.
     pub(super) fn forward(&mut self, at: usize) -> Option<Event> {
         if !self.live[at].waiting.upgraded {
-            return Some(Event::BodyEnded);
+            return self.relay(at);
         }
-        let done = Timestamp(self.now.0 + self.latency(self.live[at].arrival.n, 1));
+        let done = self.to_client(at, 1, self.now);
         let live = &mut self.live[at];
         let waiting = &mut live.waiting;
         let talk = self.conduct.messages(&live.arrival);
@@ -317,7 +344,7 @@ impl Engine<'_> {
     /// A message is on its way to the origin and back: the tunnel is not silent.
     fn speak(&mut self, at: usize) {
         let now = self.now;
-        let reaches = Timestamp(now.0 + self.latency(self.live[at].arrival.n, 0));
+        let reaches = self.to_proxy(at, 0, now);
         let live = &mut self.live[at];
         live.request.touch(reaches);
         let Some(socket) = &mut live.waiting.socket else {
@@ -332,9 +359,12 @@ impl Engine<'_> {
 
     /// The client closes its side; the proxy knows of both ends when the origin's has come.
     fn hang_up(&mut self, at: usize) {
-        let n = self.live[at].arrival.n;
-        let legs = (0..3).map(|leg| self.latency(n, PARTING + leg));
-        let closed = Timestamp(self.now.0 + legs.sum::<u64>());
+        let live = &self.live[at];
+        let (n, place, origin) = (live.arrival.n, live.place, live.origin);
+        let mut closed = self.to_proxy(at, PARTING, self.now);
+        for (leg, hop) in [(1, Hop::Up(place, origin)), (2, Hop::Back(place, origin))] {
+            closed = self.arrival(hop, n, PARTING + leg, closed, 0).at();
+        }
         let waiting = &mut self.live[at].waiting;
         waiting.gone = true;
         waiting.socket = None;
@@ -366,11 +396,10 @@ impl Engine<'_> {
     pub(super) fn cut_tunnels(&mut self, origin: usize) {
         for at in 0..self.live.len() {
             let live = &self.live[at];
-            let endpoint = live.request.endpoint();
-            let here = endpoint.is_some_and(|e| self.origin(live.pool, e) == origin);
+            let here = live.request.endpoint().is_some() && live.origin == origin;
             if live.waiting.upgraded && here && !live.request.is_finished() {
-                let delay = self.latency(live.arrival.n, PARTING);
-                let closed = Timestamp(self.now.0 + delay);
+                let (hop, n) = (Hop::Back(live.place, origin), live.arrival.n);
+                let closed = self.arrival(hop, n, PARTING, self.now, 0).at();
                 self.plan_act(closed, at, Act::Closed);
             }
         }

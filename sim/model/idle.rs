@@ -1,6 +1,6 @@
 //! Idle connections of the proxy, counted: who finds one need not dial.
 
-use evenkeel_proxy::config::Config;
+use evenkeel_proxy::config::{self, Config};
 
 /// How many each endpoint has, by pool and slot.
 #[derive(Debug)]
@@ -18,17 +18,29 @@ struct Pool {
 
 impl Idle {
     pub(super) fn new(config: &Config) -> Self {
-        let workers = config.server.workers.unwrap_or(1);
-        let pool = |pool: &evenkeel_proxy::config::Pool| Pool {
+        let pool = |pool: &config::Pool| Pool {
             counts: vec![0; pool.endpoints.len()],
-            limit: match pool.http2 {
-                true => 1,
-                false => pool.idle.per_worker.saturating_mul(workers),
-            },
+            limit: limit(config, pool),
             http2: pool.http2,
         };
         Self {
             pools: config.pools.iter().map(pool).collect(),
+        }
+    }
+
+    /// A pool has another section and these slots, each `kept` by its endpoint or given to another.
+    pub(super) fn change(
+        &mut self,
+        config: &Config,
+        section: &config::Pool,
+        pool: u16,
+        kept: &[bool],
+    ) {
+        let pool = &mut self.pools[usize::from(pool)];
+        pool.limit = limit(config, section);
+        pool.counts.resize(kept.len(), 0);
+        for (count, kept) in pool.counts.iter_mut().zip(kept) {
+            *count *= u32::from(*kept);
         }
     }
 
@@ -58,5 +70,16 @@ impl Idle {
     /// All of an endpoint's are closed.
     pub(super) fn clear(&mut self, pool: u16, slot: u32) {
         self.pools[usize::from(pool)].counts[slot as usize] = 0;
+    }
+}
+
+/// How many an endpoint may have.
+fn limit(config: &Config, pool: &config::Pool) -> u32 {
+    match pool.http2 {
+        true => 1,
+        false => pool
+            .idle
+            .per_worker
+            .saturating_mul(config.server.workers.unwrap_or(1)),
     }
 }

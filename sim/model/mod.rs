@@ -8,32 +8,39 @@
 //! an idle connection unless a fault does.
 
 mod agenda;
+mod body;
 mod client;
 mod deadline;
+mod downstream;
 mod idle;
 mod key;
+mod live;
 mod planned;
 mod probe;
+mod proxy;
 mod upstream;
+mod wire;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
-use evenkeel_core::request::{self, Action, Event, Outcome, PoolAccess, Request};
-use evenkeel_core::rng::{Rng, Stream};
+use evenkeel_core::request::{Action, Event, Outcome, Request};
+use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace;
 use evenkeel_proxy::key::Source;
 
 use self::agenda::Agenda;
-use self::client::{Act, Waiting};
+use self::client::Act;
 use self::deadline::Deadlines;
-use self::idle::Idle;
+use self::downstream::Downstream;
+use self::live::{Access, Live};
 use self::planned::{Planned, What};
 use self::probe::Probes;
+use self::proxy::{Place, Proxy};
+use self::wire::{Hop, Wires};
 use crate::engine::{Ended, Error, Seen};
+use crate::link::Arrival as Arrived;
 use crate::origin::{self, Load, Station, Trouble};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
 use crate::result::{Collector, End};
@@ -52,9 +59,13 @@ pub fn run(
     observe: bool,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
+    let mut changes = plan.scenario.changes.iter();
+    if let Some(why) = changes.find_map(|change| change.what.needs_net()) {
+        return Err(Error::Model(why));
+    }
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
     let mut engine = Engine::new(plan, seed, observe, arrivals);
-    engine.begin_probes(seed);
+    engine.begin_probes();
     engine.run(on_time)?;
     let (loads, now) = (engine.loads(), engine.now);
     let cell = engine.collector.finish(now, &loads);
@@ -66,51 +77,9 @@ pub fn run(
     })
 }
 
-/// A request on its way, in a slot that is used again.
-struct Live {
-    request: Request,
-    rng: Rng,
-    arrival: Arrival,
-    pool: u16,
-    /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
-    serial: u32,
-    /// How often it has reached an origin: each time draws a service of its own.
-    offers: u8,
-    /// The connection of the present try was idle before.
-    reused: bool,
-    /// What its client is at.
-    waiting: Waiting,
-}
-
-/// Of a slot's request until the first one reaches the proxy.
-const BLANK: request::Plan = request::Plan {
-    attempts: 1,
-    queue: Duration::ZERO,
-    dial: Duration::ZERO,
-    head: Duration::ZERO,
-    idle: Duration::ZERO,
-    tunnel: Duration::ZERO,
-    total: None,
-};
-
-impl Live {
-    /// A slot with its first request, which has not reached the proxy.
-    fn new(arrival: Arrival, picks: Stream) -> Self {
-        Self {
-            request: Request::new(0, Token::default(), 0, BLANK),
-            rng: picks.at(0),
-            arrival,
-            pool: 0,
-            serial: 0,
-            offers: 0,
-            reused: false,
-            waiting: Waiting::default(),
-        }
-    }
-}
-
 struct Engine<'a> {
     plan: &'a Plan,
+    seed: u64,
     observe: bool,
     seen: Vec<Seen>,
     now: Timestamp,
@@ -125,16 +94,21 @@ struct Engine<'a> {
     free: Vec<usize>,
     /// Where each workload's classes go, and whether they are idempotent.
     ways: Vec<Vec<(Way, bool)>>,
-    pools: Vec<pool::State>,
     /// What each pool hashes by.
     keys: Vec<Source>,
+    /// The configuration in force.
+    generation: usize,
+    /// All processes that there have been, and who is in which place.
+    proxies: Vec<Proxy>,
+    places: Vec<Place>,
+    downstream: Downstream,
+    wires: Wires,
     stations: Vec<Station>,
     timeline: Timeline,
     /// What is wrong with each origin.
     troubles: Vec<Trouble>,
     /// While an origin is paused: what has reached it and is not read.
     unread: Vec<Option<Vec<What>>>,
-    idle: Idle,
     probes: Probes,
     deadlines: Deadlines,
     /// When clients lose patience.
@@ -142,18 +116,19 @@ struct Engine<'a> {
     grants: VecDeque<Grant>,
     collector: Collector,
     service: Service,
-    picks: Stream,
     jitter: Stream,
-    requests: u64,
     finished: Vec<(u64, Timestamp)>,
 }
 
 impl<'a> Engine<'a> {
     fn new(plan: &'a Plan, seed: u64, observe: bool, arrivals: Arrivals) -> Self {
-        let way = |ask: &Ask| (plan.way(&ask.host, &ask.path), ask.is_idempotent());
-        let ways = |asks: &Vec<Ask>| asks.iter().map(way).collect();
+        let count = usize::from(plan.scenario.proxies.count);
+        let mut collector = Collector::new(plan.setup.clone());
+        (1..count).for_each(|_| _ = collector.proxy());
+        let proxy = |place| Proxy::new(plan, 0, seed, &plan.proxy_name(place, 0));
         Self {
             plan,
+            seed,
             observe,
             seen: Vec::new(),
             now: Timestamp::ZERO,
@@ -164,9 +139,13 @@ impl<'a> Engine<'a> {
             serial: 0,
             live: Vec::new(),
             free: Vec::new(),
-            ways: plan.asks.iter().map(ways).collect(),
-            pools: plan.pools(),
-            keys: plan.config().pools.iter().map(Source::new).collect(),
+            ways: ways(plan, 0),
+            keys: keys(plan, 0),
+            generation: 0,
+            proxies: (0..count).map(proxy).collect(),
+            places: (0..count).map(Place::new).collect(),
+            downstream: Downstream::default(),
+            wires: Wires::new(plan),
             stations: plan
                 .origins
                 .iter()
@@ -176,16 +155,13 @@ impl<'a> Engine<'a> {
             timeline: Timeline::new(plan, seed),
             troubles: vec![Trouble::new(seed); plan.origins.len()],
             unread: vec![None; plan.origins.len()],
-            idle: Idle::new(plan.config()),
             probes: Probes::new(),
             deadlines: Deadlines::default(),
             patience: Deadlines::default(),
             grants: VecDeque::new(),
-            collector: Collector::new(plan.setup.clone()),
+            collector,
             service: Service::new(seed, plan.cpu.clone(), plan.io.clone()),
-            picks: Stream::new(seed, "proxy/pick"),
             jitter: Stream::new(seed, "jitter"),
-            requests: 0,
             finished: Vec::new(),
         }
     }
@@ -193,25 +169,27 @@ impl<'a> Engine<'a> {
     fn run(&mut self, on_time: &mut dyn FnMut(Timestamp) -> bool) -> Result<(), Error> {
         let changes = std::mem::take(&mut self.timeline.changes);
         let mut changes = changes.into_iter().peekable();
+        let mut turns = self.plan.turns.iter().peekable();
         let last = self.plan.end() + COOL_DOWN;
-        let mut turns = 0_u32;
+        let mut steps = 0_u32;
         loop {
             let arrival = self.arrivals.due();
             let (under_way, planned) = self.planned.first();
             let (origins, acting, origin) = self.agenda.first();
             let change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
+            let turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
             let deadline = self.deadlines.first();
             let patience = self.patience.first();
             let event = under_way.min(origins);
-            let next = arrival.min(event).min(change).min(deadline).min(patience);
-            let next = next.min(self.probes.next);
+            let now = arrival.min(event).min(change).min(turn);
+            let next = now.min(deadline).min(patience).min(self.probes.next);
             let drained = arrival == Timestamp::MAX && self.free.len() == self.live.len();
             if next > last || (drained && change == Timestamp::MAX) {
                 return Ok(());
             }
             self.now = next;
-            turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(1 << 16) && !on_time(next) {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(1 << 16) && !on_time(next) {
                 return Err(Error::Interrupted);
             }
             // At one instant: what was on its way, then faults, then deadlines, the proxy's before
@@ -225,6 +203,10 @@ impl<'a> Engine<'a> {
             } else if change == next {
                 if let Some((_, origin, change)) = changes.next() {
                     self.change(origin, change);
+                }
+            } else if turn == next {
+                if let Some((_, turn)) = turns.next() {
+                    self.turn(turn);
                 }
             } else if deadline == next {
                 if let Some((at, serial)) = self.deadlines.pop() {
@@ -246,24 +228,22 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// One way over a link, `leg` of request number `n`.
-    fn latency(&self, n: u64, leg: u64) -> u64 {
-        let network = &self.plan.scenario.network;
-        let jitter = network.jitter.as_nanos() as u64;
-        let drawn = if jitter == 0 {
-            0
-        } else {
-            self.jitter.child(n).at(leg).below(jitter)
+    /// When `bytes` of request number `n` arrive that are ready at `sent`; each leg draws its own.
+    fn arrival(&self, hop: Hop, n: u64, leg: u64, sent: Timestamp, bytes: u64) -> Arrived {
+        let rng = || self.jitter.child(n).at(leg);
+        let sent = match hop {
+            Hop::Up(_, origin) | Hop::Back(_, origin) => self.timeline.holes[origin].leaves(sent),
+            Hop::Down(_) | Hop::Answer(_) => sent,
         };
-        network.latency.as_nanos() as u64 + drawn
+        self.wires.arrival(hop, sent, bytes, rng)
     }
 
-    /// Plans `what` for `delay` nanoseconds from now; at once if there is none.
-    fn after(&mut self, delay: u64, what: What) {
-        if delay == 0 {
+    /// Plans `what` for `at`; at once if that is now.
+    fn until(&mut self, at: Timestamp, what: What) {
+        if at <= self.now {
             self.happen(what);
         } else {
-            self.plan_at(Timestamp(self.now.0 + delay), what);
+            self.plan_at(at, what);
         }
     }
 
@@ -321,7 +301,23 @@ impl<'a> Engine<'a> {
             What::Deadline { at, serial } => self.expire(at, serial),
             What::Probe { at, serial, step } => self.probe_at(at, serial, step),
             What::Client { at, client, act } => self.act(at, client, act),
-            What::Dial { .. }
+            What::Ended { at, serial } if self.is(at, serial) => {
+                self.report(at, Event::BodyEnded);
+            }
+            What::Idle {
+                key,
+                place,
+                process,
+            } if self.places[place].process == process => self.downstream.put(key, place),
+            What::Replace { place, process }
+                if self.places[place].leaving && self.places[place].process == process =>
+            {
+                self.replace(place);
+            }
+            What::Ended { .. }
+            | What::Idle { .. }
+            | What::Replace { .. }
+            | What::Dial { .. }
             | What::Connected { .. }
             | What::Refused { .. }
             | What::Offer { .. }
@@ -338,7 +334,8 @@ impl<'a> Engine<'a> {
         match &arrival.record {
             Some(record) => {
                 let ask = Ask::recorded(record);
-                (self.plan.way(&ask.host, &ask.path), ask.is_idempotent())
+                let way = self.plan.way(self.generation, &ask.host, &ask.path);
+                (way, ask.is_idempotent())
             }
             None => self.ways[usize::from(arrival.workload)][usize::from(arrival.class)],
         }
@@ -346,29 +343,41 @@ impl<'a> Engine<'a> {
 
     /// A request reaches the proxy.
     fn arrive(&mut self, at: usize) {
-        let id = self.requests;
-        self.requests += 1;
+        let Place {
+            process, leaving, ..
+        } = self.places[self.live[at].place];
+        if leaving {
+            return self.refuse(at);
+        }
+        let proxy = &mut self.proxies[process];
+        let id = proxy.requests;
+        proxy.requests += 1;
+        proxy.open += 1;
+        self.live[at].process = process;
         let (way, idempotent) = self.way(&self.live[at].arrival);
         match way {
             Way::Pool(pool, plan) => {
                 let live = &mut self.live[at];
                 let key = key::of(&self.keys[usize::from(pool)], &live.arrival, self.plan);
                 live.request = Request::new(id, Token(at as u64), pool, plan).keyed(key);
-                live.rng = self.picks.at(id);
+                live.rng = self.proxies[process].picks.at(id);
                 live.pool = pool;
                 live.offers = 0;
                 self.report(at, Event::Arrived { idempotent });
             }
             Way::Answer(status) => {
-                self.collector.record(&trace::Event {
+                let event = trace::Event {
                     at: self.now,
                     request: id,
                     pool: trace::NO_POOL,
                     attempt: 0,
                     endpoint: None,
                     kind: trace::Kind::Rejected { status },
-                });
-                self.complete(at, End::Status(status));
+                };
+                self.collector.record(process, &event);
+                self.left(at);
+                let done = self.answered(at, 0);
+                self.complete(at, End::Status(status), done.at());
             }
         }
     }
@@ -379,7 +388,8 @@ impl<'a> Engine<'a> {
         while let Some(event) = next.take() {
             let live = &mut self.live[at];
             let mut access = Access {
-                pool: &mut self.pools[usize::from(live.pool)],
+                pool: &mut self.proxies[live.process].pools[usize::from(live.pool)],
+                process: live.process,
                 grants: &mut self.grants,
                 collector: &mut self.collector,
                 disturbed: &mut self.probes.disturbed,
@@ -394,7 +404,7 @@ impl<'a> Engine<'a> {
                     } => {
                         next = self.connect(at, attempt, endpoint, fresh);
                     }
-                    Action::Send { attempt } => self.dispatch(at, attempt),
+                    Action::Send { attempt } => self.pass(at, attempt),
                     Action::Cancel { .. } => self.live[at].serial += 1,
                     Action::Forward { .. } => next = self.forward(at),
                     Action::Finish(outcome) => return self.finish(at, outcome),
@@ -438,7 +448,15 @@ impl<'a> Engine<'a> {
             Outcome::Cut { .. } => End::Cut,
             Outcome::Cancelled => End::Cancelled,
         };
-        self.complete(at, end);
+        self.left(at);
+        let bytes = match outcome {
+            Outcome::Complete { .. } => self.bytes(at).1,
+            _ => 0,
+        };
+        match self.answered(at, bytes) {
+            Arrived::At(done) => self.complete(at, end, done),
+            Arrived::Lost(done) => self.complete(at, End::Cut, done),
+        }
     }
 
     fn loads(&self) -> Vec<Vec<Load>> {
@@ -451,27 +469,20 @@ impl<'a> Engine<'a> {
     }
 }
 
-struct Access<'a> {
-    pool: &'a mut pool::State,
-    grants: &'a mut VecDeque<Grant>,
-    collector: &'a mut Collector,
-    /// The health of endpoints has changed.
-    disturbed: &'a mut bool,
+/// What each pool hashes by.
+fn keys(plan: &Plan, generation: usize) -> Vec<Source> {
+    let pools = &plan.generations[generation].config.pools;
+    pools.iter().map(Source::new).collect()
 }
 
-impl PoolAccess for Access<'_> {
-    fn with<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
-        f(self.pool)
-    }
-
-    fn grant(&mut self, grant: Grant) {
-        self.grants.push_back(grant);
-    }
-
-    fn record(&mut self, event: trace::Event) {
-        *self.disturbed |= event.kind.is_outside();
-        self.collector.record(&event);
-    }
+/// Where each workload's classes go, and whether they are idempotent.
+fn ways(plan: &Plan, generation: usize) -> Vec<Vec<(Way, bool)>> {
+    let way = |ask: &Ask| {
+        let way = plan.way(generation, &ask.host, &ask.path);
+        (way, ask.is_idempotent())
+    };
+    let asks = plan.asks.iter();
+    asks.map(|asks| asks.iter().map(way).collect()).collect()
 }
 
 #[cfg(test)]

@@ -31,6 +31,16 @@ pub(super) enum What {
     },
     /// Its client does something, if it is still at try number `client` of its.
     Client { at: usize, client: u32, act: Act },
+    /// The last byte of the response reaches the proxy.
+    Ended { at: usize, serial: u32 },
+    /// A connection of client `key` has nothing to do, at a proxy.
+    Idle {
+        key: u64,
+        place: usize,
+        process: usize,
+    },
+    /// The time of a process to finish what it has is over.
+    Replace { place: usize, process: usize },
     /// A deadline that fits no queue of equal ones.
     Deadline { at: usize, serial: u32 },
     /// Probe number `serial` of slot `at`, which is not one of requests, takes a step.

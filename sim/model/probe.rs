@@ -5,11 +5,10 @@
 //! hit a share of requests spare it. As in engine `net`, an answer is 200 and has no more to it.
 
 use evenkeel_core::health::{Order, Outcome};
-use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Ask, Check};
 
-use super::{Engine, What};
+use super::{Engine, Hop, What};
 use crate::origin::Job;
 
 /// Marks the jobs of probes, whose serial numbers stay below it.
@@ -38,6 +37,9 @@ struct Probe {
     /// Counts the slot's probes: what an earlier one left behind is ignored.
     serial: u32,
     number: u64,
+    /// Whose it is, and where that stood when it began.
+    process: usize,
+    place: usize,
     pool: u16,
     origin: usize,
     order: Order,
@@ -71,18 +73,16 @@ impl Probes {
 
 impl Engine<'_> {
     /// Begins to watch.
-    pub(super) fn begin_probes(&mut self, seed: u64) {
-        let stream = Stream::new(seed, "proxy/health");
-        for pool in &mut self.pools {
-            pool.begin(stream.child(pool.id().into()));
-        }
+    pub(super) fn begin_probes(&mut self) {
         self.reckon();
     }
 
     /// When to look next.
     fn reckon(&mut self) {
         self.probes.disturbed = false;
-        let next = self.pools.iter().map(|pool| pool.next_deadline());
+        let processes = self.places.iter().map(|place| &self.proxies[place.process]);
+        let pools = processes.flat_map(|proxy| &proxy.pools);
+        let next = pools.map(|pool| pool.next_deadline());
         let next = next.min().unwrap_or(Timestamp::MAX);
         self.probes.next = match next {
             Timestamp::MAX => next,
@@ -97,34 +97,41 @@ impl Engine<'_> {
         }
     }
 
-    /// Does what is due in all pools.
+    /// Does what is due in all pools of those that take what is new.
     pub(super) fn look(&mut self) {
-        for pool in 0..self.pools.len() {
-            let grants = self.pools[pool].tick(self.now);
-            self.grants.extend(grants);
-            while let Some(order) = self.pools[pool].order(self.now) {
-                self.probe(pool as u16, order);
+        for place in 0..self.places.len() {
+            let process = self.places[place].process;
+            for pool in 0..self.proxies[process].pools.len() {
+                let now = self.now;
+                let grants = self.proxies[process].pools[pool].tick(now);
+                self.grants.extend(grants);
+                while let Some(order) = self.proxies[process].pools[pool].order(now) {
+                    self.probe(place, pool as u16, order);
+                }
+                self.spread(process, pool);
             }
-            self.spread(pool);
         }
         self.reckon();
     }
 
     /// Records what a pool has found out.
-    fn spread(&mut self, pool: usize) {
-        while let Some(event) = self.pools[pool].news() {
-            self.collector.record(&event);
+    fn spread(&mut self, process: usize, pool: usize) {
+        while let Some(event) = self.proxies[process].pools[pool].news() {
+            self.collector.record(process, &event);
         }
     }
 
-    fn probe(&mut self, pool: u16, order: Order) {
+    fn probe(&mut self, place: usize, pool: u16, order: Order) {
+        let process = self.places[place].process;
         let at = self.probes.free.pop().unwrap_or(self.probes.live.len());
         let serial = self.probes.live.get(at).map_or(0, |probe| probe.serial);
         let probe = Probe {
             serial,
             number: NUMBERS + self.probes.number,
+            process,
+            place,
             pool,
-            origin: self.origin(pool, order.endpoint),
+            origin: self.proxies[process].origin(pool, order.endpoint),
             order,
             began: self.now,
         };
@@ -142,22 +149,27 @@ impl Engine<'_> {
         self.step(at, 0, Step::Dial);
     }
 
-    /// Plans the next step of a probe: one way to its origin or back, and before it what is left of
-    /// a hole.
+    /// Plans the next step of a probe: one way to its origin or back, after so many round trips.
     fn step(&mut self, at: usize, trips: u64, step: Step) {
         let probe = self.probes.live[at];
-        let leaves = self.timeline.holes[probe.origin].leaves(self.now);
-        let leg = |leg: u64| self.latency(probe.number, leg);
-        let first = match step {
-            Step::Dial => 0,
-            Step::Dialled(_) => 1,
-            Step::Offer => 2,
-            Step::Reply(_) | Step::Deadline => 3,
+        let (there, back) = (
+            Hop::Up(probe.place, probe.origin),
+            Hop::Back(probe.place, probe.origin),
+        );
+        let (leg, hop) = match step {
+            Step::Dial => (0, there),
+            Step::Dialled(_) => (1, back),
+            Step::Offer => (2, there),
+            Step::Reply(_) | Step::Deadline => (3, back),
         };
-        let more: u64 = (0..2 * trips).map(|trip| leg(4 + trip)).sum();
-        let delay = leaves.0 - self.now.0 + leg(first) + more;
+        let mut arrives = self.arrival(hop, probe.number, leg, self.now, 0).at();
+        for trip in 0..trips {
+            let leg = 4 + 2 * trip;
+            arrives = self.arrival(there, probe.number, leg, arrives, 0).at();
+            arrives = self.arrival(back, probe.number, leg + 1, arrives, 0).at();
+        }
         let serial = probe.serial;
-        self.after(delay, What::Probe { at, serial, step });
+        self.until(arrives, What::Probe { at, serial, step });
     }
 
     /// A probe has come to `step`.
@@ -170,9 +182,8 @@ impl Engine<'_> {
             Step::Dial => {
                 let welcome =
                     self.stations[probe.origin].is_up() && !self.troubles[probe.origin].refuses();
-                let tls = self.plan.config().pools[usize::from(probe.pool)]
-                    .tls
-                    .is_some();
+                let pool = &self.plan.config().pools[usize::from(probe.pool)];
+                let tls = pool.tls.is_some();
                 self.step(at, u64::from(welcome && tls), Step::Dialled(welcome));
             }
             Step::Dialled(false) => self.end(at, Outcome::Refused),
@@ -216,7 +227,8 @@ impl Engine<'_> {
     }
 
     fn check(&self, probe: &Probe) -> Option<&Check> {
-        let pool = &self.plan.config().pools[usize::from(probe.pool)];
+        let config = &self.plan.generations[self.generation].config;
+        let pool = config.pools.get(usize::from(probe.pool))?;
         let checks = &pool.health.as_ref()?.checks;
         checks.get(usize::from(probe.order.check))
     }
@@ -232,9 +244,10 @@ impl Engine<'_> {
         live.serial = live.serial.wrapping_add(1) & 0x7fff_ffff;
         self.probes.free.push(at);
         let pool = usize::from(probe.pool);
-        let grants = self.pools[pool].probed(self.now, &probe.order, outcome);
+        let state = &mut self.proxies[probe.process].pools[pool];
+        let grants = state.probed(self.now, &probe.order, outcome);
         self.grants.extend(grants);
-        self.spread(pool);
+        self.spread(probe.process, pool);
         self.probes.disturbed = true;
     }
 }

@@ -37,11 +37,11 @@ fn plan() -> Plan {
 
 /// Requests in flight at the endpoint, tunnels to it, and who waits.
 fn counts(engine: &Engine<'_>) -> (u32, u32, usize) {
-    let endpoint = &engine.pools[0].endpoints()[0];
+    let endpoint = &engine.proxies[0].pools[0].endpoints()[0];
     (
         endpoint.in_flight,
         endpoint.tunnels,
-        engine.pools[0].queued(),
+        engine.proxies[0].pools[0].queued(),
     )
 }
 

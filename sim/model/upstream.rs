@@ -5,7 +5,8 @@ use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
 use super::probe::PROBE;
-use super::{Engine, What};
+use super::{Engine, Hop, What};
+use crate::link::Arrival as Arrived;
 use crate::origin::{Job, Verdict};
 use crate::timeline::Change;
 
@@ -24,7 +25,9 @@ impl Engine<'_> {
         let live = &mut self.live[at];
         live.serial += 1;
         let pool = live.pool;
-        live.reused = !fresh && self.idle.take(pool, endpoint.slot);
+        let proxy = &mut self.proxies[live.process];
+        live.origin = proxy.origin(pool, endpoint);
+        live.reused = !fresh && proxy.idle.take(pool, endpoint.slot);
         if live.reused {
             return Some(Event::Connected {
                 attempt,
@@ -37,13 +40,15 @@ impl Engine<'_> {
             serial,
             attempt,
         };
-        match self.over(self.origin(pool, endpoint), at, 4 * u64::from(attempt) + 2) {
-            0 => self.dialled(at, attempt),
-            delay => {
-                self.after(delay, what);
-                None
-            }
+        let (n, hop) = (live.arrival.n, Hop::Up(live.place, live.origin));
+        let reaches = self
+            .arrival(hop, n, 4 * u64::from(attempt) + 2, self.now, 0)
+            .at();
+        if reaches <= self.now {
+            return self.dialled(at, attempt);
         }
+        self.plan_at(reaches, what);
+        None
     }
 
     /// A dial reaches its origin, where somebody listens or not: the way back, and what TLS and
@@ -51,10 +56,11 @@ impl Engine<'_> {
     pub(super) fn dialled(&mut self, at: usize, attempt: u8) -> Option<Event> {
         let live = &self.live[at];
         let (serial, pool) = (live.serial, live.pool);
-        let origin = self.origin(pool, live.request.endpoint()?);
+        let (n, place, origin) = (live.arrival.n, live.place, live.origin);
+        let (there, back) = (Hop::Up(place, origin), Hop::Back(place, origin));
         let welcome = self.stations[origin].is_up() && !self.troubles[origin].refuses();
         let leg = 4 * u64::from(attempt);
-        let mut delay = self.over(origin, at, leg + 3);
+        let mut ready = self.arrival(back, n, leg + 3, self.now, 0).at();
         let config = &self.plan.config().pools[usize::from(pool)];
         // TLS takes one more, and the endpoint's word on how many streams it takes another one.
         let more = if welcome {
@@ -62,7 +68,6 @@ impl Engine<'_> {
         } else {
             0
         };
-        let n = live.arrival.n;
         if more > 0
             && let Some(unread) = &mut self.unread[origin]
         {
@@ -76,27 +81,28 @@ impl Engine<'_> {
         }
         for trip in 0..more {
             let leg = MORE + leg + 2 * trip;
-            delay += self.latency(n, leg) + self.latency(n, leg + 1);
+            ready = self.arrival(there, n, leg, ready, 0).at();
+            ready = self.arrival(back, n, leg + 1, ready, 0).at();
         }
-        match (delay, welcome) {
-            (0, true) => {
+        match (ready <= self.now, welcome) {
+            (true, true) => {
                 self.opened(at);
                 return Some(Event::Connected {
                     attempt,
                     reused: false,
                 });
             }
-            (0, false) => return Some(Event::DialFailed { attempt }),
-            (_, true) => self.after(
-                delay,
+            (true, false) => return Some(Event::DialFailed { attempt }),
+            (false, true) => self.plan_at(
+                ready,
                 What::Connected {
                     at,
                     serial,
                     attempt,
                 },
             ),
-            (_, false) => self.after(
-                delay,
+            (false, false) => self.plan_at(
+                ready,
                 What::Refused {
                     at,
                     serial,
@@ -107,55 +113,19 @@ impl Engine<'_> {
         None
     }
 
-    /// How long something takes to `origin` or back that is sent now: one way, `leg` of the request
-    /// in slot `at`, and before it what is left of a hole.
-    fn over(&self, origin: usize, at: usize, leg: u64) -> u64 {
-        let leaves = self.timeline.holes[origin].leaves(self.now);
-        leaves.0 - self.now.0 + self.latency(self.live[at].arrival.n, leg)
-    }
-
     /// A connection of a request is there: one of HTTP/2 for others, too.
     pub(super) fn opened(&mut self, at: usize) {
         let live = &self.live[at];
         if let Some(endpoint) = live.request.endpoint() {
-            self.idle.open(live.pool, endpoint.slot);
+            let idle = &mut self.proxies[live.process].idle;
+            idle.open(live.pool, endpoint.slot);
         }
-    }
-
-    pub(super) fn origin(&self, pool: u16, endpoint: EndpointIndex) -> usize {
-        self.plan.behind[usize::from(pool)][endpoint.slot as usize]
-    }
-
-    /// The origin of a request's present try.
-    fn present(&self, at: usize) -> Option<usize> {
-        let live = &self.live[at];
-        let endpoint = live.request.endpoint()?;
-        Some(self.origin(live.pool, endpoint))
-    }
-
-    /// The request sets out to its origin.
-    pub(super) fn dispatch(&mut self, at: usize, attempt: u8) {
-        let Some(origin) = self.present(at) else {
-            return;
-        };
-        let delay = self.over(origin, at, 4 * u64::from(attempt));
-        let serial = self.live[at].serial;
-        self.after(
-            delay,
-            What::Offer {
-                at,
-                serial,
-                attempt,
-            },
-        );
     }
 
     /// The request reaches its origin.
     pub(super) fn offer(&mut self, at: usize, attempt: u8) {
-        let Some(origin) = self.present(at) else {
-            return;
-        };
         let live = &mut self.live[at];
+        let origin = live.origin;
         if let Some(unread) = &mut self.unread[origin] {
             let serial = live.serial;
             return unread.push(What::Offer {
@@ -173,8 +143,8 @@ impl Engine<'_> {
             let was_idle = live.reused && !http2;
             match self.troubles[origin].verdict(workload, n, offers, was_idle) {
                 Verdict::Serve => {}
-                Verdict::Reset => return self.answer(origin, at, attempt, None),
-                Verdict::Answer(status) => return self.answer(origin, at, attempt, Some(status)),
+                Verdict::Reset => return self.answer(at, attempt, None),
+                Verdict::Answer(status) => return self.answer(at, attempt, Some(status)),
             }
         }
         let (cpu_ns, io_ns) = self.service.draw(&live.arrival, live.offers);
@@ -189,7 +159,7 @@ impl Engine<'_> {
         if self.stations[origin].offer(self.now, &job) {
             self.plan_station(origin);
         } else {
-            self.answer(origin, at, attempt, None);
+            self.answer(at, attempt, None);
         }
     }
 
@@ -205,30 +175,33 @@ impl Engine<'_> {
         self.stations[origin].advance(self.now, &mut |id, at| finished.push((id, at)));
         self.plan_station(origin);
         for (id, _) in finished.drain(..) {
-            self.settle(origin, id, Some(200));
+            self.settle(id, Some(200));
         }
         self.finished = finished;
     }
 
     /// A job is done, or without a status lost; its request may be gone.
-    fn settle(&mut self, origin: usize, id: u64, status: Option<u16>) {
+    fn settle(&mut self, id: u64, status: Option<u16>) {
         if id & PROBE != 0 {
             return self.settle_probe(id, status.is_some());
         }
         let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
         if self.is(at, serial) {
             let attempt = self.live[at].request.attempt();
-            self.answer(origin, at, attempt, status);
+            self.answer(at, attempt, status);
         }
     }
 
     /// The origin has answered, or without a status its connection is gone: the proxy learns of it
     /// one way later.
-    fn answer(&mut self, origin: usize, at: usize, attempt: u8, status: Option<u16>) {
-        let delay = self.over(origin, at, 4 * u64::from(attempt) + 1);
+    fn answer(&mut self, at: usize, attempt: u8, status: Option<u16>) {
+        let (arrives, status) = match self.download(at, attempt, status) {
+            Arrived::At(arrives) => (arrives, status),
+            Arrived::Lost(arrives) => (arrives, None),
+        };
         let serial = self.live[at].serial;
-        self.after(
-            delay,
+        self.until(
+            arrives,
             What::Reply {
                 at,
                 serial,
@@ -247,7 +220,8 @@ impl Engine<'_> {
             }
             (Some(status), _) => {
                 if let Some(endpoint) = live.request.endpoint() {
-                    self.idle.put(live.pool, endpoint.slot);
+                    let idle = &mut self.proxies[live.process].idle;
+                    idle.put(live.pool, endpoint.slot);
                 }
                 Event::Head { attempt, status }
             }
@@ -293,7 +267,7 @@ impl Engine<'_> {
             Change::Restart => station.restart(),
             Change::Crash => {
                 for id in station.crash(now) {
-                    self.settle(origin, id, None);
+                    self.settle(id, None);
                 }
                 // With nobody to read it, what is unread finds nobody who listens.
                 let unread = self.unread[origin].take();
@@ -301,7 +275,8 @@ impl Engine<'_> {
                     .into_iter()
                     .flatten()
                     .for_each(|what| self.happen(what));
-                self.forget(origin);
+                let proxies = self.proxies.iter_mut();
+                proxies.for_each(|proxy| proxy.clear(origin));
                 self.cut_tunnels(origin);
             }
             Change::Refuse(_) | Change::Reset(_) | Change::Race(_) | Change::Errors { .. } => {
@@ -309,17 +284,9 @@ impl Engine<'_> {
             }
         }
         for (id, _) in finished.drain(..) {
-            self.settle(origin, id, Some(200));
+            self.settle(id, Some(200));
         }
         self.finished = finished;
         self.plan_station(origin);
-    }
-
-    /// An origin's idle connections are closed.
-    fn forget(&mut self, origin: usize) {
-        for (pool, row) in (0..).zip(&self.plan.behind) {
-            let slots = (0..).zip(row).filter(|(_, behind)| **behind == origin);
-            slots.for_each(|(slot, _)| self.idle.clear(pool, slot));
-        }
     }
 }

@@ -22,23 +22,15 @@ use super::flow::Ticket;
 use super::line::Received;
 use super::secret::Secrets;
 use crate::engine::Seen;
-use crate::plan::Ask;
+use crate::plan::{ANYBODY, Ask, FIRST_CLIENT, KEPT};
 use crate::result::{Completion, End};
 use crate::scenario::Protocol;
 use crate::workload::{Arrival, Arrivals, Conduct, Next, Visit};
 use crate::world::{Sleep, Stream, World};
 
-/// The client of requests that anybody may send, on any idle connection.
-const ANYBODY: u64 = 0;
 /// Streams that a client opens before the proxy has said how many it takes: as many as RFC 9113,
 /// section 6.5.2, recommends to take at least.
 const STREAMS_AT_FIRST: usize = 100;
-/// How many connections of HTTP/2 the requests of anybody share.
-const SHARED: u64 = 8;
-/// Clients' addresses begin here; there is room for four million.
-const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
-/// Idle connections that one recorded client keeps: what browsers keep to a host.
-const KEPT: usize = 6;
 /// Whose a connection is: a client, and the host to whom it speaks TLS.
 type Key = (u64, Option<String>);
 
@@ -172,19 +164,12 @@ impl Clients {
 
     /// A client sends a request, for the first time or again.
     fn send(self: &Rc<Self>, arrival: Arrival, sent: Timestamp) {
-        let client = match (&arrival.record, arrival.visit) {
-            (None, Visit::Single) => ANYBODY,
-            _ => arrival.client,
-        };
+        let client = self.run.plan.connection(&arrival);
         let protocol = self.run.plan.scenario.workloads[usize::from(arrival.workload)].protocol;
-        let lane = arrival.n % SHARED;
         let job = self.job(arrival, sent, false);
         let tls = self.run.secrets.as_ref().is_some_and(Secrets::are_clients);
-        let mut key = (client, tls.then(|| job.ask.host.clone()));
+        let key = (client, tls.then(|| job.ask.host.clone()));
         if protocol == Protocol::Http2 {
-            if client == ANYBODY {
-                key.0 = lane;
-            }
             self.world.spawn(Rc::clone(self).multiplex(key, job));
             return;
         }
@@ -222,7 +207,7 @@ impl Clients {
     pub(super) fn process(&self) -> World {
         let n = self.opened.get();
         self.opened.set(n + 1);
-        let ip = IpAddr::V4(Ipv4Addr::from(u32::from(FIRST).wrapping_add(n)));
+        let ip = IpAddr::V4(Ipv4Addr::from(u32::from(FIRST_CLIENT).wrapping_add(n)));
         self.world
             .process(&format!("downstream/{n}"), SocketAddr::new(ip, 0))
     }
@@ -344,7 +329,7 @@ impl Clients {
         host: &str,
         http2: bool,
     ) -> Option<Channel<Stream>> {
-        let front = self.run.front.borrow().clone()?;
+        let front = self.run.front(world.address())?;
         let stream = world.connect(&front).await.ok()?;
         match &self.run.secrets {
             None => Some(Channel::Plain(stream)),

@@ -9,6 +9,7 @@ mod client;
 mod exchange;
 mod flow;
 mod line;
+mod proxy;
 mod secret;
 mod socket;
 mod timeline;
@@ -20,23 +21,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::{Ask, Config};
 use evenkeel_proxy::document::Address;
-use evenkeel_proxy::serve::{self, BindError, Places};
+use evenkeel_proxy::serve::BindError;
 
 use self::application::Application;
 use self::client::Clients;
 use self::flow::Flow;
 use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
-use crate::plan::{COOL_DOWN, Plan};
+use crate::plan::{COOL_DOWN, Lane, Plan};
 use crate::result::Collector;
 use crate::timeline::Timeline;
 use crate::workload::Arrivals;
-use crate::world::{Link, Role, Setting, Simulation, World};
+use crate::world::{Role, Setting, Simulation};
 
 const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
-const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Of the first proxy; the others follow.
+const PROXY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const ORIGINS: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 2));
 
 /// How origins are spread over turmoil's hosts. It must not matter: a test holds both together.
@@ -67,20 +68,20 @@ pub fn run(
     let setting = Setting {
         seed,
         resolution: network.resolution,
-        link: Link {
-            latency: network.latency,
-            jitter: network.jitter,
-        },
+        link: network.default,
         backlog: plan.scenario.origin.backlog as usize,
     };
     let run = Rc::new(Run::new(plan, seed, observe)?);
     let sink = Rc::clone(&run);
     let mut simulation = Simulation::new(
         setting,
-        Rc::new(move |event| sink.collector.borrow_mut().record(event)),
+        Rc::new(move |event| sink.collector.borrow_mut().record(0, event)),
     );
     begin_clients(&mut simulation, &run, arrivals);
-    begin_proxy(&mut simulation, &run);
+    lay(&simulation, plan);
+    for place in 0..usize::from(plan.scenario.proxies.count) {
+        proxy::begin(&mut simulation, &run, place);
+    }
     begin_origins(&mut simulation, &run, packing);
     let last = plan.end() + COOL_DOWN;
     let mut steps = 0_u32;
@@ -95,7 +96,7 @@ pub fn run(
         }
     }
     // The last response is on its way through the proxy's books for another moment.
-    let moment = simulation.now() + network.resolution * 8 + (network.latency + network.jitter) * 4;
+    let moment = simulation.now() + network.resolution * 8 + settling(plan);
     simulation.run_until(moment)?;
     let now = simulation.now();
     let notes = notes(&run, &simulation);
@@ -128,8 +129,10 @@ struct Run {
     observe: bool,
     seen: RefCell<Vec<Seen>>,
     notes: Cell<Vec<String>>,
-    /// Where clients connect, once the proxy listens.
-    front: RefCell<Option<Address>>,
+    /// Where clients connect, once the proxies listen; by proxy.
+    fronts: RefCell<Vec<Option<Address>>>,
+    /// Connections that clients have opened.
+    dealt: Cell<u64>,
     /// By number of the origin, once they have begun.
     applications: RefCell<Vec<Option<Rc<Application>>>>,
     failed: Cell<Option<BindError>>,
@@ -141,22 +144,37 @@ struct Run {
 
 impl Run {
     fn new(plan: &Arc<Plan>, seed: u64, observe: bool) -> Result<Self, Error> {
+        let count = usize::from(plan.scenario.proxies.count);
+        let mut collector = Collector::new(plan.setup.clone());
+        (1..count).for_each(|_| _ = collector.proxy());
         Ok(Self {
             plan: Arc::clone(plan),
             secrets: Secrets::new(plan)?,
             seed,
             timeline: Timeline::new(plan, seed),
-            collector: RefCell::new(Collector::new(plan.setup.clone())),
+            collector: RefCell::new(collector),
             flow: Flow::default(),
             observe,
             seen: RefCell::default(),
             notes: Cell::default(),
-            front: RefCell::default(),
+            fronts: RefCell::new(vec![None; count]),
+            dealt: Cell::new(0),
             applications: RefCell::new((0..plan.origins.len()).map(|_| None).collect()),
             failed: Cell::default(),
             exhausted: Cell::new(false),
             waiting: Cell::new(0),
         })
+    }
+
+    /// Where a new connection from `client` leads.
+    fn front(&self, client: SocketAddr) -> Option<Address> {
+        let number = self.dealt.replace(self.dealt.get() + 1);
+        let address = match client.ip() {
+            IpAddr::V4(ip) => u32::from(ip),
+            IpAddr::V6(_) => 0,
+        };
+        let place = self.plan.deal(number, address);
+        self.fronts.borrow().get(place).cloned().flatten()
     }
 
     fn is_over(&self) -> bool {
@@ -183,74 +201,41 @@ impl Run {
     }
 }
 
+/// Lays what is not the same between all parties.
+fn lay(simulation: &Simulation, plan: &Plan) {
+    if plan.shared_link().is_some() {
+        return;
+    }
+    let network = simulation.network();
+    let both = |one: &str, other: &str, [there, back]: &[Lane; 2]| {
+        network.lay(one, other, there.wire());
+        network.lay(other, one, back.wire());
+    };
+    let down = plan.downstream();
+    let origins = 0..plan.origins.len();
+    let up: Vec<_> = origins.map(|origin| plan.upstream(origin)).collect();
+    for proxy in 0..usize::from(plan.scenario.proxies.count) {
+        let proxy = plan.proxy_name(proxy, 0);
+        both("downstream", &proxy, &down);
+        for (origin, up) in up.iter().enumerate() {
+            both(&proxy, &format!("origin/{origin}"), up);
+        }
+    }
+}
+
+/// How long the last message may still be under way.
+fn settling(plan: &Plan) -> Duration {
+    let network = &plan.scenario.network;
+    let links = network.links.iter().map(|between| between.link);
+    let longest = links.chain([network.default]).map(|l| l.latency + l.jitter);
+    longest.max().unwrap_or_default() * 4
+}
+
 fn begin_clients(simulation: &mut Simulation, run: &Rc<Run>, arrivals: Arrivals) {
     let run = Rc::clone(run);
     simulation.host(Role::Clients, "clients", CLIENTS, |world| {
         Rc::new(Clients::new(world, run, arrivals)).dispatch()
     });
-}
-
-fn begin_proxy(simulation: &mut Simulation, run: &Rc<Run>) {
-    let run = Rc::clone(run);
-    simulation.host(Role::Proxy, "proxy", PROXY, |world| async move {
-        let config: &Config = run.plan.config();
-        let workers = config.server.workers.unwrap_or(1);
-        let places = Places::new(&config.listeners);
-        let proxy = Arc::new(evenkeel_proxy::generation::Proxy::new(
-            within_reach(config),
-            run.secrets
-                .as_ref()
-                .map(|secrets| secrets.material.clone())
-                .unwrap_or_default(),
-        ));
-        let mut at: Vec<Address> = Vec::new();
-        for _ in 0..workers {
-            let world: World = world.clone();
-            match serve::bind(world.clone(), Arc::clone(&proxy), &places, &at, None).await {
-                Ok(bound) => {
-                    at = bound
-                        .addresses()
-                        .iter()
-                        .map(|(_, address)| address.clone())
-                        .collect();
-                    evenkeel_proxy::world::World::spawn(&world, async move {
-                        bound.run(|| ()).await;
-                    });
-                }
-                Err(error) => return run.failed.set(Some(error)),
-            }
-        }
-        let front = run.plan.front();
-        let front = config.listeners.iter().position(|l| Some(l) == front);
-        *run.front.borrow_mut() = front.and_then(|n| at.get(n)).map(reachable);
-    });
-}
-
-/// The configuration with its checks as simulated origins can be asked: 200 is all that they say.
-fn within_reach(config: &Config) -> Config {
-    let mut config = config.clone();
-    let healths = config
-        .pools
-        .iter_mut()
-        .filter_map(|pool| pool.health.as_mut());
-    for check in healths.flat_map(|health| &mut health.checks) {
-        check.port = None;
-        check.expect = check.expect.of_latency_alone();
-        if check.ask != Ask::Tcp {
-            check.ask = Ask::plain();
-        }
-    }
-    config
-}
-
-/// An address that clients can dial: the proxy's own where it listens on all.
-fn reachable(address: &Address) -> Address {
-    match address {
-        Address::Ip(ip) if ip.ip().is_unspecified() => {
-            Address::Ip(SocketAddr::new(PROXY, ip.port()))
-        }
-        other => other.clone(),
-    }
 }
 
 fn begin_origins(simulation: &mut Simulation, run: &Rc<Run>, packing: Packing) {

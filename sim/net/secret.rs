@@ -15,13 +15,13 @@ use rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::certificate::Issuer;
-use crate::plan::{Origin, Plan};
+use crate::plan::{Origin, Plan, Turn};
 use crate::world::{EPOCH, Stream, World};
 
 /// What everybody needs who speaks TLS in a run.
 pub(super) struct Secrets {
-    /// The proxy's.
-    pub(super) material: Material,
+    /// The proxies', and again after each renewal.
+    pub(super) materials: Vec<Material>,
     /// The clients', if the listener that they connect to speaks TLS.
     client: Option<Client>,
     /// By origin, of those that speak TLS.
@@ -67,19 +67,18 @@ impl Secrets {
         }
         let authority = Authority::new(ring::default_provider(), ring::Ticketer::new, EPOCH)?;
         let mut issuer = Issuer::new(config, plan.certificate_life)?;
-        let (material, problems) = Material::load_from(config, &authority, &issuer);
-        let Some(material) = material else {
-            let mut errors = problems.into_iter().map(|problem| problem.error);
-            let error = errors.find(|error| error.severity() == Severity::Error);
-            return Err(error.unwrap_or(tls::Error::Refused("TLS".into())));
-        };
+        let mut materials = vec![material(plan, &authority, &issuer)?];
+        for _ in plan.turns.iter().filter(|(_, turn)| *turn == Turn::Swap) {
+            issuer.renew();
+            materials.push(material(plan, &authority, &issuer)?);
+        }
         let servers = servers(plan, &authority, &mut issuer)?;
         let client = match plan.front().is_some_and(|front| front.tls.is_some()) {
             true => Some(Client::new(&authority, &issuer)?),
             false => None,
         };
         Ok(Some(Self {
-            material,
+            materials,
             client,
             servers,
             authority,
@@ -130,6 +129,16 @@ impl Secrets {
     }
 }
 
+/// What the proxies need, with the certificates of now.
+fn material(plan: &Plan, authority: &Authority, issuer: &Issuer) -> Result<Material, tls::Error> {
+    let (material, problems) = Material::load_from(plan.config(), authority, issuer);
+    material.ok_or_else(|| {
+        let mut errors = problems.into_iter().map(|problem| problem.error);
+        let error = errors.find(|error| error.severity() == Severity::Error);
+        error.unwrap_or(tls::Error::Refused("TLS".into()))
+    })
+}
+
 /// What each origin needs, if it speaks TLS.
 fn servers(
     plan: &Plan,
@@ -156,11 +165,15 @@ fn servers(
 
 /// What origin number `n` must prove to be, for each pool that speaks TLS to it.
 fn names(plan: &Plan, n: usize, address: &Address) -> Vec<String> {
+    let address = plan.origins[n]
+        .like
+        .map_or(address, |n| &plan.origins[n].address);
     let own = || match address {
         Address::Ip(address) => address.ip().to_string(),
         Address::Name(name, _) => name.clone(),
         Address::Unix(_) => "localhost".to_owned(),
     };
+    let n = plan.origins[n].like.unwrap_or(n);
     let pools = plan.config().pools.iter().zip(&plan.behind);
     let tls = pools
         .filter(|(_, behind)| behind.contains(&n))

@@ -3,16 +3,17 @@
 //! Clients' numbers are of requests *due* in the measured window. Tries, connections and retries
 //! carry no due time: theirs are of what happened in it.
 
-use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::health::Standing;
 use evenkeel_core::panic::Mode;
+use evenkeel_core::pool;
 use evenkeel_core::request::Failure;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
-use super::hash::TraceHash;
-use super::invariant::{Checker, Limit};
+use super::hash::{Digest, TraceHash};
+use super::invariant::{Check, Checker, Limit};
 use super::latency::Latency;
+use super::roster::Roster;
 use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};
 use super::share::Promise;
 use crate::origin::Load;
@@ -91,8 +92,10 @@ pub struct Setup {
     /// The names of each workload's classes; classes of one name are counted together. A workload
     /// without classes gives its own name as the only one.
     pub classes: Vec<Vec<String>>,
-    /// The names of each pool's endpoints, by slot.
+    /// The names of each pool's endpoints: a row of the results each.
     pub endpoints: Vec<Vec<String>>,
+    /// What each pool itself calls them.
+    pub names: Vec<Vec<String>>,
     /// What each pool promises about retries.
     pub limits: Vec<Limit>,
     /// What each pool promises about its picks.
@@ -124,8 +127,25 @@ pub struct Collector {
     panics: u64,
     sessions: Sessions,
     sockets: Sockets,
+    proxies: Vec<Proxy>,
+}
+
+/// What is kept of one process of a proxy: its trace, and what it has promised.
+#[derive(Debug)]
+struct Proxy {
     hash: TraceHash,
     checker: Checker,
+    roster: Roster,
+}
+
+impl Proxy {
+    fn new(setup: &Setup) -> Self {
+        Self {
+            hash: TraceHash::default(),
+            checker: Checker::new(&setup.limits, &setup.promises),
+            roster: Roster::new(setup.promises.iter().map(|promise| promise.weights.len())),
+        }
+    }
 }
 
 impl Collector {
@@ -160,8 +180,7 @@ impl Collector {
             panics: 0,
             sessions: Sessions::default(),
             sockets: Sockets::default(),
-            hash: TraceHash::default(),
-            checker: Checker::new(&setup.limits, &setup.promises),
+            proxies: vec![Proxy::new(&setup)],
             setup,
         }
     }
@@ -227,29 +246,54 @@ impl Collector {
         }
     }
 
-    /// The core decided something.
-    pub fn record(&mut self, event: &Event) {
-        self.hash.record(event);
-        self.checker.on(event);
-        if !self.measured(event.at) {
+    /// Another process of a proxy begins: returns its number. The first one, 0, is always there.
+    pub fn proxy(&mut self) -> usize {
+        self.proxies.push(Proxy::new(&self.setup));
+        self.proxies.len() - 1
+    }
+
+    /// A pool of process number `proxy` has changed, or may be another one than at the beginning of
+    /// the run; from now on it promises `limit`.
+    pub fn learn(&mut self, proxy: usize, at: Timestamp, state: &pool::State, limit: Limit) {
+        let names = self.setup.names.get(usize::from(state.id()));
+        let Proxy {
+            checker, roster, ..
+        } = &mut self.proxies[proxy];
+        let places = roster.learn(state, names.map_or(&[], Vec::as_slice));
+        checker.change(at, state.id(), &places, limit);
+    }
+
+    /// The core of process number `proxy` decided something.
+    pub fn record(&mut self, proxy: usize, event: &Event) {
+        let Proxy {
+            hash,
+            checker,
+            roster,
+        } = &mut self.proxies[proxy];
+        hash.record(event);
+        let seated = roster.seated(event);
+        let event = seated.as_ref().unwrap_or(event);
+        checker.on(event);
+        if !(self.setup.from <= event.at && event.at < self.setup.until) {
             return;
         }
+        let row = event.endpoint.map(|e| roster.row(event.pool, e.slot));
         match event.kind {
             Kind::Picked { .. } => {
                 self.tries.all += 1;
                 self.tries.first += u64::from(event.attempt == 1);
                 self.retried += u64::from(event.attempt == 2);
-                self.at(event, |endpoint| endpoint.requests += 1);
+                self.at(event, row, |endpoint| endpoint.requests += 1);
             }
-            Kind::Connected { reused: false } => self.at(event, |e| e.connects += 1),
+            Kind::Connected { reused: false } => self.at(event, row, |e| e.connects += 1),
             Kind::Failed { failure, .. } if failure != Failure::ClientLeft => {
-                self.at(event, |endpoint| endpoint.failed += 1);
+                self.at(event, row, |endpoint| endpoint.failed += 1);
             }
-            Kind::DialFailed => self.at(event, |e| e.dial_failures += 1),
-            Kind::Ejected { .. } => self.at(event, |e| e.ejections += 1),
+            Kind::DialFailed => self.at(event, row, |e| e.dial_failures += 1),
+            Kind::Ejected { .. } => self.at(event, row, |e| e.ejections += 1),
             Kind::Health {
                 standing: Standing::Down,
-            } => self.at(event, |e| e.outages += 1),
+            } => self.at(event, row, |e| e.outages += 1),
             Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }
@@ -273,6 +317,7 @@ impl Collector {
         let mut failed_latency = self.failed_latency;
         latency.close();
         failed_latency.close();
+        let (trace_hash, invariants) = close(self.proxies, now);
         let mut endpoints = self.endpoints;
         for (pool, loads) in endpoints.iter_mut().zip(loads) {
             for (endpoint, load) in pool.iter_mut().zip(loads) {
@@ -285,7 +330,7 @@ impl Collector {
         }
         Cell {
             settings: self.setup.settings,
-            trace_hash: self.hash.finish(),
+            trace_hash,
             requests,
             latency_ms: latency,
             failed_latency_ms: failed_latency,
@@ -295,7 +340,7 @@ impl Collector {
             sockets: self.sockets,
             tries: self.tries,
             panics: self.panics,
-            invariants: self.checker.into_checks(now),
+            invariants,
             ..Cell::default()
         }
     }
@@ -312,15 +357,31 @@ impl Collector {
         self.rows.get_mut(*index)
     }
 
-    fn at(&mut self, event: &Event, count: impl FnOnce(&mut Endpoint)) {
-        let Some(EndpointIndex { slot, .. }) = event.endpoint else {
-            return;
-        };
+    fn at(&mut self, event: &Event, row: Option<usize>, count: impl FnOnce(&mut Endpoint)) {
         let pool = self.endpoints.get_mut(usize::from(event.pool));
-        if let Some(endpoint) = pool.and_then(|pool| pool.get_mut(slot as usize)) {
+        if let Some(endpoint) = pool.zip(row).and_then(|(pool, row)| pool.get_mut(row)) {
             count(endpoint);
         }
     }
+}
+
+/// The hash and the invariants of all processes: of several, the hash of their hashes, in order.
+fn close(proxies: Vec<Proxy>, now: Timestamp) -> (Digest, Vec<Check>) {
+    let mut hashes = Vec::with_capacity(proxies.len());
+    let mut checks: Vec<Check> = Vec::new();
+    for proxy in proxies {
+        hashes.push(proxy.hash.finish());
+        let more = proxy.checker.into_checks(now);
+        match checks.is_empty() {
+            true => checks = more,
+            false => checks.iter_mut().zip(more).for_each(|(a, b)| a.absorb(b)),
+        }
+    }
+    let hash = match hashes.as_slice() {
+        [one] => *one,
+        several => Digest::of(several.iter().copied()),
+    };
+    (hash, checks)
 }
 
 impl Row {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fitness::Fitness;
 use super::occupancy::Occupancy;
+use super::roster::Place;
 use super::share::{Promise, Share};
 use super::window::Window;
 pub use kind::Invariant;
@@ -54,6 +55,15 @@ impl<'de> Deserialize<'de> for Check {
             violations: stored.violations,
             first: stored.first,
         })
+    }
+}
+
+impl Check {
+    /// Adds the same check of another proxy.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.ok &= other.ok;
+        self.violations += other.violations;
+        self.first = self.first.take().or(other.first);
     }
 }
 
@@ -147,7 +157,23 @@ impl Checker {
         }
     }
 
-    /// Takes the next event.
+    /// A pool has changed at `at`: what its seats may take from now on, and what it promises.
+    /// Requests that began before keep what they were promised.
+    pub(super) fn change(&mut self, at: Timestamp, pool: u16, places: &[Place], limit: Limit) {
+        let pool = usize::from(pool);
+        if let Some((known, _)) = self.pools.get_mut(pool) {
+            known.attempts = known.attempts.max(limit.attempts);
+            known.budget_ppm = known.budget_ppm.max(limit.budget_ppm);
+        }
+        if let Some(share) = self.shares.get_mut(pool) {
+            share.change(at, places);
+        }
+        if let Some(occupancy) = self.occupancies.get_mut(pool) {
+            occupancy.change(places);
+        }
+    }
+
+    /// Takes the next event; its endpoint's slot is a seat.
     pub fn on(&mut self, event: &Event) {
         if event.kind.is_outside() {
             return self.watch(event);
@@ -342,10 +368,10 @@ impl Checker {
         let (pool, Some(endpoint)) = (usize::from(event.pool), event.endpoint) else {
             return;
         };
-        let slot = endpoint.slot;
+        let seat = endpoint.slot;
         let (share, occupancy) = (self.shares.get_mut(pool), self.occupancies.get_mut(pool));
-        let serves = share.is_none_or(|share| share.pick(slot));
-        let has_room = occupancy.is_none_or(|occupancy| occupancy.pick(slot));
+        let serves = share.is_none_or(|share| share.pick(seat, event.at));
+        let has_room = occupancy.is_none_or(|occupancy| occupancy.pick(seat));
         if !serves {
             let text = "it was sent to an endpoint that is down or has no weight";
             self.violated(event, Invariant::InService, text);

@@ -11,6 +11,7 @@ mod json;
 mod latency;
 mod metric;
 mod occupancy;
+mod roster;
 mod run;
 mod share;
 mod table;

@@ -3,7 +3,9 @@
 //! A request holds one from its pick on, as a tunnel too. What the events say is never more than
 //! what the core counts: it books a place for a waiting request before that request is picked.
 
-/// Requests and tunnels at the endpoints of one pool, by slot.
+use super::roster::Place;
+
+/// Requests and tunnels at the endpoints of one pool, by seat.
 #[derive(Debug, Default)]
 pub(super) struct Occupancy {
     /// The most that each may hold.
@@ -26,10 +28,16 @@ impl Occupancy {
         }
     }
 
+    /// What each may hold from now on.
+    pub(super) fn change(&mut self, places: &[Place]) {
+        self.bounds = places.iter().map(|place| place.bound).collect();
+        self.held.resize(places.len(), Held::default());
+    }
+
     /// Counts a request; false if the endpoint held all that it may.
-    pub(super) fn pick(&mut self, slot: u32) -> bool {
-        let slot = slot as usize;
-        let (Some(held), Some(bound)) = (self.held.get_mut(slot), self.bounds.get(slot)) else {
+    pub(super) fn pick(&mut self, seat: u32) -> bool {
+        let seat = seat as usize;
+        let (Some(held), Some(bound)) = (self.held.get_mut(seat), self.bounds.get(seat)) else {
             return true;
         };
         held.requests += 1;
@@ -37,16 +45,16 @@ impl Occupancy {
     }
 
     /// A request is a tunnel from now on.
-    pub(super) fn upgrade(&mut self, slot: u32) {
-        if let Some(held) = self.held.get_mut(slot as usize) {
+    pub(super) fn upgrade(&mut self, seat: u32) {
+        if let Some(held) = self.held.get_mut(seat as usize) {
             held.requests = held.requests.saturating_sub(1);
             held.tunnels += 1;
         }
     }
 
     /// A request or a tunnel has ended.
-    pub(super) fn end(&mut self, slot: u32, tunnel: bool) {
-        if let Some(held) = self.held.get_mut(slot as usize) {
+    pub(super) fn end(&mut self, seat: u32, tunnel: bool) {
+        if let Some(held) = self.held.get_mut(seat as usize) {
             let count = if tunnel {
                 &mut held.tunnels
             } else {
@@ -56,7 +64,7 @@ impl Occupancy {
         }
     }
 
-    /// By slot.
+    /// By seat.
     #[cfg(test)]
     pub(super) fn held(&self) -> &[Held] {
         &self.held

@@ -1,7 +1,10 @@
 //! Whom a pool may pick, and how often: what is out of service never, the others by weight.
 
-use crate::scenario::Scenario;
+use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{self, Policy};
+
+use super::roster::Place;
+use crate::scenario::Scenario;
 
 /// What a pool promises about its picks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +44,7 @@ impl Promise {
             // Load, latency or keys decide beside the weights.
             _ => None,
         };
-        let weight = |e: &config::Endpoint| if e.down { 0 } else { e.weight };
+        let weight = |e: &config::Endpoint| if e.down || e.drain { 0 } else { e.weight };
         let bound = |e: &config::Endpoint| e.max_connections.unwrap_or(u32::MAX);
         Self {
             weights: endpoints.iter().map(weight).collect(),
@@ -58,6 +61,8 @@ pub(super) struct Share {
     counts: Vec<u64>,
     /// Something failed or had to wait: from then on more than the weights decided.
     disturbed: bool,
+    /// When the pool was changed last: a request that had been promised a place may take it up.
+    changed: Option<Timestamp>,
 }
 
 impl Share {
@@ -67,19 +72,27 @@ impl Share {
             promise: promise.clone(),
             counts,
             disturbed: false,
+            changed: None,
         }
     }
 
+    /// What each seat may take from now on.
+    pub(super) fn change(&mut self, at: Timestamp, places: &[Place]) {
+        let weights: Vec<u32> = places.iter().map(|place| place.weight).collect();
+        self.disturbed |= weights != self.promise.weights;
+        self.counts.resize(weights.len(), 0);
+        self.promise.weights = weights;
+        self.changed = Some(at);
+    }
+
     /// Counts a pick; false if the endpoint is out of service.
-    pub(super) fn pick(&mut self, slot: u32) -> bool {
-        let slot = slot as usize;
-        if let Some(count) = self.counts.get_mut(slot) {
+    pub(super) fn pick(&mut self, seat: u32, at: Timestamp) -> bool {
+        let seat = seat as usize;
+        if let Some(count) = self.counts.get_mut(seat) {
             *count += 1;
         }
-        self.promise
-            .weights
-            .get(slot)
-            .is_none_or(|weight| *weight > 0)
+        let weight = self.promise.weights.get(seat);
+        weight.is_none_or(|weight| *weight > 0) || self.changed == Some(at)
     }
 
     pub(super) const fn disturb(&mut self) {
@@ -141,6 +154,6 @@ mod tests {
     #[test]
     fn nobody_out_of_service_is_picked() {
         let mut share = share(Law::Random, &[0, 0, 0]);
-        assert!(share.pick(0) && !share.pick(2));
+        assert!(share.pick(0, Timestamp::ZERO) && !share.pick(2, Timestamp::ZERO));
     }
 }

@@ -32,6 +32,7 @@ fn setup() -> Setup {
         until: Timestamp(1_100 * MS),
         classes: vec![names(&["light", "heavy"]), names(&["light"])],
         endpoints: vec![names(&["a", "b"])],
+        names: vec![names(&["a", "b"])],
         limits: vec![Limit {
             attempts: 2,
             budget_ppm: 200_000,
@@ -57,7 +58,7 @@ pub(super) fn cell() -> Cell {
         let due = 50 + 100 * n;
         collector.sent(Timestamp(due * MS), workload, class);
         let mut record = |at: u64, attempt, slot, kind| {
-            collector.record(&event(at * MS, n, attempt, slot, kind));
+            collector.record(0, &event(at * MS, n, attempt, slot, kind));
         };
         record(due, 0, None, Kind::Arrived { idempotent: true });
         let mut attempt = 1;

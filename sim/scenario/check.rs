@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::document::{Percent, Span, Table, Time};
 
 use super::{Class, Engine, Model, Scenario, Source, Workload};
+use crate::plan;
 use crate::result::{Over, Scope, Threshold, Unit};
 
 /// Something is measured: the warm-up is shorter than the run.
@@ -83,6 +85,32 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
             let problem = t.problem(span, message).warning();
             t.report(problem.label(format!("{least} leave a hundred beyond it")));
         }
+    }
+}
+
+/// Whatever changes, each pool has an endpoint; and an engine that can do it.
+pub(super) fn endpoints(t: &mut Table<'_>, scenario: &Scenario) {
+    let spans = t.element_spans("fault");
+    let generations = plan::turn::generations(scenario);
+    for (at, config) in &generations {
+        let Some(pool) = config.pools.iter().find(|pool| pool.endpoints.is_empty()) else {
+            continue;
+        };
+        let at = Time::format(at.since(Timestamp::ZERO));
+        let message = format!("pool `{}` has no endpoint left at {at}", pool.name);
+        let problem = t.problem(spans.first().copied().unwrap_or_default(), message);
+        return t.report(problem.label("expected one, always: it may be `down`"));
+    }
+    let needs_net = scenario
+        .changes
+        .iter()
+        .find_map(|change| change.what.needs_net());
+    if let (Some(why), Some(Engine::Model)) = (needs_net, scenario.engine) {
+        let problem = t.problem(
+            t.span("engine"),
+            format!("engine model cannot do it: {why}"),
+        );
+        t.report(problem.label("expected \"net\""));
     }
 }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 use evenkeel_proxy::config::Config;
 use evenkeel_proxy::document::{Choice, Float, Integer, Name, Percent, Share, Table, Time};
 
+use super::change::{self, Change, Common};
+use super::link::Known;
+use super::proxies::Proxies;
 use super::target::{self, Aim};
 
 /// Something that goes wrong at origins.
@@ -124,6 +127,44 @@ const EFFECT: Choice<Effect> = Choice {
     ],
 };
 
+/// What a `[[fault]]` may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// Of origins.
+    Origin(Effect),
+    /// Of the proxies, or between the parties.
+    Change(change::Kind),
+}
+
+/// What a `[[fault]]` is.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// Of origins.
+    Fault(Fault),
+    /// Of the proxies, or between the parties.
+    Change(Change),
+}
+
+const COUNT: usize = EFFECT.of.len() + change::Kind::ALL.len();
+const KINDS: [(&str, Kind); COUNT] = {
+    let mut all = [("", Kind::Origin(Effect::Crash)); COUNT];
+    let mut n = 0;
+    while n < COUNT {
+        all[n] = if n < EFFECT.of.len() {
+            (EFFECT.of[n].0, Kind::Origin(EFFECT.of[n].1))
+        } else {
+            let (name, kind) = change::Kind::ALL[n - EFFECT.of.len()];
+            (name, Kind::Change(kind))
+        };
+        n += 1;
+    }
+    all
+};
+const KIND: Choice<Kind> = Choice {
+    what: "fault",
+    of: &KINDS,
+};
+
 /// Most occurrences of a fault: more is a rate, and no fault.
 const MOST_OCCURRENCES: u128 = 10_000;
 
@@ -135,41 +176,68 @@ struct Keys {
     gap: Duration,
 }
 
+/// Reads one. `all` has every endpoint that there will ever be.
 pub(super) fn fault(
     t: &mut Table<'_>,
-    config: Option<&Config>,
+    all: &mut Option<Config>,
+    proxies: &Proxies,
     duration: Option<Duration>,
-) -> Option<Fault> {
+) -> Option<Event> {
     let at = t.required("at", Time::ANY, "when it begins, from the start of the run");
     let doc = "crash (connections close, new ones are refused), rolling_restart (endpoints crash \
                one after the other, each `for` so long), slow (work takes `factor` times as long), \
                pause (nothing is read or written), hang (requests are read and not answered), \
                refuse (new connections are refused), blackhole (nothing arrives, no error), \
                error_burst (a `share` is answered `status` at once), reset (a `share` is reset \
-               before the head) or keepalive_race (a `share` of the kept connections closes just \
-               when it is used)";
-    let effect = t.required("kind", EFFECT, doc);
+               before the head), keepalive_race (a `share` of the kept connections closes just \
+               when it is used); add, remove, drain or reweight an endpoint, reload a pool's \
+               section, proxy_restart, dns_change, cert_swap; latency or partition of a link";
+    let kind = t.required("kind", KIND, doc);
     let doc = "an endpoint's name, or `pool/endpoint`, or `pool:NAME` for all of a pool, or \
-               `random:N` for so many endpoints by the seed";
-    let name = t.required("target", Name, doc);
-    let doc = "how long it lasts; absent: until a later one of its kind there ends it, or the run";
+               `random:N` for so many endpoints by the seed; add: `pool:NAME`; proxy_restart: \
+               `proxy` or `proxy:N`";
+    let target = t.optional("target", Name, doc);
+    let doc = "how long it lasts; absent: until a later one of its kind there ends it, or the run; \
+               a change of the configuration then stays";
     let lasts = t.optional("for", Time::POSITIVE, doc);
     let doc = "it happens again after so long, and so on; absent: once";
     let every = t.optional("every", Time::POSITIVE, doc);
     let doc = "how likely each occurrence is, by the seed";
     let probability = t.default("probability", Share, Percent::new(100), doc);
-    let doc = "slow, error_burst, reset: how long it takes to grow to its strength, evenly";
+    let doc =
+        "slow, error_burst, reset, latency: how long it takes to grow to its strength, evenly";
     let ramp = t.default("ramp", Time::ANY, Duration::ZERO, doc);
     let keys = keys(t);
+    let known = all.as_ref().map(|config| Known { config, proxies });
+    let changes = change::keys(t, known);
     begins_in_time(t, at, duration);
+    let effect = match kind? {
+        Kind::Origin(effect) => effect,
+        Kind::Change(kind) => {
+            let common = Common {
+                at,
+                lasts,
+                target,
+                factor: keys.factor,
+                ramp,
+            };
+            let change = change::change(t, kind, common, changes, (all, proxies));
+            return change.map(Event::Change);
+        }
+    };
+    change::unused(t, None);
+    if !t.has("target") {
+        let problem = t.problem(t.own_span(), "`fault.target` is missing");
+        t.report(problem.label("expected `target`, an endpoint's name"));
+    }
     occurs(t, at, every, duration, probability);
-    let target = name
+    let config = all.as_ref();
+    let target = target
         .zip(config)
         .and_then(|(name, config)| target::aim(t, t.span("target"), config, &name));
-    let effect = effect.and_then(|effect| strong(t, effect, keys));
     let fault = Fault {
+        effect: strong(t, effect, keys)?,
         at: at?,
-        effect: effect?,
         target: target?,
         lasts,
         every,
@@ -177,11 +245,11 @@ pub(super) fn fault(
         ramp,
     };
     fits(t, &fault, config, duration);
-    Some(fault)
+    Some(Event::Fault(fault))
 }
 
 fn keys(t: &mut Table<'_>) -> Keys {
-    let doc = "slow: how many times as long work takes";
+    let doc = "slow, latency: how many times as long it takes";
     let factor = t.optional("factor", Float(0.001..=1_000_000.0), doc);
     let doc = "reset, error_burst, keepalive_race: how many requests meet it, each by the seed";
     let share = t.default("share", Share, Percent::new(100), doc);

@@ -4,12 +4,15 @@
 //! very file that is deployed, or one written in place.
 
 mod arrival;
+mod change;
 mod check;
 mod client;
 mod fault;
 mod law;
+mod link;
 mod matrix;
 mod origin;
+mod proxies;
 mod seed;
 mod set;
 mod target;
@@ -29,12 +32,18 @@ use evenkeel_proxy::document::{
     self, Choice, Diagnostic, FilePath, Integer, Key, Names, Percent, Share, Table, Text, Time,
 };
 
+use crate::link::Link;
 use crate::plan;
 use crate::result::Threshold;
+use fault::Event;
+use link::Known;
 use set::{Keys, Line, Part, Sets};
 
+pub use change::{Change, What};
 pub use fault::{Effect, Fault};
+pub use link::{Between, Party};
 pub use origin::{Model, Origin, Speed};
+pub use proxies::{Balancer, Proxies};
 pub use seed::{Seeds, parse as parse_seeds};
 pub(crate) use target::names as endpoint_names;
 pub use target::{Aim, Target};
@@ -49,6 +58,9 @@ pub struct Scenario {
     pub settings: Vec<(String, String)>,
     /// The proxy's configuration.
     pub config: Config,
+    /// The same with every endpoint that a fault adds: whatever is counted by endpoint is counted
+    /// in this order.
+    pub all: Config,
     /// How long requests arrive, warm-up included.
     pub duration: Duration,
     /// The beginning that is not measured; shorter than `duration`.
@@ -65,8 +77,12 @@ pub struct Scenario {
     pub workloads: Vec<Workload>,
     /// What lies between the parties.
     pub network: Network,
-    /// What goes wrong, in the order of the file.
+    /// The proxies.
+    pub proxies: Proxies,
+    /// What goes wrong at origins, in the order of the file.
     pub faults: Vec<Fault>,
+    /// What happens to proxies and links, in the order of the file.
+    pub changes: Vec<Change>,
     /// What must hold for every seed.
     pub thresholds: Vec<Threshold>,
     /// What must hold for at least one seed.
@@ -107,10 +123,10 @@ const ENGINE: Choice<Engine> = Choice {
 pub struct Network {
     /// The length of a tick: no two instants are closer.
     pub resolution: Duration,
-    /// One way, on every link.
-    pub latency: Duration,
-    /// Added to a latency: uniform in `[0, jitter)`.
-    pub jitter: Duration,
+    /// Every link that is not listed.
+    pub default: Link,
+    /// Others; of several that fit, the one with the more exact names counts, then the last.
+    pub links: Vec<Between>,
 }
 
 /// Reads a scenario from a file's bytes; `path` is for errors and relative paths. The files that it
@@ -215,8 +231,14 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     check::precision(t, precision);
     let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
     let engine = t.optional("engine", ENGINE, doc);
+    let doc = "the proxies, all of this configuration, behind a balancer of their own";
+    let proxies = t.table("proxies", doc, proxies::proxies);
+    let mut all = config.clone();
+    let events = t.tables("fault", "what goes wrong or changes, and when", |t| {
+        fault::fault(t, &mut all, &proxies, duration)
+    });
     let doc = "how the application behind every endpoint behaves";
-    let origin = t.table("origin", doc, |t| origin::origin(t, config.as_ref()));
+    let origin = t.table("origin", doc, |t| origin::origin(t, all.as_ref()));
     let mut classes = Names::new("class");
     let mut names = Names::new("workload");
     let example = "at least one [[workload]] with arrivals = { rate = \"100/s\" }";
@@ -229,17 +251,18 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         if t.has("resolution") {
             resolution_span = t.span("resolution");
         }
-        network(t)
-    });
-    let faults = t.tables("fault", "what goes wrong, and when", |t| {
-        fault::fault(t, config.as_ref(), duration)
+        let known = all.as_ref().map(|config| Known {
+            config,
+            proxies: &proxies,
+        });
+        network(t, known)
     });
     let doc = "every combination is a cell; all see the same arrivals and service times. A key of a \
                pool alone is that key in every pool; else a path such as workload.web.arrivals.rate";
     t.optional("matrix", matrix::Matrix, doc);
     let doc = "what must hold for every seed, or exit 4";
     let known = threshold::Known {
-        config: config.as_ref(),
+        config: all.as_ref(),
         classes: &classes,
         axes: &sets.axes,
     };
@@ -248,10 +271,18 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let sometimes = t.tables("sometimes", doc, |t| threshold::sometimes(t, &known));
 
     check::window(t, duration, warmup);
+    let (mut faults, mut changes) = (Vec::new(), Vec::new());
+    for event in events {
+        match event? {
+            Event::Fault(fault) => faults.push(fault),
+            Event::Change(change) => changes.push(change),
+        }
+    }
     let scenario = Scenario {
         name,
         settings: sets.settings.clone(),
         config: config?,
+        all: all?,
         duration: duration?,
         warmup,
         seeds,
@@ -259,14 +290,17 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         engine,
         origin: origin?,
         workloads: workloads.into_iter().collect::<Option<_>>()?,
-        network,
-        faults: faults.into_iter().collect::<Option<_>>()?,
+        network: network?,
+        proxies,
+        faults,
+        changes,
         thresholds: thresholds.into_iter().collect::<Option<_>>()?,
         sometimes: sometimes.into_iter().collect::<Option<_>>()?,
     };
     check::resolution(t, &scenario, resolution_span);
     check::percentiles(t, &scenario);
     check::steadiness(t, &scenario);
+    check::endpoints(t, &scenario);
     Some(scenario)
 }
 
@@ -295,7 +329,7 @@ fn config(t: &mut Table<'_>, sets: &Sets) -> Option<Config> {
     }
 }
 
-fn network(t: &mut Table<'_>) -> Network {
+fn network(t: &mut Table<'_>, known: Option<Known<'_>>) -> Option<Network> {
     let resolution = t.default(
         "resolution",
         Time::POSITIVE,
@@ -303,19 +337,17 @@ fn network(t: &mut Table<'_>) -> Network {
         "length of a tick, engine net; a request's latency is about 3 ticks too long, so a \
          thousandth of the mean service is fine; shorter runs longer",
     );
-    let (latency, jitter) = t.table("default", "every link that is not listed", |t| {
-        let doc = "one way; 0 is a loopback";
-        let latency = t.default("latency", Time::ANY, Duration::ZERO, doc);
-        let doc = "added to the latency, uniform from 0; a connection's bytes keep their order";
-        (latency, t.default("jitter", Time::ANY, Duration::ZERO, doc))
-    });
+    let default = t.table("default", "every link that is not listed", link::link);
+    let doc = "links of their own, both ways unless the way back is listed, too; of several that \
+               fit, the most exact names count (an endpoint, a zone, a pool), then the last";
+    let links = t.tables("links", doc, |t| link::between(t, known));
     if resolution < Duration::from_micros(1) {
         let problem = t.problem(t.span("resolution"), "such short ticks never end");
         t.report(problem.label("expected at least \"1us\""));
     }
-    Network {
+    Some(Network {
         resolution,
-        latency,
-        jitter,
-    }
+        default,
+        links: links.into_iter().collect::<Option<_>>()?,
+    })
 }

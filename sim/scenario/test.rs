@@ -237,8 +237,12 @@ fn every_key_of_networks_faults_and_thresholds_arrives() {
         scenario.network,
         Network {
             resolution: ms(1),
-            latency: ms(1),
-            jitter
+            default: Link {
+                latency: ms(1),
+                jitter,
+                ..Link::default()
+            },
+            links: Vec::new(),
         }
     );
     let slow = Effect::Slow { factor: 20.0 };
@@ -398,8 +402,8 @@ fn a_plan_asks_the_classes_host() {
     let plan = Plan::new(std::sync::Arc::new(scenario.unwrap()), None);
     let hosts: Vec<&str> = plan.asks[0].iter().map(|ask| ask.host.as_str()).collect();
     assert_eq!(hosts, [HOST, "example.com"]);
-    assert!(matches!(plan.way(HOST, "/"), Way::Answer(404)));
-    assert!(matches!(plan.way("example.com", "/?q"), Way::Pool(0, _)));
+    assert!(matches!(plan.way(0, HOST, "/"), Way::Answer(404)));
+    assert!(matches!(plan.way(0, "example.com", "/?q"), Way::Pool(0, _)));
     assert_eq!(plan.origins[0].spec.overhead, Duration::from_micros(50));
 }
 

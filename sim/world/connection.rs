@@ -13,6 +13,7 @@ use evenkeel_core::time::Timestamp;
 
 use super::link::Path;
 use super::trunk::Host;
+use crate::link::Arrival;
 
 /// Bytes that may be under way in one direction, counted until they are read.
 pub(super) const WINDOW_BYTES: usize = 64 * 1024;
@@ -70,6 +71,8 @@ struct Direction {
     in_flight: usize,
     end: Option<Timestamp>,
     reset: Option<Timestamp>,
+    /// When the connection is given up, because a segment was lost again and again.
+    lost: Option<Timestamp>,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -82,6 +85,7 @@ impl Direction {
             in_flight: 0,
             end: None,
             reset: None,
+            lost: None,
             reader: None,
             writer: None,
         }
@@ -136,7 +140,14 @@ impl Connection {
             // As in Linux, an end stays an end, also when a reset follows it.
             (None, Some(end), _) => (end, Readable::End),
             (None, None, Some(reset)) => (reset, Readable::Reset),
-            (None, None, None) => return Readable::Nothing,
+            (None, None, None) => match incoming.lost {
+                Some(lost) => (lost, Readable::Reset),
+                None => return Readable::Nothing,
+            },
+        };
+        let (at, what) = match incoming.lost {
+            Some(lost) if lost <= at => (lost, Readable::Reset),
+            _ => (at, what),
         };
         if at <= now { what } else { Readable::At(at) }
     }
@@ -174,8 +185,11 @@ impl Connection {
                 Writable::Reset
             };
         }
+        if outgoing.lost.is_some_and(|at| at <= now) {
+            return Writable::Reset;
+        }
         match WINDOW_BYTES.saturating_sub(outgoing.in_flight) {
-            0 => Writable::Full(incoming.reset),
+            0 => Writable::Full(incoming.reset.into_iter().chain(outgoing.lost).min()),
             room if self.closed[1 - side] => Writable::Void(room),
             room => Writable::Room(room),
         }
@@ -189,13 +203,27 @@ impl Connection {
     /// Notes that `side` has written `length` bytes, which the raw stream cannot carry before
     /// `earliest`. To a closed peer, they bring back a reset.
     pub(super) fn send(&mut self, side: Side, length: usize, now: Timestamp, earliest: Timestamp) {
-        let at = self.arrival(side, now).max(earliest);
+        let arrival = self.directions[side].path.carry(now, length);
+        let at = arrival.at().max(earliest);
         self.directions[side].in_flight += length;
+        if let Arrival::Lost(_) = arrival {
+            self.give_up(at);
+        }
         if self.closed[1 - side] {
             self.reset_at(1 - side, at);
         } else {
             self.directions[side].chunks.push_back(Chunk { at, length });
             self.wake_reader(1 - side);
+        }
+    }
+
+    /// Both ends learn at `at` that the connection is no more.
+    fn give_up(&mut self, at: Timestamp) {
+        for side in [OPENER, ACCEPTER] {
+            let lost = &mut self.directions[side].lost;
+            *lost = Some(lost.map_or(at, |known| known.min(at)));
+            self.wake_reader(1 - side);
+            self.wake_writer(side);
         }
     }
 

@@ -1,52 +1,51 @@
-//! What lies between two processes, as the handle applies it.
+//! One connection's way over a wire.
 
-use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use evenkeel_core::rng;
-use evenkeel_core::time::{Timestamp, nanos};
+use evenkeel_core::time::Timestamp;
 
 use crate::hole::Holes;
-
-/// One direction of the way between two processes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Link {
-    /// One way.
-    pub latency: Duration,
-    /// Added to each segment, uniform in `[0, jitter)`; segments of a connection keep their order.
-    pub jitter: Duration,
-}
+pub use crate::link::Link;
+use crate::link::{Arrival, Wire};
 
 /// One direction of one connection: when its segments arrive.
 #[derive(Debug)]
 pub(super) struct Path {
-    link: Rc<Cell<Link>>,
+    wire: Rc<Wire>,
     holes: Rc<Holes>,
-    jitter: rng::Stream,
+    draws: rng::Stream,
     segments: u64,
     latest: Timestamp,
 }
 
 impl Path {
-    pub(super) fn new(link: Rc<Cell<Link>>, holes: Rc<Holes>, jitter: rng::Stream) -> Self {
+    pub(super) fn new(wire: Rc<Wire>, holes: Rc<Holes>, draws: rng::Stream) -> Self {
         Self {
-            link,
+            wire,
             holes,
-            jitter,
+            draws,
             segments: 0,
             latest: Timestamp::ZERO,
         }
     }
 
-    /// When the next segment arrives, if it is sent at `sent`: what is left of a hole, latency,
-    /// jitter, never before an earlier one.
+    /// When the next segment arrives that carries no bytes, if it is sent at `sent`: never before
+    /// an earlier one. One that is lost too often gets through at last: its sender gives up first.
     pub(super) fn arrival(&mut self, sent: Timestamp) -> Timestamp {
-        let link = self.link.get();
-        let jitter = self.jitter.at(self.segments).below(nanos(link.jitter));
+        self.carry(sent, 0).at()
+    }
+
+    /// When `bytes` arrive that are sent at `sent`, if they do: never before earlier ones.
+    pub(super) fn carry(&mut self, sent: Timestamp, bytes: usize) -> Arrival {
+        let rng = self.draws.at(self.segments);
         self.segments += 1;
-        let at = self.holes.leaves(sent) + link.latency + Duration::from_nanos(jitter);
-        self.latest = self.latest.max(at);
-        self.latest
+        let sent = self.holes.leaves(sent);
+        let arrival = self.wire.arrival(sent, bytes as u64, rng);
+        self.latest = self.latest.max(arrival.at());
+        match arrival {
+            Arrival::At(_) => Arrival::At(self.latest),
+            Arrival::Lost(_) => Arrival::Lost(self.latest),
+        }
     }
 }

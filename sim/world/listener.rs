@@ -1,6 +1,6 @@
 //! Listening sockets: a queue for each worker that has bound the address.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -30,6 +30,8 @@ struct Entry {
 pub(super) struct Queue {
     pub(super) worker: usize,
     entries: RefCell<VecDeque<Entry>>,
+    /// Another process takes what is new.
+    leaving: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -38,8 +40,17 @@ impl Queue {
         Self {
             worker,
             entries: RefCell::default(),
+            leaving: Cell::new(false),
             waker: RefCell::default(),
         }
+    }
+
+    pub(super) fn leave(&self) {
+        self.leaving.set(true);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.get()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -46,6 +46,7 @@ pub struct World {
     network: Rc<Network>,
     process: Rc<Process>,
     clock: Clock,
+    record: Recorder,
 }
 
 impl World {
@@ -59,6 +60,21 @@ impl World {
             process: Rc::new(process),
             ..self.clone()
         }
+    }
+
+    /// The same process, whose decisions go to `record`.
+    #[must_use]
+    pub fn recording(&self, record: Recorder) -> Self {
+        Self {
+            record,
+            ..self.clone()
+        }
+    }
+
+    /// Where its connections come from, the port 0 if that is a new one each time.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.process.address()
     }
 
     /// The network, for faults, names and links.
@@ -138,7 +154,7 @@ impl world::World for World {
     }
 
     fn record(&self, event: &trace::Event) {
-        (self.network.record)(event);
+        (self.record)(event);
     }
 
     fn timer(&self) -> Timer {

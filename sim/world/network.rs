@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::{rng, time::Timestamp, trace};
@@ -20,6 +21,7 @@ use super::process::Process;
 use super::simulation::Setting;
 use super::table::{Name, Place, Table};
 use super::trunk::{Host, Trunk};
+use crate::link::Wire;
 
 /// What takes note of decisions.
 pub type Recorder = Rc<dyn Fn(&trace::Event)>;
@@ -41,7 +43,7 @@ pub struct Network {
     circuits: Cell<u64>,
     dry: Cell<u64>,
     panicked: Cell<bool>,
-    link: Rc<Cell<Link>>,
+    wire: Rc<Wire>,
     deal: rng::Stream,
     pub(super) table: RefCell<Table>,
 }
@@ -60,13 +62,21 @@ impl Network {
         table.names.insert(name, Name { addresses, ttl });
     }
 
-    /// What lies between two processes, each given by its name or its group; the more exact one
-    /// counts. It holds for both directions until the other one is set. Connections that were
-    /// opened over the same entry feel the change.
+    /// What lies between two processes, each given by its name or by a beginning of it that ends
+    /// before a slash; the more exact one counts. It holds for both directions until the other one
+    /// is set. Connections that were opened over the same entry feel the change.
     pub fn set_link(&self, from: &str, to: &str, link: Link) {
         let mut table = self.table.borrow_mut();
         let from = table.links.entry(from.to_owned()).or_default();
         from.entry(to.to_owned()).or_default().set(link);
+    }
+
+    /// What lies between two processes from now on, as [`Network::set_link`] says, with a timeline
+    /// of its own. Connections that are open keep what they have.
+    pub fn lay(&self, from: &str, to: &str, wire: Wire) {
+        let mut table = self.table.borrow_mut();
+        let from = table.links.entry(from.to_owned()).or_default();
+        from.insert(to.to_owned(), Rc::new(wire));
     }
 
     /// Connects that had to wait for a raw connection: each may have lost a tick.
@@ -83,7 +93,7 @@ impl Network {
             circuits: Cell::new(0),
             dry: Cell::new(0),
             panicked: Cell::new(false),
-            link: Rc::new(Cell::new(setting.link)),
+            wire: Rc::new(Wire::new(setting.link, Arc::default())),
             deal: rng::Stream::new(setting.seed, "deal"),
             table: RefCell::default(),
         }
@@ -175,16 +185,15 @@ impl Network {
     }
 
     /// What lies between two processes, there and back.
-    pub(super) fn links(&self, from: &Process, to: Option<&Process>) -> [Rc<Cell<Link>>; 2] {
+    pub(super) fn links(&self, from: &Process, to: Option<&Process>) -> [Rc<Wire>; 2] {
         let table = self.table.borrow();
         let find = |from: &Process, to: &Process| {
-            let rows = [from.name.as_str(), from.group()];
-            let mut rows = rows.iter().filter_map(|name| table.links.get(*name));
-            rows.find_map(|row| row.get(&to.name).or_else(|| row.get(to.group())).cloned())
+            let mut rows = from.names().filter_map(|name| table.links.get(name));
+            rows.find_map(|row| to.names().find_map(|name| row.get(name).cloned()))
         };
         let there = to.and_then(|to| find(from, to));
         let back = to.and_then(|to| find(to, from));
-        let default = || self.link.clone();
+        let default = || self.wire.clone();
         [
             there.clone().or(back.clone()).unwrap_or_else(default),
             back.or(there).unwrap_or_else(default),
@@ -204,8 +213,11 @@ impl Network {
         };
         let bits = ip.to_bits();
         let peer = self.deal.child((bits >> 64) as u64).child(bits as u64);
-        let worker = peer.at(from.port().into()).below(place.queues.len() as u64);
-        let queue = &place.queues[worker as usize];
+        let taking = || place.queues.iter().filter(|queue| !queue.is_leaving());
+        let worker = peer.at(from.port().into()).below(taking().count() as u64);
+        let Some(queue) = taking().nth(worker as usize) else {
+            return Admission::Refused;
+        };
         if queue.len() > self.setting.backlog {
             return Admission::Full;
         }
@@ -229,8 +241,9 @@ impl Network {
             refusing: false,
             queues: Vec::new(),
         });
-        let taken = !Rc::ptr_eq(&place.process, process) && !place.queues.is_empty();
-        if taken || place.queues.iter().any(|queue| queue.worker == worker) {
+        let mut taking = place.queues.iter().filter(|queue| !queue.is_leaving());
+        let others = !Rc::ptr_eq(&place.process, process);
+        if taking.any(|queue| others || queue.worker == worker) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         place.process = process.clone();
@@ -238,6 +251,28 @@ impl Network {
         place.queues.push(queue.clone());
         place.queues.sort_by_key(|queue| queue.worker);
         Ok((address, key, queue))
+    }
+
+    /// Whoever listens at `address` takes nothing new from now on, and another process may bind it;
+    /// connections that wait to be accepted still are.
+    pub fn hand_over(&self, address: &Address) {
+        let Ok(key) = self.key(address) else { return };
+        if let Some(place) = self.table.borrow().places.get(&key) {
+            place.queues.iter().for_each(|queue| queue.leave());
+        }
+    }
+
+    /// Connections that wait to be accepted by whoever has handed `address` over.
+    #[must_use]
+    pub fn handed_over(&self, address: &Address) -> usize {
+        let Ok(key) = self.key(address) else { return 0 };
+        let table = self.table.borrow();
+        let queues = table.places.get(&key).into_iter();
+        let queues = queues.flat_map(|place| &place.queues);
+        queues
+            .filter(|queue| queue.is_leaving())
+            .map(|queue| queue.len())
+            .sum()
     }
 
     pub(super) fn unbind(&self, key: &Address, queue: &Rc<Queue>) {

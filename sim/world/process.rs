@@ -59,9 +59,11 @@ impl Process {
         self.address
     }
 
-    /// The group that it is a member of: the name up to the slash, or all of it.
-    pub(super) fn group(&self) -> &str {
-        self.name.split('/').next().unwrap_or(&self.name)
+    /// Its name and the groups that it is a member of, the most exact first: `a/b/c`, `a/b`, `a`.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(self.name.as_str()), |name| {
+            name.rsplit_once('/').map(|(group, _)| group)
+        })
     }
 
     /// Where its next connection comes from, and that connection's jitter.

@@ -56,7 +56,8 @@ impl Default for Setting {
 }
 
 /// What a host is for. Hosts are registered in this order, because within a step a message reaches
-/// only hosts that come later; trunks are laid from each role to the next.
+/// only hosts that come later; trunks are laid from each role to the next. There may be several
+/// hosts of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Runs the clients.
@@ -167,6 +168,7 @@ impl Simulation {
             let world = World {
                 process: Rc::new(process),
                 clock,
+                record: Rc::clone(&network.record),
                 network,
             };
             software(world).await;

@@ -1,6 +1,5 @@
 //! What the network knows: listening addresses, names, links and trunks.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -8,10 +7,10 @@ use std::time::Duration;
 
 use evenkeel_proxy::world::Address;
 
-use super::link::Link;
 use super::listener::Queue;
 use super::process::Process;
 use super::trunk::Trunk;
+use crate::link::Wire;
 
 /// Names that nobody has registered get addresses from here on (RFC 2544's range for tests).
 const FIRST_NAMED: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
@@ -42,7 +41,7 @@ pub(super) struct Table {
     pub(super) names: BTreeMap<String, Name>,
     pub(super) named: u32,
     pub(super) port: u16,
-    pub(super) links: BTreeMap<String, BTreeMap<String, Rc<Cell<Link>>>>,
+    pub(super) links: BTreeMap<String, BTreeMap<String, Rc<Wire>>>,
     pub(super) trunks: BTreeMap<(usize, usize), Rc<Trunk>>,
 }
 

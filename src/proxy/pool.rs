@@ -135,10 +135,10 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
         weight: e.weight,
         max_connections: e.max_connections,
         backup: e.backup,
-        state: if e.down {
-            endpoint::State::Down
-        } else {
-            endpoint::State::Up
+        state: match (e.down, e.drain) {
+            (true, _) => endpoint::State::Down,
+            (false, true) => endpoint::State::Drain,
+            (false, false) => endpoint::State::Up,
         },
     };
     pool::Settings {

@@ -118,7 +118,9 @@ impl<'a> Change<'a> {
         let rest = self.rest(from);
         let name = rest.split('.').next().unwrap_or_default();
         let at = from..from + name.len();
-        if !keys.iter().any(|key| NAMES.contains(&key.name)) {
+        let names =
+            |key: &Key| NAMES.contains(&key.name) && matches!(key.shape, Shape::Value { .. });
+        if !keys.iter().any(names) {
             let message = format!("blocks of `{list}` have no names to set them by");
             return self.error(at, message).label("change the file instead");
         }

@@ -312,13 +312,16 @@ fn faults_that_cannot_be() {
             ],
         ),
         (
+            "[[fault]]\nat = \"20s\"\nkind = \"crash\"",
+            &[":8:1: error: `fault.target` is missing; expected `target`, an endpoint's name"],
+        ),
+        (
             "[[fault]]\nat = \"60s\"\nkind = \"pause\"\ntarget = \"a\"",
             &[":9:6: warning: the fault begins when no more requests arrive"],
         ),
         (
             "[[fault]]\nat = \"1s\"\nkind = \"puase\"\nfor = \"0s\"",
             &[
-                ":8:1: error: `fault.target` is missing",
                 ":10:8: error: `fault.kind`: unknown fault \"puase\"; did you mean `pause`?",
                 ":11:7: error: `fault.for` is the string \"0s\"; expected more than zero",
             ],

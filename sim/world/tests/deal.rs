@@ -126,7 +126,7 @@ fn every_kind_of_address_can_be_listened_at() {
 fn links_go_by_process_group_and_default() {
     let link = |n| Link {
         latency: TICK * n,
-        jitter: Duration::ZERO,
+        ..Link::default()
     };
     let log = Log::default();
     let seen = log.clone();

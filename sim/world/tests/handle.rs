@@ -150,6 +150,7 @@ proptest! {
         let link = Link {
             latency: Duration::from_micros(latency_us),
             jitter: Duration::from_micros(jitter_us),
+            ..Link::default()
         };
         let mut at = 0;
         let writes: Vec<_> = gaps.into_iter().map(|(gap, n)| { at += gap; (at, n) }).collect();

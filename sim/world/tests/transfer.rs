@@ -108,6 +108,7 @@ fn jitter_is_drawn_per_segment_and_nothing_is_overtaken() {
     let link = Link {
         latency: TICK * 20,
         jitter: TICK * 10,
+        ..Link::default()
     };
     let setting = Setting { link, ..setting() };
     let log = Log::default();

@@ -172,6 +172,16 @@ pub fn read(t: &mut Table<'_>) -> Option<Config> {
     })
 }
 
+/// Reads one section of a pool from a table, as it stands in a file: for a change of one pool alone.
+pub fn read_pool(t: &mut Table<'_>) -> Option<Pool> {
+    pool::pool(t, &mut Names::new("pool"))
+}
+
+/// Reads one endpoint from a table, as it stands in a pool's section.
+pub fn read_endpoint(t: &mut Table<'_>) -> Option<Endpoint> {
+    pool::endpoint(t, &mut Names::new("endpoint"))
+}
+
 /// An address with the name it goes by: the one given, or the address as written.
 fn named_address(t: &mut Table<'_>, socket: Socket, docs: [&'static str; 2]) -> Option<Named> {
     let name = t.optional("name", document::Name, docs[0]);

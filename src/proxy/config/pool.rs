@@ -56,10 +56,14 @@ pub struct Endpoint {
     pub max_connections: Option<u32>,
     /// Whether it is used only when all others are down.
     pub backup: bool,
+    /// Whether it finishes what it has, keeps its sessions and takes nothing new.
+    pub drain: bool,
     /// Whether it is out of service.
     pub down: bool,
     /// How slowly it starts, if it does.
     pub slow_start: Option<slow_start::Spec>,
+    /// Where it stands, if that is said: a region, a data centre.
+    pub zone: Option<String>,
 }
 
 /// What happens after a failed try.
@@ -165,7 +169,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
     })
 }
 
-fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
+pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
     let docs = [
         "what metrics, logs and scenarios call it; absent: the address as written",
         "where it is: host and port, or unix:/path",
@@ -185,6 +189,12 @@ fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
         false,
         "used only when all others are down",
     );
+    let drain = t.default(
+        "drain",
+        Boolean,
+        false,
+        "finishes what it has, keeps its sessions and takes nothing new",
+    );
     let down = t.default(
         "down",
         Boolean,
@@ -192,6 +202,8 @@ fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
         "out of service until the file says otherwise",
     );
     let slow_start = slow_start(t, "its own instead of the pool's");
+    let doc = "where it stands: a region, a data centre; absent: anywhere";
+    let zone = t.optional("zone", Name, doc);
     let Named { name, address } = named?;
     Some(Endpoint {
         name,
@@ -199,8 +211,10 @@ fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
         weight,
         max_connections,
         backup,
+        drain,
         down,
         slow_start,
+        zone,
     })
 }
 

@@ -212,8 +212,10 @@ fn every_key_of_pools_arrives() {
         weight: 1,
         max_connections: None,
         backup: false,
+        drain: false,
         down: false,
         slow_start: None,
+        zone: None,
     };
     let b = Endpoint {
         weight: 2,

@@ -1,0 +1,75 @@
+//! Which proxy a request goes to: that of its client's connection. Connections cost nothing here,
+//! but where there are several proxies, they decide.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{ANYBODY, FIRST_CLIENT, KEPT, Plan};
+use crate::scenario::Protocol;
+use crate::workload::{Arrival, Visit};
+
+/// The clients' connections, kept as engine `net` keeps them.
+#[derive(Debug, Default)]
+pub(super) struct Downstream {
+    /// The proxies of idle connections, by client; the last one is used first.
+    idle: BTreeMap<u64, Vec<usize>>,
+    /// The proxy of a client's one connection of HTTP/2.
+    lines: BTreeMap<u64, usize>,
+    /// The addresses of clients that come back.
+    homes: BTreeMap<u64, u32>,
+    addresses: u32,
+    opened: u64,
+}
+
+impl Downstream {
+    /// The proxy that a request goes to, by its place; a socket always has a new connection.
+    pub(super) fn take(&mut self, plan: &Plan, arrival: &Arrival, socket: bool) -> usize {
+        if plan.scenario.proxies.count == 1 {
+            return 0;
+        }
+        let key = plan.connection(arrival);
+        let workload = &plan.scenario.workloads[usize::from(arrival.workload)];
+        if !socket && workload.protocol == Protocol::Http2 {
+            if let Some(line) = self.lines.get(&key) {
+                return *line;
+            }
+            let proxy = self.deal(plan, arrival);
+            self.lines.insert(key, proxy);
+            return proxy;
+        }
+        let idle = match socket {
+            true => None,
+            false => self.idle.get_mut(&key).and_then(Vec::pop),
+        };
+        idle.unwrap_or_else(|| self.deal(plan, arrival))
+    }
+
+    fn deal(&mut self, plan: &Plan, arrival: &Arrival) -> usize {
+        let mut new = || {
+            self.addresses += 1;
+            self.addresses - 1
+        };
+        let address = match arrival.visit {
+            Visit::Single => new(),
+            _ => *self.homes.entry(arrival.client).or_insert_with(new),
+        };
+        let connection = self.opened;
+        self.opened += 1;
+        plan.deal(connection, u32::from(FIRST_CLIENT).wrapping_add(address))
+    }
+
+    /// A connection of a client has nothing to do.
+    pub(super) fn put(&mut self, key: u64, proxy: usize) {
+        let idle = self.idle.entry(key).or_default();
+        if key == ANYBODY || idle.len() < KEPT {
+            idle.push(proxy);
+        }
+    }
+
+    /// A proxy closes all connections.
+    pub(super) fn close(&mut self, proxy: usize) {
+        for idle in self.idle.values_mut() {
+            idle.retain(|other| *other != proxy);
+        }
+        self.lines.retain(|_, other| *other != proxy);
+    }
+}

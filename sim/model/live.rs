@@ -1,0 +1,99 @@
+//! A request in the model, and what it needs at hand.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use evenkeel_core::pool;
+use evenkeel_core::queue::{Grant, Token};
+use evenkeel_core::request::{self, PoolAccess, Request};
+use evenkeel_core::rng::Rng;
+use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace;
+
+use super::client::Waiting;
+use crate::result::Collector;
+use crate::workload::Arrival;
+
+/// A request on its way, in a slot that is used again.
+pub(super) struct Live {
+    pub(super) request: Request,
+    pub(super) rng: Rng,
+    pub(super) arrival: Arrival,
+    /// The proxy that it goes to, and the process there that has it.
+    pub(super) place: usize,
+    pub(super) process: usize,
+    pub(super) pool: u16,
+    /// The origin of the present try.
+    pub(super) origin: usize,
+    /// When its last byte reaches the proxy.
+    pub(super) uploaded: Timestamp,
+    /// When its response began to leave the proxy, and when its last byte reaches it.
+    pub(super) forwarded: Timestamp,
+    pub(super) downloaded: Timestamp,
+    /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
+    pub(super) serial: u32,
+    /// How often it has reached an origin: each time draws a service of its own.
+    pub(super) offers: u8,
+    /// The connection of the present try was idle before.
+    pub(super) reused: bool,
+    /// What its client is at.
+    pub(super) waiting: Waiting,
+}
+
+/// Of a slot's request until the first one reaches the proxy.
+const BLANK: request::Plan = request::Plan {
+    attempts: 1,
+    queue: Duration::ZERO,
+    dial: Duration::ZERO,
+    head: Duration::ZERO,
+    idle: Duration::ZERO,
+    tunnel: Duration::ZERO,
+    total: None,
+};
+
+impl Live {
+    /// A slot with its first request, which has not reached the proxy.
+    pub(super) fn new(arrival: Arrival, rng: Rng) -> Self {
+        Self {
+            request: Request::new(0, Token::default(), 0, BLANK),
+            rng,
+            arrival,
+            place: 0,
+            process: 0,
+            pool: 0,
+            origin: 0,
+            uploaded: Timestamp::ZERO,
+            forwarded: Timestamp::ZERO,
+            downloaded: Timestamp::ZERO,
+            serial: 0,
+            offers: 0,
+            reused: false,
+            waiting: Waiting::default(),
+        }
+    }
+}
+
+/// How a request reaches its pool.
+pub(super) struct Access<'a> {
+    pub(super) process: usize,
+    pub(super) pool: &'a mut pool::State,
+    pub(super) grants: &'a mut VecDeque<Grant>,
+    pub(super) collector: &'a mut Collector,
+    /// The health of endpoints has changed.
+    pub(super) disturbed: &'a mut bool,
+}
+
+impl PoolAccess for Access<'_> {
+    fn with<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
+        f(self.pool)
+    }
+
+    fn grant(&mut self, grant: Grant) {
+        self.grants.push_back(grant);
+    }
+
+    fn record(&mut self, event: trace::Event) {
+        *self.disturbed |= event.kind.is_outside();
+        self.collector.record(self.process, &event);
+    }
+}

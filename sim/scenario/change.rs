@@ -1,0 +1,455 @@
+//! `[[fault]]` of the kinds that happen to the proxies or between the parties: runtime changes, a
+//! restart, names, certificates, links.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use evenkeel_proxy::config::{self, Config, Endpoint, Pool};
+use evenkeel_proxy::document::{
+    self, Address, Boolean, Integer, List, Name, Node, Sink, Span, Table, Time, Value,
+};
+use serde_json::{Value as Json, json};
+
+use super::link::{self, Known, Party};
+use super::proxies::Proxies;
+use super::target::{self, Target};
+
+/// Something that happens to the proxies or between the parties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// When.
+    pub at: Duration,
+    /// How long it lasts. A change of the configuration without an end stays; any other one ends
+    /// with the arrivals.
+    pub lasts: Option<Duration>,
+    /// What.
+    pub what: What,
+}
+
+/// What happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A pool gets another endpoint.
+    Add {
+        /// Its place among all endpoints that there will ever be.
+        target: Target,
+    },
+    /// An endpoint is taken out of its pool.
+    Remove(Target),
+    /// An endpoint is to take nothing new.
+    Drain(Target),
+    /// An endpoint gets another weight.
+    Reweight {
+        /// The endpoint.
+        target: Target,
+        /// Its weight from then on.
+        weight: u32,
+    },
+    /// A pool gets another section.
+    Reload(Box<Pool>),
+    /// A proxy ends and a new process takes its place.
+    Restart {
+        /// Which; none is every one.
+        proxy: Option<u16>,
+        /// The new one listens before the old one stops.
+        handover: bool,
+    },
+    /// A name has other addresses.
+    Resolve {
+        /// The name.
+        name: String,
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// Certificates are renewed.
+    Swap,
+    /// A link has another latency.
+    Latency {
+        /// Its ends.
+        between: [Party; 2],
+        /// So many times as long.
+        factor: f64,
+        /// And so much longer.
+        plus: Duration,
+        /// It grows to that in so much time.
+        ramp: Duration,
+    },
+    /// No byte passes a link.
+    Partition([Party; 2]),
+}
+
+impl What {
+    /// Why engine `model` cannot do it, if it cannot.
+    #[must_use]
+    pub const fn needs_net(&self) -> Option<&'static str> {
+        match self {
+            Self::Resolve { .. } => Some("dns_change is about names, which it does not resolve"),
+            Self::Swap => Some("cert_swap is about TLS, which it does not speak"),
+            _ => None,
+        }
+    }
+}
+
+/// The kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// [`What::Add`].
+    Add,
+    /// [`What::Remove`].
+    Remove,
+    /// [`What::Drain`].
+    Drain,
+    /// [`What::Reweight`].
+    Reweight,
+    /// [`What::Reload`].
+    Reload,
+    /// [`What::Restart`].
+    Restart,
+    /// [`What::Resolve`].
+    Resolve,
+    /// [`What::Swap`].
+    Swap,
+    /// [`What::Latency`].
+    Latency,
+    /// [`What::Partition`].
+    Partition,
+}
+
+/// Which key is for which kinds, and the kinds that need it.
+const USES: &[(&str, &str, &[Kind], &[Kind])] = &[
+    (
+        "target",
+        "what it happens to",
+        &[
+            Kind::Add,
+            Kind::Remove,
+            Kind::Drain,
+            Kind::Reweight,
+            Kind::Restart,
+        ],
+        &[Kind::Add, Kind::Remove, Kind::Drain, Kind::Reweight],
+    ),
+    (
+        "endpoint",
+        "{ name = \"e\", address = \"10.0.0.5:3000\" }",
+        &[Kind::Add],
+        &[Kind::Add],
+    ),
+    (
+        "weight",
+        "the new weight",
+        &[Kind::Reweight],
+        &[Kind::Reweight],
+    ),
+    ("pool", "its new section", &[Kind::Reload], &[Kind::Reload]),
+    ("handover", "", &[Kind::Restart], &[]),
+    (
+        "host",
+        "a name, such as \"app.internal\"",
+        &[Kind::Resolve],
+        &[Kind::Resolve],
+    ),
+    (
+        "addresses",
+        "[\"10.0.0.9\"]",
+        &[Kind::Resolve],
+        &[Kind::Resolve],
+    ),
+    ("plus", "", &[Kind::Latency], &[]),
+    (
+        "from",
+        "one end of the link",
+        &[Kind::Latency, Kind::Partition],
+        &[Kind::Latency, Kind::Partition],
+    ),
+    (
+        "to",
+        "its other end",
+        &[Kind::Latency, Kind::Partition],
+        &[Kind::Latency, Kind::Partition],
+    ),
+];
+
+/// The keys that only these kinds have, as they were read.
+pub(super) struct Keys {
+    endpoint: Option<Endpoint>,
+    weight: Option<u32>,
+    pool: Option<Pool>,
+    handover: bool,
+    host: Option<String>,
+    addresses: Vec<IpAddr>,
+    plus: Duration,
+    ends: [Option<Party>; 2],
+}
+
+/// Declares and reads them.
+pub(super) fn keys(t: &mut Table<'_>, known: Option<Known<'_>>) -> Keys {
+    let doc =
+        "add: the new endpoint, as in a pool's section; it is there from the start of the run";
+    let endpoint = t.optional_table("endpoint", doc, config::read_endpoint);
+    let doc = "reweight: the new weight";
+    let weight = t.optional("weight", Integer(0..=65_535_u32), doc);
+    let doc = "reload: a pool's section, as in a configuration; it replaces the one of its name";
+    let pool = t.optional_table("pool", doc, config::read_pool);
+    let doc = "proxy_restart: the new process listens before the old one drains; false: the old \
+               one drains first, and nobody listens meanwhile";
+    let handover = t.default("handover", Boolean, true, doc);
+    let doc = "dns_change: the name in an endpoint's address";
+    let host = t.optional("host", Name, doc);
+    let doc = "dns_change: what it resolves to from then on";
+    let addresses = t.default("addresses", List(Ip), Vec::new(), doc);
+    let doc = "latency: how much longer each way is";
+    let plus = t.default("plus", Time::ANY, Duration::ZERO, doc);
+    let ends = link::ends(t, known, false);
+    Keys {
+        endpoint: endpoint.flatten(),
+        weight,
+        pool: pool.flatten(),
+        handover,
+        host,
+        addresses,
+        plus,
+        ends,
+    }
+}
+
+/// `"10.0.0.9"`.
+#[derive(Clone, Copy, Debug)]
+struct Ip;
+
+impl document::Kind for Ip {
+    type Value = IpAddr;
+
+    fn expected(&self) -> String {
+        "an IP address such as \"10.0.0.9\"".into()
+    }
+
+    fn read(&self, value: &Value, sink: &mut Sink<'_>) -> Option<IpAddr> {
+        let parsed = match &value.node {
+            Node::Text(text) => text.parse().ok(),
+            _ => None,
+        };
+        if parsed.is_none() {
+            sink.mismatch(value, document::Kind::expected(self));
+        }
+        parsed
+    }
+
+    fn show(&self, ip: &IpAddr) -> Json {
+        json!(ip.to_string())
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string" })
+    }
+}
+
+/// Complains of keys that only other kinds have; `kind` is none for faults of origins.
+pub(super) fn unused(t: &mut Table<'_>, kind: Option<Kind>) {
+    for (key, _, kinds, _) in USES {
+        let used = match kind {
+            Some(kind) => kinds.contains(&kind),
+            None => *key == "target",
+        };
+        if t.has(key) && !used {
+            let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+            let problem = t.problem(t.span(key), format!("this fault has no `{key}`"));
+            t.report(problem.label(format!("expected only for {}", names.join(", "))));
+        }
+    }
+}
+
+impl Kind {
+    /// All, by name.
+    pub(super) const ALL: [(&'static str, Self); 10] = [
+        ("add", Self::Add),
+        ("remove", Self::Remove),
+        ("drain", Self::Drain),
+        ("reweight", Self::Reweight),
+        ("reload", Self::Reload),
+        ("proxy_restart", Self::Restart),
+        ("dns_change", Self::Resolve),
+        ("cert_swap", Self::Swap),
+        ("latency", Self::Latency),
+        ("partition", Self::Partition),
+    ];
+
+    fn name(self) -> &'static str {
+        let own = Self::ALL.iter().find(|(_, kind)| *kind == self);
+        own.map_or("", |(name, _)| name)
+    }
+
+    /// Whether it can end by itself.
+    const fn can_end(self) -> bool {
+        !matches!(self, Self::Restart | Self::Resolve | Self::Swap)
+    }
+}
+
+/// The keys that all faults have, and two that some do.
+pub(super) struct Common {
+    pub(super) at: Option<Duration>,
+    pub(super) lasts: Option<Duration>,
+    pub(super) target: Option<String>,
+    pub(super) factor: Option<f64>,
+    pub(super) ramp: Duration,
+}
+
+/// Makes a change of its keys. `all` has every endpoint that there will ever be, and gets those
+/// that this one brings.
+pub(super) fn change(
+    t: &mut Table<'_>,
+    kind: Kind,
+    common: Common,
+    keys: Keys,
+    (all, proxies): (&mut Option<Config>, &Proxies),
+) -> Option<Change> {
+    unused(t, Some(kind));
+    for (key, what, _, needed) in USES {
+        if needed.contains(&kind) && !t.has(key) {
+            let message = format!("{}: `{key}` is missing", kind.name());
+            let problem = t.problem(t.own_span(), message);
+            t.report(problem.label(format!("expected `{key}`, {what}")));
+        }
+    }
+    if t.has("for") && !kind.can_end() {
+        let problem = t.problem(t.span("for"), format!("{} has no end", kind.name()));
+        t.report(problem.label("leave it out"));
+    }
+    let what = what(t, kind, &common, keys, (all.as_mut()?, proxies))?;
+    Some(Change {
+        at: common.at?,
+        lasts: common.lasts,
+        what,
+    })
+}
+
+fn what(
+    t: &mut Table<'_>,
+    kind: Kind,
+    common: &Common,
+    keys: Keys,
+    (all, proxies): (&mut Config, &Proxies),
+) -> Option<What> {
+    let between = |[from, to]: [Option<Party>; 2]| Some([from?, to?]);
+    let endpoint = |t: &mut Table<'_>, all: &Config| {
+        let name = common.target.as_ref()?;
+        target::resolve(t, t.span("target"), all, name)
+    };
+    Some(match kind {
+        Kind::Add => {
+            let name = common.target.as_deref()?;
+            add(t, name, keys.endpoint?, all)?
+        }
+        Kind::Remove => What::Remove(endpoint(t, all)?),
+        Kind::Drain => What::Drain(endpoint(t, all)?),
+        Kind::Reweight => What::Reweight {
+            target: endpoint(t, all)?,
+            weight: keys.weight?,
+        },
+        Kind::Reload => reload(t, keys.pool?, all)?,
+        Kind::Restart => What::Restart {
+            proxy: proxy(t, common.target.as_deref(), proxies)?,
+            handover: keys.handover,
+        },
+        Kind::Resolve => resolve(t, keys.host?, keys.addresses, all)?,
+        Kind::Swap => What::Swap,
+        Kind::Latency => {
+            if common.factor.is_none() && keys.plus.is_zero() {
+                let problem = t.problem(t.own_span(), "the latency stays what it is");
+                t.report(problem.label("expected `factor` or `plus`"));
+            }
+            What::Latency {
+                between: between(keys.ends)?,
+                factor: common.factor.unwrap_or(1.0),
+                plus: keys.plus,
+                ramp: common.ramp,
+            }
+        }
+        Kind::Partition => What::Partition(between(keys.ends)?),
+    })
+}
+
+fn add(t: &mut Table<'_>, name: &str, endpoint: Endpoint, all: &mut Config) -> Option<What> {
+    let span = t.span("target");
+    let Some(pool) = name.strip_prefix("pool:") else {
+        let problem = t.problem(span, format!("an endpoint cannot be added to {name:?}"));
+        t.report(problem.label("expected a pool, such as \"pool:nodejs\""));
+        return None;
+    };
+    let pool = link::pool_of(t, span, all, pool)?;
+    let endpoints = &mut all.pools[pool].endpoints;
+    if endpoints.iter().any(|known| known.name == endpoint.name) {
+        let message = format!("the pool has an endpoint `{}` already", endpoint.name);
+        let problem = t.problem(t.span("endpoint"), message);
+        t.report(problem.label("expected another name"));
+        return None;
+    }
+    endpoints.push(endpoint);
+    Some(What::Add {
+        target: Target {
+            pool,
+            endpoint: endpoints.len() - 1,
+        },
+    })
+}
+
+fn reload(t: &mut Table<'_>, section: Pool, all: &mut Config) -> Option<What> {
+    let span = t.span("pool");
+    let place = link::pool_of(t, span, all, &section.name)?;
+    let known = &mut all.pools[place];
+    if (&known.tls, known.http2) != (&section.tls, section.http2) {
+        let problem = t.problem(span, "the pool's `tls` and `http2` are others than before");
+        t.report(problem.label("expected the same: a simulated origin keeps what it speaks"));
+    }
+    for endpoint in &section.endpoints {
+        match known.endpoints.iter().find(|e| e.name == endpoint.name) {
+            None => known.endpoints.push(endpoint.clone()),
+            Some(known) if known.address == endpoint.address => {}
+            Some(known) => {
+                let (name, address) = (&known.name, &known.address);
+                let problem = t.problem(span, format!("endpoint `{name}` was at {address} before"));
+                t.report(problem.label("expected a new name for a new address, here"));
+            }
+        }
+    }
+    Some(What::Reload(Box::new(section)))
+}
+
+/// Which proxy; the outer `None` is an error.
+#[expect(clippy::option_option, reason = "every proxy, one, or an error")]
+fn proxy(t: &mut Table<'_>, target: Option<&str>, proxies: &Proxies) -> Option<Option<u16>> {
+    let name = match target {
+        None | Some("proxy") => return Some(None),
+        Some(name) => name,
+    };
+    let number = name.strip_prefix("proxy:").and_then(|n| n.parse().ok());
+    let number = number.filter(|number| *number < proxies.count);
+    if number.is_none() {
+        let problem = t.problem(t.span("target"), format!("there is no proxy {name:?}"));
+        let last = proxies.count.saturating_sub(1);
+        t.report(problem.label(format!(
+            "expected \"proxy\" for all, or \"proxy:0\" to \"proxy:{last}\""
+        )));
+    }
+    number.map(Some)
+}
+
+fn resolve(t: &mut Table<'_>, name: String, addresses: Vec<IpAddr>, all: &Config) -> Option<What> {
+    let endpoints = all.pools.iter().flat_map(|pool| &pool.endpoints);
+    let names: Vec<&str> = endpoints
+        .filter_map(|endpoint| match &endpoint.address {
+            Address::Name(name, _) => Some(name.as_str()),
+            Address::Ip(_) | Address::Unix(_) => None,
+        })
+        .collect();
+    if !names.contains(&name.as_str()) {
+        t.unknown(t.span("host"), &name, "host of an endpoint", &names);
+        return None;
+    }
+    let span: Span = t.span("addresses");
+    if addresses.is_empty() {
+        let problem = t.problem(span, "the name resolves to nothing");
+        t.report(problem.label("expected IP addresses, such as [\"10.0.0.9\"]"));
+    }
+    Some(What::Resolve { name, addresses })
+}
