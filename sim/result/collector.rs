@@ -10,8 +10,9 @@ use evenkeel_core::request::Failure;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
+use super::check::Check;
 use super::hash::{Digest, TraceHash};
-use super::invariant::{Check, Checker, Limit};
+use super::invariant::{Checker, Limit};
 use super::latency::Latency;
 use super::roster::Roster;
 use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};

@@ -3,6 +3,7 @@
 //! A [`Collector`] takes what the clients saw and the core's event stream. Nothing here depends on
 //! the engine, the order of hash tables or the wall clock, so equal runs have equal results.
 
+mod check;
 mod collector;
 mod fitness;
 mod hash;
@@ -21,9 +22,10 @@ mod threshold;
 mod warning;
 mod window;
 
+pub use check::Check;
 pub use collector::{Collector, Completion, End, Setup, Turn};
 pub use hash::{Digest, TraceHash};
-pub use invariant::{Check, Checker, Invariant, Limit};
+pub use invariant::{Checker, Invariant, Limit};
 pub use json::hdr_log;
 pub use latency::Latency;
 pub use metric::{Metric, Scope, Unit};

@@ -46,7 +46,7 @@ impl Roster {
         let mut index = event.endpoint?;
         let seats = by_slot.get(index.slot as usize);
         let seat = seats.and_then(|seats| seats.get(index.generation as usize));
-        index.slot = seat.map_or(u32::MAX, |seat| *seat as u32);
+        index.slot = *seat? as u32;
         Some(Event {
             endpoint: Some(index),
             ..*event
@@ -127,6 +127,7 @@ mod test {
             endpoints: endpoints.iter().map(spec).collect(),
             retry_budget_ppm: 0,
             queue_limit: 0,
+            guard: Default::default(),
         }
     }
 

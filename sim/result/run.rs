@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::Check;
 use super::hash::Digest;
-use super::invariant::Check;
 use super::latency::Latency;
 use super::metric::{Metric, Scope};
 use super::threshold::Verdict;

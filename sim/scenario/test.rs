@@ -3,6 +3,7 @@
 mod matrix;
 mod mutation;
 mod set;
+mod topology;
 mod traffic;
 mod wrong;
 

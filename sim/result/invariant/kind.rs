@@ -29,7 +29,7 @@ pub enum Invariant {
 }
 
 impl Invariant {
-    pub(super) const ALL: [Self; 11] = [
+    pub(in crate::result) const ALL: [Self; 11] = [
         Self::OneOutcome,
         Self::InFlight,
         Self::Tries,
