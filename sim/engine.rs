@@ -41,6 +41,11 @@ pub enum Error {
     /// The simulated world broke down: an error of ours.
     #[error("{0}; this is a bug, please report it with the scenario and the seed")]
     World(#[from] crate::world::Error),
+    /// A policy needs what this engine cannot tell it.
+    #[error(
+        "the policy of pool {0} knows what only engine model can tell; expected --engine model"
+    )]
+    Simulated(String),
     /// TLS has settings that cannot be used.
     #[error(transparent)]
     Tls(#[from] evenkeel_proxy::tls::Error),

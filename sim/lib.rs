@@ -9,6 +9,7 @@ pub mod model;
 pub mod net;
 pub mod origin;
 pub mod plan;
+pub mod policy;
 pub mod result;
 pub mod scenario;
 pub mod shrink;

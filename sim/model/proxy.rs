@@ -8,17 +8,20 @@ use evenkeel_core::pool;
 use evenkeel_core::queue::Grant;
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::Config;
+use evenkeel_proxy::config::{self, Config, Simulated};
 use evenkeel_proxy::pool::settings;
 
 use super::idle::Idle;
 use super::{Engine, What};
 use crate::plan::{self, Plan, Turn};
+use crate::policy::{self, Board};
 use crate::result::Collector;
 
 /// One process.
 pub(super) struct Proxy {
     pub(super) pools: Vec<pool::State>,
+    /// Where pools whose policy knows it are told how much work their endpoints have left.
+    boards: Vec<(usize, Board)>,
     /// The origin behind each slot's present owner, by pool.
     origins: Vec<Vec<usize>>,
     pub(super) idle: Idle,
@@ -33,12 +36,14 @@ pub(super) struct Proxy {
 impl Proxy {
     pub(super) fn new(plan: &Plan, generation: usize, seed: u64, name: &str) -> Self {
         let mut pools = plan.pools(generation);
+        let boards = simulate(&mut pools, &plan.generations[generation].config);
         let health = Stream::new(seed, &format!("{name}/health"));
         for pool in &mut pools {
             pool.begin(health.child(pool.id().into()));
         }
         let mut proxy = Self {
             pools,
+            boards,
             origins: Vec::new(),
             idle: Idle::new(&plan.generations[generation].config),
             picks: Stream::new(seed, &format!("{name}/pick")),
@@ -65,6 +70,21 @@ impl Proxy {
                 .collect()
         });
         self.origins = origins.collect();
+    }
+
+    /// Whether a policy wants to know how much work endpoints have left.
+    pub(super) fn foresees(&self) -> bool {
+        !self.boards.is_empty()
+    }
+
+    /// An origin has work until then.
+    pub(super) fn foresee(&self, origin: usize, until: Timestamp) {
+        for (pool, board) in &self.boards {
+            let slots = (0..).zip(&self.origins[*pool]);
+            for (slot, _) in slots.filter(|(_, behind)| **behind == origin) {
+                board.set(slot, until);
+            }
+        }
     }
 
     /// The origin of an endpoint that was picked now.
@@ -133,6 +153,22 @@ impl Place {
             restarts: 0,
         }
     }
+}
+
+/// Gives pools the policies that no proxy could have, and returns the boards of those that ask how
+/// much work endpoints have left.
+fn simulate(pools: &mut [pool::State], config: &Config) -> Vec<(usize, Board)> {
+    let mut boards = Vec::new();
+    for (id, (pool, config)) in pools.iter_mut().zip(&config.pools).enumerate() {
+        if let config::Policy::Simulated(simulated) = config.policy {
+            let board = Board::default();
+            pool.replace_policy(policy::build(simulated, &board));
+            if simulated == Simulated::LeastWorkLeft {
+                boards.push((id, board));
+            }
+        }
+    }
+    boards
 }
 
 impl Engine<'_> {

@@ -5,6 +5,7 @@ use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
 use super::probe::PROBE;
+use super::proxy::Proxy;
 use super::{Engine, Hop, What};
 use crate::link::Arrival as Arrived;
 use crate::origin::{Job, Verdict};
@@ -167,6 +168,12 @@ impl Engine<'_> {
         let next = self.stations[origin].next().unwrap_or(Timestamp::MAX);
         self.agenda.set(origin, next, self.serial);
         self.serial += 1;
+        if self.proxies.iter().any(Proxy::foresees) {
+            let until = Timestamp(self.now.0 + self.stations[origin].work_left(self.now));
+            self.proxies
+                .iter()
+                .for_each(|proxy| proxy.foresee(origin, until));
+        }
     }
 
     /// An origin has something to finish.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_proxy::config::{self, Policy};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::serve::BindError;
 
@@ -63,6 +64,10 @@ pub fn run(
     packing: Packing,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
+    let simulated = |pool: &&config::Pool| matches!(pool.policy, Policy::Simulated(_));
+    if let Some(pool) = plan.config().pools.iter().find(simulated) {
+        return Err(Error::Simulated(pool.name.clone()));
+    }
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;
     let network = &plan.scenario.network;
     let setting = Setting {

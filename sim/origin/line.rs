@@ -141,6 +141,16 @@ impl Line {
         }
     }
 
+    /// How long one worker would compute on all that is there.
+    pub(super) fn left(&self, now: u64) -> u64 {
+        let base = self.paused.unwrap_or(now);
+        let running = self.workers.iter().filter_map(|w| w.running);
+        let running: u64 = running.map(|(_, end)| end.saturating_sub(base)).sum();
+        let ready = self.ready.iter().flatten();
+        let ready = ready.map(|part| scaled(part.cpu_ns, self.stretch));
+        ready.fold(running, u64::saturating_add)
+    }
+
     /// From `now` on work takes `stretch` times as long as its nominal time.
     pub(super) fn slow(&mut self, now: u64, stretch: f64) {
         let base = self.paused.unwrap_or(now);

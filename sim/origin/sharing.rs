@@ -93,6 +93,20 @@ impl Sharing {
         }));
     }
 
+    /// How long one processor would compute on all that is there.
+    pub(super) fn left(&mut self, now: u64) -> u64 {
+        self.settle(now);
+        let work = self
+            .jobs
+            .iter()
+            .map(|Reverse(job)| job.over.saturating_sub(self.attained) >> BITS);
+        let left = work
+            .fold(0, u128::saturating_add)
+            .saturating_mul(self.stretch)
+            >> BITS;
+        u64::try_from(left).unwrap_or(u64::MAX)
+    }
+
     /// When somebody is over next: the first whole nanosecond at which it is.
     pub(super) fn next(&self) -> Option<u64> {
         if self.paused {

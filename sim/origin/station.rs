@@ -88,6 +88,13 @@ impl Station {
         self.in_flight
     }
 
+    /// Nanoseconds that one processor would compute at `now` on what is there and does not wait for
+    /// something else.
+    #[must_use]
+    pub fn work_left(&mut self, now: Timestamp) -> u64 {
+        work!(&mut self.work, work => work.left(now.0))
+    }
+
     /// The load in the measured window up to `now`.
     #[must_use]
     pub fn load(&self, now: Timestamp) -> Load {

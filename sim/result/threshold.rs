@@ -1,6 +1,7 @@
 //! Thresholds: what must hold for a run to pass, such as `class:light p99 < 400ms`.
 //!
-//! Grammar: `[class:NAME | endpoint:NAME ] METRIC OP VALUE`.
+//! Grammar: `[class:NAME | endpoint:NAME ] METRIC OP VALUE`, and `METRIC == VALUE +- SHARE` for
+//! what must come out up to a share of itself.
 
 use std::fmt;
 
@@ -75,6 +76,8 @@ pub struct Threshold {
     pub op: Op,
     /// With what, in the metric's unit: milliseconds, a share, a number.
     pub bound: f64,
+    /// How far from the bound is still equal, as a share of it.
+    pub within: f64,
     /// Which runs it is about.
     pub over: Over,
     /// Which cells: those that have these settings.
@@ -128,7 +131,7 @@ impl Threshold {
             let expected = "expected one of < <= > >= == != and a value".to_owned();
             (sign, message, expected)
         })?;
-        let value = value.trim();
+        let (value, within) = within(op, value.trim())?;
         let bound = bound(metric.unit(), value).map_err(|expected| {
             let message = match value {
                 "" => format!("`{metric}` is compared with nothing"),
@@ -141,6 +144,7 @@ impl Threshold {
             metric,
             op,
             bound,
+            within,
             over: Over::Each,
             cells: Vec::new(),
             text: text.trim().to_owned(),
@@ -153,6 +157,13 @@ impl Threshold {
         self.cells.iter().all(|pair| settings.contains(pair))
     }
 
+    fn holds(&self, value: f64) -> bool {
+        if self.within > 0.0 {
+            return (value - self.bound).abs() <= self.within * self.bound;
+        }
+        self.op.holds(value, self.bound)
+    }
+
     /// Compares it with a result. What was never measured fulfils no threshold.
     #[must_use]
     pub fn evaluate(&self, cell: &Cell) -> Verdict {
@@ -160,7 +171,7 @@ impl Threshold {
         Verdict {
             metric: self.text.clone(),
             value,
-            ok: value.is_some_and(|value| self.op.holds(value, self.bound)),
+            ok: value.is_some_and(|value| self.holds(value)),
         }
     }
 }
@@ -235,6 +246,29 @@ fn metric<'a>(name: &'a str, scope: &Scope) -> Result<Metric, Mistake<'a>> {
         None => {
             let (expected, _) = document::known(name, "metric", &here);
             Err((name, format!("unknown metric `{name}`"), expected))
+        }
+    }
+}
+
+/// Parts `VALUE +- SHARE`; the share is 0 where none is given.
+fn within(op: Op, text: &str) -> Result<(&str, f64), Mistake<'_>> {
+    let Some((value, share)) = text.split_once("+-") else {
+        return Ok((text, 0.0));
+    };
+    let share = share.trim();
+    if op != Op::Equal {
+        let message = "only what is compared by == has a tolerance".to_owned();
+        return Err((share, message, "expected `== VALUE +- 1%`".to_owned()));
+    }
+    match Share::parse(share) {
+        Ok(within) => Ok((value.trim_end(), within.fraction())),
+        Err(_) => {
+            let message = format!("`{share}` is no tolerance");
+            Err((
+                share,
+                message,
+                "expected a percentage such as 1%".to_owned(),
+            ))
         }
     }
 }

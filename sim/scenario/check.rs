@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_proxy::config::{Policy, Pool};
 use evenkeel_proxy::document::{Percent, Span, Table, Time};
 
 use super::{Class, Engine, Model, Scenario, Source, Workload};
@@ -35,6 +36,19 @@ pub(super) fn precision(t: &mut Table<'_>, precision: Option<Percent>) {
     if precision.is_some_and(|precision| precision.ppm() == 0) {
         let problem = t.problem(t.span("precision"), "no number of seeds is exact");
         t.report(problem.label("expected a percentage above 0, such as \"1%\""));
+    }
+}
+
+/// Policies that know what only a simulation knows run in the engine that can tell them.
+pub(super) fn simulated(t: &mut Table<'_>, scenario: &Scenario) {
+    let simulated = |pool: &&Pool| matches!(pool.policy, Policy::Simulated(_));
+    let Some(pool) = scenario.config.pools.iter().find(simulated) else {
+        return;
+    };
+    if scenario.engine != Some(Engine::Model) {
+        let message = format!("the policy of `{}` exists in engine model alone", pool.name);
+        let problem = t.problem(t.span("engine"), message);
+        t.report(problem.label("expected engine = \"model\""));
     }
 }
 

@@ -8,6 +8,7 @@ mod change;
 mod check;
 mod client;
 mod fault;
+mod fleet;
 mod law;
 mod link;
 mod matrix;
@@ -27,7 +28,7 @@ mod test;
 use std::path::Path;
 use std::time::Duration;
 
-use evenkeel_proxy::config::{self, Config};
+use evenkeel_proxy::config::{self, Config, Use};
 use evenkeel_proxy::document::{
     self, Choice, Diagnostic, FilePath, Integer, Key, Names, Percent, Share, Table, Text, Time,
 };
@@ -219,6 +220,7 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         "the proxy's configuration, as it is deployed",
         |t| config(t, sets),
     );
+    let config = fleets(t, config);
     let doc = "how long requests arrive, warm-up included; the run then goes on until all are done";
     let duration = t.required("duration", Time::POSITIVE, doc);
     let doc = "the beginning that is not measured, while queues fill";
@@ -297,6 +299,7 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         thresholds: thresholds.into_iter().collect::<Option<_>>()?,
         sometimes: sometimes.into_iter().collect::<Option<_>>()?,
     };
+    check::simulated(t, &scenario);
     check::resolution(t, &scenario, resolution_span);
     check::percentiles(t, &scenario);
     check::steadiness(t, &scenario);
@@ -304,17 +307,31 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     Some(scenario)
 }
 
+/// The configuration with its fleets.
+fn fleets(t: &mut Table<'_>, mut config: Option<Config>) -> Option<Config> {
+    let mut names = Names::new("fleet");
+    let doc = "pools with as many endpoints as the question needs";
+    let fleets = t.tables("fleet", doc, |t| {
+        fleet::fleet(t, config.as_ref(), &mut names)
+    });
+    for fleet in fleets {
+        fleet?.launch(config.as_mut()?);
+    }
+    config
+}
+
 /// The configuration: another file, or the keys of one in place.
 fn config(t: &mut Table<'_>, sets: &Sets) -> Option<Config> {
     let doc = "a configuration file; absent: the configuration stands here";
     let file = t.optional("file", FilePath, doc);
     if !t.has("file") || t.describing() {
-        return config::read(t);
+        return config::read(t, Use::Simulate);
     }
     let file = file?;
     match document::open(&file) {
         Ok(text) => {
-            let (config, problems) = sets.decode(&file, &text, Part::Config, config::read);
+            let read = |t: &mut Table<'_>| config::read(t, Use::Simulate);
+            let (config, problems) = sets.decode(&file, &text, Part::Config, read);
             problems.into_iter().for_each(|problem| t.report(problem));
             config
         }

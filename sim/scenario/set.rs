@@ -78,7 +78,7 @@ impl Keys {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             scenario: super::keys(),
-            config: config::keys(),
+            config: config::keys(config::Use::Simulate),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::cli;
 
 pub(crate) fn run(arguments: &cli::Schema) -> Exit {
     let (title, keys) = match arguments.format {
-        cli::SchemaOf::Config => ("evenkeel configuration", config::keys()),
+        cli::SchemaOf::Config => ("evenkeel configuration", config::keys(config::Use::Deploy)),
         #[cfg(feature = "sim")]
         cli::SchemaOf::Scenario => ("evenkeel scenario", evenkeel_sim::scenario::keys()),
     };

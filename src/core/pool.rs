@@ -133,6 +133,13 @@ impl State {
         state
     }
 
+    /// Puts another policy in the place of the configured one, until an update names a different
+    /// one. For policies that only a simulation can have; they need no tables.
+    pub fn replace_policy(&mut self, policy: Box<dyn Policy>) {
+        self.measure = policy.measure();
+        self.policy = policy;
+    }
+
     /// The pool's number.
     #[must_use]
     pub const fn id(&self) -> u16 {

@@ -161,6 +161,8 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             config::Policy::RingHash { bound_percent } => policy::Kind::RingHash { bound_percent },
             config::Policy::Maglev => policy::Kind::Maglev,
             config::Policy::Rendezvous => policy::Kind::Rendezvous,
+            // A simulation puts its own in the place of this one.
+            config::Policy::Simulated(_) => policy::Kind::Random,
         },
         endpoints: config.endpoints.iter().map(endpoint).collect(),
         retry_budget_ppm: u64::from(config.retry.budget.ppm()),

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use evenkeel_sim::engine::Ended;
 use evenkeel_sim::plan::Plan;
-use evenkeel_sim::scenario::{Engine, Scenario, Source, load};
+use evenkeel_sim::scenario::{self, Engine, Scenario, Source};
 use evenkeel_sim::sweep;
 
 /// The loads of an origin.
@@ -34,12 +34,22 @@ fn size<T>(full: T, small: T) -> T {
     }
 }
 
-/// The scenario of `policy` at `load`.
-fn scenario(policy: &str, load_: &str) -> Scenario {
-    let path = format!("scenarios/truth/{policy}-{load_}.toml");
+/// The scenario of ten endpoints under `policy` at `load`.
+fn scenario(policy: &str, load: &str) -> Scenario {
+    let file = match policy {
+        "random" => "mm1",
+        "round_robin" => "round-robin-10",
+        other => panic!("no scenario of {other}"),
+    };
+    let path = format!("scenarios/truth/{file}.toml");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = std::fs::read(&path).expect("the scenario is there");
-    let (scenario, problems) = load(&path, &text);
+    let load: f64 = load.parse().expect("a number");
+    let rate = format!("{}/s", (load * 1000.0).round());
+    let key = "workload.all.arrivals.rate".to_owned();
+    let (cells, problems) = scenario::cells(&path, &text, &[], &[]);
+    let is_it = |cell: &Scenario| cell.settings == [(key.clone(), rate.clone())];
+    let scenario = cells.and_then(|cells| cells.into_iter().find(is_it));
     assert!(problems.is_empty(), "{problems:?}");
     scenario.expect("no problem is reported")
 }

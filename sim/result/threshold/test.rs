@@ -14,6 +14,10 @@ fn thresholds_compare_with_the_cell() {
         ("error_rate < 0.1%", Some(0.375), false),
         ("error_rate == 37.5%", Some(0.375), true),
         ("requests == 8", Some(8.0), true),
+        ("requests == 8.08 +- 1%", Some(8.0), true),
+        ("requests == 8.1 +- 1%", Some(8.0), false),
+        ("max == 490ms +- 2%", Some(500.0), false),
+        ("max == 495ms +-2%", Some(500.0), true),
         ("retried > 0", Some(1.0), true),
         ("retry_rate < 12.5%", Some(0.125), false),
         ("endpoint:b share > 80%", Some(0.875), true),
@@ -37,7 +41,19 @@ fn thresholds_compare_with_the_cell() {
 }
 
 /// Text, where it is wrong, how much of it, and how the message begins.
-const WRONG: [(&str, usize, usize, &str); 19] = [
+const WRONG: [(&str, usize, usize, &str); 21] = [
+    (
+        "p99 < 1ms +- 1%",
+        13,
+        2,
+        "only what is compared by == has a tolerance; expected `== VALUE +- 1%`",
+    ),
+    (
+        "p99 == 1ms +- some",
+        14,
+        4,
+        "`some` is no tolerance; expected a percentage such as 1%",
+    ),
     (
         "",
         0,

@@ -180,7 +180,7 @@ impl<'a> Change<'a> {
 }
 
 /// The keys that name a block, the first that it has.
-const NAMES: [&str; 3] = ["name", "endpoint", "address"];
+const NAMES: [&str; 4] = ["name", "endpoint", "address", "pool"];
 
 fn block_name(block: &Value) -> Option<&str> {
     let Node::Table(entries) = &block.node else {

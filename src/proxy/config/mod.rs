@@ -29,7 +29,7 @@ use crate::document::{
 
 pub use health::{Ask, Check, Health, Panic};
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
-pub use policy::{HashKey, Policy};
+pub use policy::{HashKey, Policy, Simulated};
 pub use pool::{Endpoint, Idle, Pool, Queue, Retry, Timeouts as PoolTimeouts};
 pub use route::{Action, Host, Match, Route, Timeouts as RouteTimeouts};
 pub use server::{Access, Admin, Format, Log, Server, Sink};
@@ -57,12 +57,12 @@ pub struct Config {
 ///
 /// The configuration is there if no diagnostic is an error.
 pub fn load(path: &Path, text: &[u8]) -> (Option<Config>, Vec<Diagnostic>) {
-    document::decode(path, text, read)
+    document::decode(path, text, |t| read(t, Use::Deploy))
 }
 
 /// All keys of a configuration, for the JSON Schema and for `explain`.
-pub fn keys() -> Vec<Key> {
-    document::describe(read)
+pub fn keys(purpose: Use) -> Vec<Key> {
+    document::describe(|t| read(t, purpose))
 }
 
 impl Config {
@@ -114,13 +114,22 @@ impl Config {
         document::decode_root(
             Arc::new(Source::new(Path::new("command line"), text)),
             &root,
-            read,
+            |t| read(t, Use::Deploy),
         )
     }
 }
 
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// To be served.
+    Deploy,
+    /// To be simulated: with policies that only a simulation can have, too.
+    Simulate,
+}
+
 /// Reads a configuration from a table: a file's root, or the `[config]` of a scenario.
-pub fn read(t: &mut Table<'_>) -> Option<Config> {
+pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
     t.optional(
         "schema",
         Integer(1..=1_u32),
@@ -134,7 +143,7 @@ pub fn read(t: &mut Table<'_>) -> Option<Config> {
     });
     let mut pool_names = Names::new("pool");
     let pools = t.tables("pool", "a named group of endpoints, with its policy", |t| {
-        pool::pool(t, &mut pool_names)
+        pool::pool(t, &mut pool_names, purpose)
     });
     let routes = t.tables("route", "which requests go to which pool", |t| {
         route::route(t, &pool_names)
@@ -172,9 +181,10 @@ pub fn read(t: &mut Table<'_>) -> Option<Config> {
     })
 }
 
-/// Reads one section of a pool from a table, as it stands in a file: for a change of one pool alone.
+/// Reads one section of a pool from a table, as it stands in a file: for a change of one
+/// pool alone, which only simulations have.
 pub fn read_pool(t: &mut Table<'_>) -> Option<Pool> {
-    pool::pool(t, &mut Names::new("pool"))
+    pool::pool(t, &mut Names::new("pool"), Use::Simulate)
 }
 
 /// Reads one endpoint from a table, as it stands in a pool's section.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use evenkeel_core::endpoint::Until;
 use serde_json::{Value as Json, json};
 
+use super::Use;
 use crate::document::{Choice, Float, Integer, Kind, Node, Sink, Table, Time, Value};
 
 /// How one endpoint is chosen.
@@ -52,6 +53,26 @@ pub enum Policy {
     Maglev,
     /// By key, without a table.
     Rendezvous,
+    /// As no proxy could; [`Use::Simulate`] alone allows it.
+    Simulated(Simulated),
+}
+
+/// Policies that know what only a simulation knows, or that only mathematics needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// An idle endpoint, or a wait in one line for all.
+    CentralQueue,
+    /// An idle endpoint, or any.
+    JoinIdleQueue,
+    /// The one that will be done first.
+    LeastWorkLeft,
+    /// The fewest in flight, by a board that is renewed once a period.
+    Stale {
+        /// How many endpoints are compared.
+        of: u32,
+        /// How long the board stays as it is.
+        period: Duration,
+    },
 }
 
 impl Policy {
@@ -80,24 +101,39 @@ pub enum HashKey {
     Query(String),
 }
 
-/// Policies by name, with the defaults of their parameters.
-const POLICY: Choice<Policy> = Choice {
-    what: "policy",
-    of: &[
-        ("round_robin", Policy::RoundRobin),
-        ("random", Policy::Random),
-        ("least_request", Policy::LeastRequest),
-        ("p2c", Policy::P2c { choices: CHOICES }),
-        ("least_time", Policy::LeastTime { until: UNTIL }),
-        ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
-        ("prequal", PREQUAL),
-        ("ip_hash", Policy::IpHash),
-        ("hash", Policy::Hash),
-        ("ring_hash", UNBOUNDED),
-        ("maglev", Policy::Maglev),
-        ("rendezvous", Policy::Rendezvous),
-    ],
-};
+/// Policies by name, with the defaults of their parameters; from [`DEPLOYED`] on those that only a
+/// simulation can have.
+const POLICIES: [(&str, Policy); 16] = [
+    ("round_robin", Policy::RoundRobin),
+    ("random", Policy::Random),
+    ("least_request", Policy::LeastRequest),
+    ("p2c", Policy::P2c { choices: CHOICES }),
+    ("least_time", Policy::LeastTime { until: UNTIL }),
+    ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
+    ("prequal", PREQUAL),
+    ("ip_hash", Policy::IpHash),
+    ("hash", Policy::Hash),
+    ("ring_hash", UNBOUNDED),
+    ("maglev", Policy::Maglev),
+    ("rendezvous", Policy::Rendezvous),
+    ("central_queue", Policy::Simulated(Simulated::CentralQueue)),
+    (
+        "join_idle_queue",
+        Policy::Simulated(Simulated::JoinIdleQueue),
+    ),
+    (
+        "least_work_left",
+        Policy::Simulated(Simulated::LeastWorkLeft),
+    ),
+    ("stale", STALE),
+];
+const DEPLOYED: usize = 12;
+const STALE: Policy = Policy::Simulated(Simulated::Stale {
+    of: EVERYONE,
+    period: PERIOD,
+});
+const EVERYONE: u32 = 65_000;
+const PERIOD: Duration = Duration::from_secs(1);
 const CHOICES: u32 = 2;
 const UNTIL: Until = Until::Header;
 const UNTILS: Choice<Until> = Choice {
@@ -118,13 +154,30 @@ const UNBOUNDED: Policy = Policy::RingHash {
 const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 
 /// The policy, and the key if it hashes by one of the file's choice.
-pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
+pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
     let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
                in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
                (the faster of two drawn at random), prequal (the fastest that is not hot); the same key to the same endpoint: ip_hash and \
                hash (nginx's), ring_hash (nginx's `hash ... consistent`), maglev (even shares), \
                rendezvous (for few endpoints)";
-    let named = t.default("name", POLICY, Policy::P2c { choices: CHOICES }, doc);
+    let (deployed, simulated) = POLICIES.split_at(DEPLOYED);
+    let simulates = purpose == Use::Simulate;
+    let refused = |name: &str| simulated.iter().any(|(known, _)| *known == name);
+    let refused = !simulates && t.text("name").is_some_and(refused);
+    if refused {
+        let message = "this policy knows what only a simulation can know";
+        let problem = t.problem(t.span("name"), message);
+        t.report(problem.label("expected one that can be served, such as \"least_request\""));
+    }
+    let choice = Choice {
+        what: "policy",
+        of: if simulates || refused {
+            &POLICIES
+        } else {
+            deployed
+        },
+    };
+    let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, doc);
     let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
     let choices = t.default("choices", Integer(2..=64_u32), CHOICES, doc);
     let doc = "least_time: up to where an answer is measured, header or last_byte; a slow client \
@@ -146,6 +199,14 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
                their neighbours; absent: no bound; 1.25 keeps 4 of 5 requests of popular keys at \
                home";
     let bound = t.optional("bound", Float(BOUND), doc);
+    let (of, period) = if simulates || refused {
+        let doc = "stale: how many endpoints are compared; absent: all";
+        let of = t.default("of", Integer(1..=EVERYONE), EVERYONE, doc);
+        let doc = "stale: how long the board of requests in flight stays as it is";
+        (of, t.default("period", Time::POSITIVE, PERIOD, doc))
+    } else {
+        (EVERYONE, PERIOD)
+    };
     let (policy, options): (_, &[&str]) = match named {
         Policy::P2c { .. } => (Policy::P2c { choices }, &["choices"]),
         Policy::LeastTime { .. } => (Policy::LeastTime { until }, &["until"]),
@@ -162,6 +223,10 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
             let bound_percent = bound.map(|bound| (bound * 100.0).round() as u32);
             (Policy::RingHash { bound_percent }, &["key", "bound"])
         }
+        STALE => (
+            Policy::Simulated(Simulated::Stale { of, period }),
+            &["of", "period"],
+        ),
         keyed if keyed.is_keyed() => (keyed, &["key"]),
         plain => (plain, &[]),
     };
@@ -171,7 +236,7 @@ pub(super) fn policy(t: &mut Table<'_>) -> (Policy, Option<HashKey>) {
 
 /// Parameters of another policy than the one named.
 fn misplaced(t: &mut Table<'_>, options: &[&str]) {
-    const OWNERS: [(&str, &str, &str); 7] = [
+    const OWNERS: [(&str, &str, &str); 9] = [
         ("choices", "p2c has", "p2c"),
         ("until", "least_time has", "least_time"),
         ("decay", "peak_ewma has", "peak_ewma"),
@@ -183,6 +248,8 @@ fn misplaced(t: &mut Table<'_>, options: &[&str]) {
             "one of them",
         ),
         ("bound", "ring_hash has", "ring_hash"),
+        ("of", "stale has", "stale"),
+        ("period", "stale has", "stale"),
     ];
     for (option, have, owner) in OWNERS {
         if t.has(option) && !options.contains(&option) && !t.describing() {

@@ -7,7 +7,7 @@ use evenkeel_core::{outlier, slow_start};
 use super::health::{Health, Panic, health, panic};
 use super::policy::{HashKey, Policy, policy};
 use super::slow_start::slow_start;
-use super::{Named, check, named_address, tls};
+use super::{Named, Use, check, named_address, tls};
 use crate::document::{
     Address, Boolean, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
 };
@@ -106,11 +106,11 @@ pub struct Queue {
     pub timeout: Duration,
 }
 
-pub(super) fn pool(t: &mut Table<'_>, names: &mut Names) -> Option<Pool> {
+pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option<Pool> {
     let name = t.required("name", Name, "what routes, metrics and scenarios call it");
     names.declare(t, "name", name.as_deref());
     let doc = "who is picked; p2c avoids a slow endpoint without comparing all of them";
-    let (policy, key) = t.shorthand("policy", "name", doc, policy);
+    let (policy, key) = t.shorthand("policy", "name", doc, |t| policy(t, purpose));
     let mut endpoint_names = Names::new("endpoint");
     let example = "at least one, such as [{ address = \"127.0.0.1:3001\" }]";
     let doc = "the addresses that can be picked";

@@ -364,8 +364,8 @@ fn every_key_has_its_help() {
         }
         keys.len() + keys.iter().map(|key| visit(key.keys())).sum::<usize>()
     }
-    assert!(visit(&keys()) > 50);
-    let schema = document::schema("configuration", &keys());
+    assert!(visit(&keys(Use::Deploy)) > 50);
+    let schema = document::schema("configuration", &keys(Use::Deploy));
     let header = &schema["properties"]["pool"]["items"]["properties"]["timeouts"]["properties"];
     assert_eq!(header["header"]["default"], "60s");
 }
