@@ -11,6 +11,8 @@ pub const WINDOW_S: u64 = 10;
 /// Retries per second that are always allowed, so that a quiet pool may retry at all.
 pub const MINIMUM_PER_S: u64 = 10;
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// Counts requests and retries over the last ten seconds.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -18,6 +20,9 @@ pub struct Budget {
     slots: [Slot; WINDOW_S as usize],
     /// The second that the newest slot counts.
     second: u64,
+    /// When it is over, in nanoseconds, and where its slot is.
+    until_ns: u64,
+    current: usize,
     requests: u64,
     retries: u64,
 }
@@ -40,6 +45,8 @@ impl Budget {
             share_ppm,
             slots: [slot; WINDOW_S as usize],
             second: 0,
+            until_ns: SECOND_NS,
+            current: 0,
             requests: 0,
             retries: 0,
         }
@@ -71,17 +78,24 @@ impl Budget {
     }
 
     /// The slot of the current second, after forgetting what left the window.
+    #[inline]
     fn slot(&mut self, now: Timestamp) -> &mut Slot {
-        let second = now.0 / 1_000_000_000;
-        if second > self.second {
-            for gone in self.second + 1..=second.min(self.second + WINDOW_S) {
-                let old = std::mem::take(&mut self.slots[(gone % WINDOW_S) as usize]);
-                self.requests -= old.requests;
-                self.retries -= old.retries;
-            }
-            self.second = second;
+        if now.0 >= self.until_ns {
+            self.slide(now.0 / SECOND_NS);
         }
-        &mut self.slots[(self.second % WINDOW_S) as usize]
+        &mut self.slots[self.current]
+    }
+
+    #[cold]
+    fn slide(&mut self, second: u64) {
+        for gone in self.second + 1..=second.min(self.second + WINDOW_S) {
+            let old = std::mem::take(&mut self.slots[(gone % WINDOW_S) as usize]);
+            self.requests -= old.requests;
+            self.retries -= old.retries;
+        }
+        self.second = second;
+        self.until_ns = (second + 1).saturating_mul(SECOND_NS);
+        self.current = (second % WINDOW_S) as usize;
     }
 }
 

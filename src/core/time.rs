@@ -54,7 +54,8 @@ impl fmt::Display for Timestamp {
 /// A duration in nanoseconds, saturating after 584 years.
 #[must_use]
 pub fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let whole = duration.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 #[cfg(test)]
@@ -67,5 +68,8 @@ mod tests {
         assert_eq!(Timestamp(5) - Duration::from_secs(1), Timestamp::ZERO);
         assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
         assert_eq!(Timestamp(1_500_000_000).to_string(), "1.500000000s");
+        assert_eq!(nanos(Duration::from_nanos(u64::MAX)), u64::MAX);
+        assert_eq!(nanos(Duration::from_nanos(u64::MAX - 1)), u64::MAX - 1);
+        assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
 }

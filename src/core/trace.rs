@@ -159,6 +159,7 @@ pub enum Kind {
 
 impl Kind {
     /// Whether it concerns no request, but connections of clients or the health of endpoints.
+    #[inline]
     #[must_use]
     pub const fn is_outside(self) -> bool {
         matches!(
@@ -184,6 +185,8 @@ impl Event {
     /// The fixed little-endian record that the trace hash is taken over: time (8), request (4, its
     /// low bits), pool (2), endpoint's slot (2, all ones for none), try (1), kind (1), status or
     /// detail (2).
+    // Inlined where the kind is known, all but three stores of it are gone.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> [u8; 20] {
         let (kind, detail): (u32, u16) = match self.kind {

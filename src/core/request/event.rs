@@ -211,24 +211,46 @@ pub enum Action {
     Finish(Outcome),
 }
 
+/// Most actions of a transition.
+const ACTIONS_MAX: usize = 4;
+
 /// Up to four actions, inline.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actions {
-    list: [Option<Action>; 4],
+    /// What is beyond `len` means nothing.
+    list: [Action; ACTIONS_MAX],
+    len: u8,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self {
+            list: [Action::Send { attempt: 0 }; ACTIONS_MAX],
+            len: 0,
+        }
+    }
 }
 
 impl Actions {
     pub(super) fn push(&mut self, action: Action) {
-        let free = self.list.iter_mut().find(|a| a.is_none());
-        *free.expect("no transition has more than four actions") = Some(action);
+        let free = self.list.get_mut(usize::from(self.len));
+        *free.expect("no transition has more than four actions") = action;
+        self.len += 1;
+    }
+
+    /// The actions, in order. They have just been written: who reads them where they are need not
+    /// wait until they can be copied.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Action] {
+        &self.list[..usize::from(self.len)]
     }
 }
 
 impl IntoIterator for Actions {
     type Item = Action;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Action>, 4>>;
+    type IntoIter = std::iter::Take<std::array::IntoIter<Action, ACTIONS_MAX>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.list.into_iter().flatten()
+        self.list.into_iter().take(usize::from(self.len))
     }
 }

@@ -382,6 +382,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         !sent || (self.request.idempotent && self.request.replayable)
     }
 
+    // Inlined, so that what takes note of it needs no match on the kind.
+    #[inline(always)]
     fn record(&mut self, kind: trace::Kind) {
         self.pool.record(trace::Event {
             at: self.now,
