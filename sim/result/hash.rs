@@ -83,17 +83,26 @@ impl Default for TraceHash {
 
 impl TraceHash {
     /// Takes the next event.
+    // Inlined: where the kind is known, little is left of it.
+    #[inline(always)]
     pub fn record(&mut self, event: &Event) {
         if matches!(event.kind, Kind::Arrived { .. } | Kind::Completed) {
             return;
         }
-        if self.filled == BLOCK {
-            self.hash.update(self.block);
-            self.filled = 0;
-        }
-        let record = &mut self.block[self.filled..self.filled + RECORD];
+        let end = self.filled + RECORD;
+        let Some(record) = self.block.get_mut(self.filled..end) else {
+            return self.turn_over(event);
+        };
         record.copy_from_slice(&event.bytes());
-        self.filled += RECORD;
+        self.filled = end;
+    }
+
+    /// Hashes the full block, and begins the next one with `event`.
+    #[cold]
+    fn turn_over(&mut self, event: &Event) {
+        self.hash.update(self.block);
+        self.block[..RECORD].copy_from_slice(&event.bytes());
+        self.filled = RECORD;
     }
 
     /// The hash of all events taken.

@@ -121,6 +121,8 @@ impl Checker {
     }
 
     /// Takes the next event; its endpoint's slot is a seat.
+    // Inlined down to where the kind is known.
+    #[inline(always)]
     pub fn on(&mut self, event: &Event) {
         if event.kind.is_outside() {
             return self.watch(event);
@@ -128,13 +130,8 @@ impl Checker {
         let Some(index) = self.index(event) else {
             return;
         };
-        let life = self.lives[index];
-        if life.finished {
-            return self.violated(
-                event,
-                Invariant::OneOutcome,
-                "something happened after its outcome",
-            );
+        if self.lives[index].finished {
+            return self.late(event);
         }
         match event.kind {
             Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
@@ -207,14 +204,25 @@ impl Checker {
         self.checks
     }
 
+    #[cold]
+    fn late(&mut self, event: &Event) {
+        let text = "something happened after its outcome";
+        self.violated(event, Invariant::OneOutcome, text);
+    }
+
     /// The ring's index of the event's request, which grows to hold it.
+    #[inline]
     fn index(&mut self, event: &Event) -> Option<usize> {
+        let ahead = event.request.wrapping_sub(self.base);
+        if ahead < self.lives.len() as u64 {
+            return Some(ahead as usize);
+        }
+        self.grow(event)
+    }
+
+    fn grow(&mut self, event: &Event) -> Option<usize> {
         let Some(ahead) = event.request.checked_sub(self.base) else {
-            self.violated(
-                event,
-                Invariant::OneOutcome,
-                "something happened after its outcome",
-            );
+            self.late(event);
             return None;
         };
         if ahead > self.lives.len() as u64 + GAP {
@@ -226,8 +234,8 @@ impl Checker {
             return None;
         }
         let index = ahead as usize;
-        if index >= self.lives.len() {
-            self.lives.resize(index + 1, Life::default());
+        while self.lives.len() <= index {
+            self.lives.push_back(Life::default());
         }
         Some(index)
     }
@@ -248,28 +256,29 @@ impl Checker {
     fn pick(&mut self, event: &Event, index: usize, budgeted: bool) {
         self.picked += 1;
         let life = &mut self.lives[index];
-        let before = *life;
-        life.in_flight = true;
-        life.attempt = event.attempt;
-        if !before.arrived {
+        // Field by field: the whole cannot be loaded while parts of it are still being stored.
+        let (arrived, spent) = (life.arrived, life.spent);
+        let was_in_flight = std::mem::replace(&mut life.in_flight, true);
+        let attempt = std::mem::replace(&mut life.attempt, event.attempt);
+        if !arrived {
             self.violated(
                 event,
                 Invariant::Arrivals,
                 "it was dispatched before it arrived",
             );
         }
-        if before.in_flight {
+        if was_in_flight {
             self.violated(
                 event,
                 Invariant::InFlight,
                 "it was dispatched with a try in flight",
             );
         }
-        if before.spent {
+        if spent {
             let text = "it is not idempotent, was sent, and was dispatched again";
             self.violated(event, Invariant::SafeRetry, text);
         }
-        if event.attempt != before.attempt.saturating_add(1) {
+        if event.attempt != attempt.saturating_add(1) {
             self.violated(
                 event,
                 Invariant::Attempts,
@@ -380,8 +389,8 @@ impl Checker {
     fn finish(&mut self, event: &Event, index: usize, outcome: Outcome) {
         let life = &mut self.lives[index];
         life.finished = true;
-        let before = *life;
-        if before.arrived {
+        let (arrived, in_flight) = (life.arrived, life.in_flight);
+        if arrived {
             self.finished += 1;
         } else if outcome != Outcome::Cancelled {
             // A client may leave before its request was routed.
@@ -391,7 +400,7 @@ impl Checker {
                 "it has an outcome and never arrived",
             );
         }
-        if before.in_flight {
+        if in_flight {
             self.violated(
                 event,
                 Invariant::InFlight,
@@ -411,6 +420,7 @@ impl Checker {
         }
     }
 
+    #[cold]
     fn violated(&mut self, event: &Event, invariant: Invariant, text: &str) {
         self.violate((event.request, event.at), invariant, text);
     }
