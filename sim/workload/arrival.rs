@@ -91,6 +91,8 @@ pub enum Error {
 pub struct Arrivals {
     end: Timestamp,
     lanes: Vec<Lane>,
+    /// The earliest of the lanes: when it is due (ns), and its workload.
+    first: Option<(u64, u16)>,
 }
 
 #[derive(Debug)]
@@ -116,16 +118,18 @@ impl Arrivals {
     pub fn new(seed: u64, specs: &[Spec], end: Timestamp) -> Result<Self, Error> {
         let lanes = (0..).zip(specs);
         let lanes = lanes.map(|(workload, spec)| Lane::new(seed, workload, spec, end));
+        let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             end,
-            lanes: lanes.collect::<Result<_, _>>()?,
+            first: first(&lanes),
+            lanes,
         })
     }
 
     /// When the next one is due; [`Timestamp::MAX`] if there is none.
     #[must_use]
     pub fn due(&self) -> Timestamp {
-        match self.first() {
+        match self.first {
             Some((due_ns, _)) if due_ns < self.end.0 => Timestamp(due_ns),
             _ => Timestamp::MAX,
         }
@@ -144,15 +148,8 @@ impl Arrivals {
             && let Some(visits) = &mut self.lanes[usize::from(arrival.workload)].visits
         {
             visits.ended(arrival.n, done, self.end);
+            self.first = first(&self.lanes);
         }
-    }
-
-    /// The earliest of the lanes: its time and its workload.
-    fn first(&self) -> Option<(u64, u16)> {
-        let lanes = (0_u16..).zip(&self.lanes);
-        lanes
-            .filter_map(|(workload, lane)| Some((lane.due()?, workload)))
-            .min()
     }
 
     /// What became of the logs' lines so far: workload and summary, for each trace.
@@ -166,12 +163,27 @@ impl Iterator for Arrivals {
     type Item = Arrival;
 
     fn next(&mut self) -> Option<Arrival> {
-        let (due_ns, workload) = self.first()?;
+        let (due_ns, workload) = self.first?;
         if due_ns >= self.end.0 {
             return None;
         }
-        self.lanes[usize::from(workload)].take(workload)
+        let arrival = self.lanes[usize::from(workload)].take(workload);
+        self.first = first(&self.lanes);
+        arrival
     }
+}
+
+/// The earliest of the lanes: its time and its workload.
+fn first(lanes: &[Lane]) -> Option<(u64, u16)> {
+    let mut first: Option<(u64, u16)> = None;
+    for (workload, lane) in (0_u16..).zip(lanes) {
+        if let Some(due_ns) = lane.due()
+            && first.is_none_or(|(earliest, _)| due_ns < earliest)
+        {
+            first = Some((due_ns, workload));
+        }
+    }
+    first
 }
 
 impl Lane {

@@ -12,6 +12,52 @@ pub struct Service {
     io: Option<Law>,
     cpu_stream: Stream,
     io_stream: Stream,
+    /// By workload.
+    batches: Vec<Batch>,
+}
+
+/// Services drawn at a time: logarithms that do not wait for each other take half the time.
+const BATCH: usize = 16;
+
+/// No request has this number.
+const NOBODY: u64 = 1 << 63;
+
+/// The computing of the first tries of [`BATCH`] requests, from number `from` on.
+#[derive(Clone, Copy, Debug)]
+struct Batch {
+    stream: Stream,
+    from: u64,
+    /// The request that asked last: only who come one after the other are drawn ahead.
+    last: u64,
+    drawn: [u64; BATCH],
+}
+
+impl Batch {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            from: NOBODY,
+            last: u64::MAX,
+            drawn: [0; BATCH],
+        }
+    }
+
+    /// What `law` gives request number `n`, whoever asked before.
+    fn draw(&mut self, law: &Law, n: u64) -> u64 {
+        let follows = n == self.last.wrapping_add(1);
+        self.last = n;
+        if follows && n.is_multiple_of(BATCH as u64) {
+            self.from = n;
+            for (n, drawn) in (n..).zip(&mut self.drawn) {
+                *drawn = law.draw(&mut self.stream.child(n).at(1));
+            }
+        }
+        let place = n.wrapping_sub(self.from) as usize;
+        match self.drawn.get(place) {
+            Some(drawn) => *drawn,
+            None => law.draw(&mut self.stream.child(n).at(1)),
+        }
+    }
 }
 
 impl Service {
@@ -24,23 +70,44 @@ impl Service {
             io,
             cpu_stream: Stream::new(seed, "service"),
             io_stream: Stream::new(seed, "io"),
+            batches: Vec::new(),
         }
     }
 
     /// Computing and waiting in nanoseconds for try `attempt` (from 1) of `arrival`; another try of
-    /// its client's draws anew, too. The class's
-    /// cost multiplies the computing; the wait is somebody else's work and stays.
+    /// its client's draws anew, too. The class's cost multiplies the computing; the wait is
+    /// somebody else's work and stays.
     #[must_use]
     pub fn draw(&self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
-        let draw = |law: &Law, stream: Stream| {
-            let request = stream.child(u64::from(arrival.workload)).child(arrival.n);
-            law.draw(&mut request.at(u64::from(attempt) | u64::from(arrival.retry) << 8))
-        };
-        let mut cpu_ns = draw(&self.cpu, self.cpu_stream);
+        let cpu_ns = one(&self.cpu, self.cpu_stream, arrival, attempt);
+        self.whole(cpu_ns, arrival, attempt)
+    }
+
+    /// The same, for who sees all requests: it draws those of the next ones as well.
+    #[must_use]
+    pub fn draw_ahead(&mut self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
+        if attempt != 1 || arrival.retry != 0 {
+            return self.draw(arrival, attempt);
+        }
+        let workload = usize::from(arrival.workload);
+        while self.batches.len() <= workload {
+            let stream = self.cpu_stream.child(self.batches.len() as u64);
+            self.batches.push(Batch::new(stream));
+        }
+        let cpu_ns = self.batches[workload].draw(&self.cpu, arrival.n);
+        self.whole(cpu_ns, arrival, attempt)
+    }
+
+    fn whole(&self, mut cpu_ns: u64, arrival: &Arrival, attempt: u8) -> (u64, u64) {
         if arrival.cost != 1.0 {
             cpu_ns = ((cpu_ns as f64 * arrival.cost + 0.5) as u64).min(LONGEST_NS);
         }
-        let io_ns = self.io.as_ref().map_or(0, |law| draw(law, self.io_stream));
-        (cpu_ns, io_ns)
+        let draw = |law| one(law, self.io_stream, arrival, attempt);
+        (cpu_ns, self.io.as_ref().map_or(0, draw))
     }
+}
+
+fn one(law: &Law, stream: Stream, arrival: &Arrival, attempt: u8) -> u64 {
+    let request = stream.child(u64::from(arrival.workload)).child(arrival.n);
+    law.draw(&mut request.at(u64::from(attempt) | u64::from(arrival.retry) << 8))
 }

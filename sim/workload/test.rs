@@ -187,6 +187,28 @@ fn services_depend_on_the_request_and_the_try_alone() {
 }
 
 #[test]
+fn who_draws_ahead_draws_the_same() {
+    let law = Law::exponential(Duration::from_millis(8));
+    let mut service = Service::new(1, law, None);
+    let all = arrivals(1, &[poisson(10.0), poisson(7.0)], 20);
+    let in_order = all.iter();
+    let in_disorder = all.chunks(3).flat_map(|some| some.iter().rev());
+    let with_gaps = all.iter().filter(|a| a.n % 5 != 1);
+    for arrival in in_order.chain(in_disorder).chain(with_gaps) {
+        for attempt in [1, 2] {
+            let alone = service.draw(arrival, attempt);
+            assert_eq!(service.draw_ahead(arrival, attempt), alone, "{arrival:?}");
+        }
+        let again = Arrival {
+            retry: 1,
+            ..arrival.clone()
+        };
+        let alone = service.draw(&again, 1);
+        assert_eq!(service.draw_ahead(&again, 1), alone, "{again:?}");
+    }
+}
+
+#[test]
 fn a_trace_keeps_its_order_and_its_seconds() {
     let line = |second: &str, path: u32| {
         format!("a - - [01/Jan/2024:00:00:{second} +0000] \"GET /{path} HTTP/1.1\" 200 1\n")
