@@ -44,6 +44,8 @@ pub struct Station {
     waits: Waits,
     in_flight: u32,
     up: bool,
+    /// When something ends next; [`Timestamp::MAX`] while nothing will.
+    next: Timestamp,
     /// While the origin hangs: who would be answered.
     held: Option<Vec<JobId>>,
     meter: Meter,
@@ -70,6 +72,7 @@ impl Station {
             waits: Waits::default(),
             in_flight: 0,
             up: true,
+            next: Timestamp::MAX,
             held: None,
             meter: Meter::new(spec.from, spec.until, workers),
             spec,
@@ -133,18 +136,13 @@ impl Station {
     /// When to call [`Self::advance`] next; `None` while nothing will happen by itself.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        let end = work!(&self.work, work => work.next());
-        match (self.waits.next(), end) {
-            (Some(wait), Some(end)) => Some(Timestamp(wait.min(end))),
-            (wait, end) => wait.or(end).map(Timestamp),
-        }
+        (self.next != Timestamp::MAX).then_some(self.next)
     }
 
     /// Does what is due up to `now`; `done` gets each job that ends, with its time, in order.
     pub fn advance(&mut self, now: Timestamp, done: &mut impl FnMut(JobId, Timestamp)) {
-        while let Some(at) = self.next()
-            && at <= now
-        {
+        while self.next <= now && self.next != Timestamp::MAX {
+            let at = self.next;
             while let Some(part) = self.waits.pop(at.0) {
                 work!(&mut self.work, work => work.ready(at.0, part.second()));
             }
@@ -168,6 +166,7 @@ impl Station {
     pub fn slow(&mut self, now: Timestamp, factor: f64) {
         let stretch = factor / self.spec.speed;
         work!(&mut self.work, work => work.slow(now.0, stretch));
+        self.measure(now);
     }
 
     /// Stops computing at `now`, as SIGSTOP does; offers still queue.
@@ -219,8 +218,11 @@ impl Station {
         self.up = true;
     }
 
+    /// Takes note of what has changed at `now`.
     fn measure(&mut self, now: Timestamp) {
         let busy = work!(&self.work, work => work.busy());
         self.meter.set(now, busy, self.in_flight);
+        let end = work!(&self.work, work => work.next()).unwrap_or(u64::MAX);
+        self.next = Timestamp(self.waits.next().unwrap_or(u64::MAX).min(end));
     }
 }
