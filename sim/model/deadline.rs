@@ -14,9 +14,20 @@ const QUEUES: usize = 8;
 type Who = (usize, u32);
 
 /// Deadlines, in a queue for each duration.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Deadlines {
     queues: Vec<(u64, VecDeque<(Timestamp, Who)>)>,
+    /// The earliest of the queues' fronts.
+    first: Timestamp,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            queues: Vec::new(),
+            first: Timestamp::MAX,
+        }
+    }
 }
 
 impl Deadlines {
@@ -47,16 +58,21 @@ impl Deadlines {
             queue.pop_front();
         }
         queue.push_back((deadline, who));
+        self.look();
         true
     }
 
     /// The earliest.
-    pub(super) fn first(&self) -> Timestamp {
+    pub(super) const fn first(&self) -> Timestamp {
+        self.first
+    }
+
+    fn look(&mut self) {
         let fronts = self
             .queues
             .iter()
             .filter_map(|(_, queue)| Some(queue.front()?.0));
-        fronts.min().unwrap_or(Timestamp::MAX)
+        self.first = fronts.min().unwrap_or(Timestamp::MAX);
     }
 
     /// Takes the earliest.
@@ -66,6 +82,8 @@ impl Deadlines {
             .iter_mut()
             .filter(|(_, queue)| !queue.is_empty());
         let (_, queue) = earliest.min_by_key(|(_, queue)| queue.front().map(|(at, _)| *at))?;
-        queue.pop_front().map(|(_, who)| who)
+        let who = queue.pop_front().map(|(_, who)| who);
+        self.look();
+        who
     }
 }

@@ -92,6 +92,7 @@ impl PoolAccess for Access<'_> {
         self.grants.push_back(grant);
     }
 
+    #[inline(always)]
     fn record(&mut self, event: trace::Event) {
         *self.disturbed |= event.kind.is_outside();
         self.collector.record(self.process, &event);

@@ -394,20 +394,23 @@ impl<'a> Engine<'a> {
                 collector: &mut self.collector,
                 disturbed: &mut self.probes.disturbed,
             };
-            for action in live.request.on(event, self.now, &mut access, &mut live.rng) {
+            let actions = live
+                .request
+                .on(event, self.now, &mut access, &mut live.rng);
+            for action in actions.as_slice() {
                 match action {
                     Action::Wait { .. } | Action::Answer(_) => {}
-                    Action::Connect {
+                    &Action::Connect {
                         attempt,
                         endpoint,
                         fresh,
                     } => {
                         next = self.connect(at, attempt, endpoint, fresh);
                     }
-                    Action::Send { attempt } => self.pass(at, attempt),
+                    &Action::Send { attempt } => self.pass(at, attempt),
                     Action::Cancel { .. } => self.live[at].serial += 1,
                     Action::Forward { .. } => next = self.forward(at),
-                    Action::Finish(outcome) => return self.finish(at, outcome),
+                    &Action::Finish(outcome) => return self.finish(at, outcome),
                 }
             }
         }

@@ -148,7 +148,7 @@ impl Engine<'_> {
                 Verdict::Answer(status) => return self.answer(at, attempt, Some(status)),
             }
         }
-        let (cpu_ns, io_ns) = self.service.draw(&live.arrival, live.offers);
+        let (cpu_ns, io_ns) = self.service.draw_ahead(&live.arrival, live.offers);
         let id = (u64::from(live.serial) << 32) | at as u64;
         let job = Job {
             id,
