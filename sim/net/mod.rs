@@ -99,6 +99,7 @@ pub fn run(
         if let Some(error) = run.failed.take() {
             return Err(error.into());
         }
+        simulation.skip(last);
     }
     // The last response is on its way through the proxy's books for another moment.
     let moment = simulation.now() + network.resolution * 8 + settling(plan);

@@ -132,7 +132,7 @@ impl Listener {
             Err(until) => {
                 *self.queue.waker.borrow_mut() = Some(cx.waker().clone());
                 if let Some(at) = until {
-                    let _ = alarm.poll(world.clock, at, cx);
+                    let _ = alarm.poll(&world.network.clock, at, cx);
                 }
                 Poll::Pending
             }

@@ -37,7 +37,6 @@ pub use network::{Network, Recorder};
 pub use simulation::{EPOCH, Error, Role, Setting, Simulation};
 pub use stream::Stream;
 
-use clock::Clock;
 use process::Process;
 
 /// A handle to the simulated world: one process of it.
@@ -45,7 +44,6 @@ use process::Process;
 pub struct World {
     network: Rc<Network>,
     process: Rc<Process>,
-    clock: Clock,
     record: Recorder,
 }
 
@@ -136,12 +134,7 @@ impl world::World for World {
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> Sleep {
-        Sleep::new(
-            self.network.clone(),
-            self.process.clone(),
-            self.clock,
-            deadline,
-        )
+        Sleep::new(self.network.clone(), self.process.clone(), deadline)
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + 'static) -> Task {
@@ -158,6 +151,6 @@ impl world::World for World {
     }
 
     fn timer(&self) -> Timer {
-        Timer(self.clock)
+        Timer(self.network.clock.clone())
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use evenkeel_core::{rng, time::Timestamp, trace};
 use evenkeel_proxy::world::Address;
 
+use super::clock::Clock;
 use super::link::Link;
 use super::listener::Queue;
 use super::process::Process;
@@ -39,7 +40,9 @@ pub(super) enum Admission {
 pub struct Network {
     pub(super) setting: Setting,
     pub(super) record: Recorder,
-    tick: Cell<u64>,
+    pub(super) clock: Arc<Clock>,
+    /// Whether any task had a turn since this was asked last.
+    busy: Cell<bool>,
     circuits: Cell<u64>,
     dry: Cell<u64>,
     panicked: Cell<bool>,
@@ -89,7 +92,8 @@ impl Network {
         Self {
             setting,
             record,
-            tick: Cell::new(0),
+            clock: Arc::new(Clock::new(setting.resolution_ns())),
+            busy: Cell::new(false),
             circuits: Cell::new(0),
             dry: Cell::new(0),
             panicked: Cell::new(false),
@@ -101,7 +105,7 @@ impl Network {
 
     /// The time at the current tick.
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp(self.tick.get().saturating_mul(self.setting.resolution_ns()))
+        self.clock.now()
     }
 
     /// The time at the next tick.
@@ -109,8 +113,14 @@ impl Network {
         self.now() + self.setting.resolution
     }
 
-    pub(super) fn tick(&self) {
-        self.tick.set(self.tick.get() + 1);
+    /// A task has a turn.
+    pub(super) fn stir(&self) {
+        self.busy.set(true);
+    }
+
+    /// Whether no task had a turn since this was asked last.
+    pub(super) fn was_quiet(&self) -> bool {
+        !self.busy.replace(false)
     }
 
     pub(super) fn count_dry(&self) {

@@ -1,7 +1,8 @@
 //! A simulation: turmoil's hosts, stepped one tick at a time.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use evenkeel_core::time::{Timestamp, nanos};
 use evenkeel_proxy::world::Task;
 
 use super::World;
-use super::clock::{self, Clock};
+use super::clock;
 use super::link::Link;
 use super::network::{Network, Recorder};
 use super::process::Process;
@@ -164,14 +165,12 @@ impl Simulation {
         self.sim.client(raw_name, async move {
             spawn(&network, trunk::kernel(network.clone(), host));
             clock::warm_up(WARM_UP - role.head_start()).await;
-            let clock = Clock::start(network.setting.resolution_ns(), role.head_start());
             let world = World {
                 process: Rc::new(process),
-                clock,
                 record: Rc::clone(&network.record),
-                network,
+                network: network.clone(),
             };
-            software(world).await;
+            stirring(&network, software(world)).await;
             // turmoil stops a host whose software has ended.
             pending().await
         });
@@ -194,9 +193,21 @@ impl Simulation {
                 self.turn()?;
             }
         }
+        self.network.clock.wake();
         self.turn()?;
-        self.network.tick();
+        self.network.clock.advance();
         Ok(())
+    }
+
+    /// Goes on to the next tick in which anything may happen, or to `until` if that is earlier; to
+    /// be called after a step, before anything is changed from outside.
+    ///
+    /// A tick in which no task had a turn leaves nothing under way: what had been sent before has
+    /// come, and nothing was sent in it. From then on time passes until a timer ends.
+    pub fn skip(&mut self, until: Timestamp) {
+        if self.network.was_quiet() {
+            self.network.clock.skip(until);
+        }
     }
 
     /// Steps until `deadline`, which is left for the next step.
@@ -206,6 +217,7 @@ impl Simulation {
     pub fn run_until(&mut self, deadline: Timestamp) -> Result<(), Error> {
         while self.now() < deadline {
             self.step()?;
+            self.skip(deadline);
         }
         Ok(())
     }
@@ -227,9 +239,18 @@ impl Simulation {
 pub(super) fn spawn(network: &Rc<Network>, future: impl Future<Output = ()> + 'static) -> Task {
     let guard = Guard(network.clone());
     tokio::task::spawn_local(async move {
-        let _guard = guard;
-        future.await;
+        stirring(&guard.0, future).await;
     })
+}
+
+/// Runs `future` and tells the network of each of its turns.
+async fn stirring(network: &Network, future: impl Future<Output = ()>) {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        network.stir();
+        future.as_mut().poll(cx)
+    })
+    .await;
 }
 
 struct Guard(Rc<Network>);

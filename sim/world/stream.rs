@@ -41,7 +41,7 @@ impl Stream {
         let mut connection = self.circuit.connection.borrow_mut();
         connection.await_readable(self.side, cx);
         match until {
-            Some(at) => self.read_alarm.poll(self.world.clock, at, cx),
+            Some(at) => self.read_alarm.poll(&self.world.network.clock, at, cx),
             None => Poll::Pending,
         }
     }
@@ -50,7 +50,7 @@ impl Stream {
         let mut connection = self.circuit.connection.borrow_mut();
         connection.await_writable(self.side, cx);
         match until {
-            Some(at) => self.write_alarm.poll(self.world.clock, at, cx),
+            Some(at) => self.write_alarm.poll(&self.world.network.clock, at, cx),
             None => Poll::Pending,
         }
     }

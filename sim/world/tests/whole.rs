@@ -118,6 +118,37 @@ fn packed_and_unpacked_origins_agree() {
 }
 
 #[test]
+fn ticks_that_are_passed_over_change_nothing() {
+    for seed in 1..4 {
+        let (mut simulation, log) = relay(true, seed);
+        while simulation.now() < ticks(6_000) {
+            simulation.step().unwrap();
+        }
+        assert_eq!(run(true, seed).0, log.take());
+    }
+}
+
+/// An hour has 36 million ticks: this test has an end only if they are passed over.
+#[test]
+fn a_quiet_hour_costs_a_few_steps() {
+    const HOUR: u64 = 36_000_000;
+    let log = Log::default();
+    let seen = log.clone();
+    let client = |world: World| async move {
+        world.sleep_until(ticks(HOUR)).await;
+        let mut stream = world.connect(&address(2, 80)).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        stream.read_u8().await.unwrap();
+        log.note(&world, "echo");
+    };
+    let simulation = pair(setting(), HOUR + 10, client, |world| {
+        echo(world, address(2, 80))
+    });
+    assert_eq!(simulation.now(), ticks(HOUR + 10));
+    seen.expect(&[(HOUR + 1, "echo")]);
+}
+
+#[test]
 #[expect(
     clippy::disallowed_methods,
     reason = "a fresh thread for each simulation"
