@@ -3,7 +3,8 @@
 //! One run of seconds says more than a hundred of milliseconds, so each cell is one run on a fresh
 //! thread. CPU time stands beside wall time because a machine is seldom idle: on an idle one they
 //! are equal. `fifo` origins with exponential services of 10 ms at load 0.7, kept connections,
-//! responses of 100 bytes, no latency.
+//! responses of 100 bytes, no latency. The last line is a simulated hour of `model` without a
+//! request, its pool made and its results taken.
 //!
 //! `cargo bench --bench engine [-- PART_OF_A_NAME...]`
 #![expect(
@@ -57,12 +58,15 @@ const fn net(origins: u32, resolution: &'static str, target: u32) -> Cell {
     }
 }
 
+/// The longest that an idle hour of `model` may take.
+const IDLE_TARGET_MS: f64 = 1.0;
+
 const CELLS: [Cell; 8] = [
     model("random", 8, 3_000_000),
     model("random", 200, 3_000_000),
     model("p2c", 8, 3_000_000),
     model("p2c", 1_000, 3_000_000),
-    net(8, "100us", 10_000),
+    net(8, "100us", 15_000),
     net(200, "100us", 15_000),
     net(8, "1ms", 40_000),
     net(200, "1ms", 30_000),
@@ -82,14 +86,18 @@ impl Cell {
 
     /// A scenario in which about `requests` arrive.
     fn scenario(&self, requests: u32) -> String {
+        let rate = 70 * self.origins;
+        let duration_ms = u64::from(requests) * 1_000 / u64::from(rate);
+        self.text(&format!("{rate}/s"), duration_ms)
+    }
+
+    fn text(&self, rate: &str, duration_ms: u64) -> String {
         let Self {
             policy,
             origins,
             resolution,
             ..
         } = self;
-        let rate = 70 * origins;
-        let duration_ms = u64::from(requests) * 1_000 / u64::from(rate);
         let mut endpoints = String::new();
         for at in 0..*origins {
             let (high, low) = (at / 250, at % 250 + 1);
@@ -115,7 +123,7 @@ impl Cell {
             service = {{ dist = "exponential", mean = "10ms" }}
             [[workload]]
             name = "all"
-            arrivals = {{ process = "poisson", rate = "{rate}/s" }}
+            arrivals = {{ process = "poisson", rate = "{rate}" }}
             classes = [{{ name = "all", response = "100B" }}]
             [network]
             resolution = "{resolution}"
@@ -123,12 +131,36 @@ impl Cell {
         )
     }
 
-    /// Runs it and returns one line.
-    fn run(&self, requests: u32) -> String {
-        let text = self.scenario(requests);
+    fn plan(&self, text: &str) -> Arc<Plan> {
         let (scenario, diagnostics) = scenario::load(Path::new("speed.toml"), text.as_bytes());
         let scenario = scenario.unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let plan = Arc::new(Plan::new(Arc::new(scenario), Some(self.engine)));
+        Arc::new(Plan::new(Arc::new(scenario), Some(self.engine)))
+    }
+
+    /// Runs an hour in which nobody comes, and returns one line.
+    fn idle(&self) -> String {
+        let plan = self.plan(&self.text("0.000001/h", 3_600_000));
+        let runs = 101;
+        let mut took_ms: Vec<f64> = (0..runs)
+            .map(|_| {
+                let began = Instant::now();
+                let ended = sweep::execute(&plan, 1, false, &mut |_| true);
+                let took_ms = began.elapsed().as_secs_f64() * 1e3;
+                let sent = ended.expect("the scenario is sound").cell.requests.sent;
+                assert_eq!(sent, 0, "nobody comes");
+                took_ms
+            })
+            .collect();
+        took_ms.sort_by(f64::total_cmp);
+        let median_ms = took_ms[runs / 2];
+        let name = format!("an idle hour of {}", self.name());
+        let met = verdict(median_ms <= IDLE_TARGET_MS);
+        format!("{name:50} {median_ms:23.3} ms {IDLE_TARGET_MS:7} ms {met}")
+    }
+
+    /// Runs it and returns one line.
+    fn run(&self, requests: u32) -> String {
+        let plan = self.plan(&self.scenario(requests));
         let (began, cpu) = (Instant::now(), cpu_s());
         let ended = sweep::execute(&plan, 1, false, &mut |_| true).expect("the scenario is sound");
         let wall_s = began.elapsed().as_secs_f64();
@@ -142,13 +174,13 @@ impl Cell {
         let per_wall = sent / wall_s;
         let per_cpu = cpu.zip(cpu_s()).map_or(per_wall, |(a, b)| sent / (b - a));
         let (name, target) = (self.name(), self.target);
-        let met = if per_cpu >= f64::from(target) {
-            "met"
-        } else {
-            "missed"
-        };
+        let met = verdict(per_cpu >= f64::from(target));
         format!("{name:34} {sent:9} {per_wall:15.0} {per_cpu:15.0} {target:10} {met}")
     }
+}
+
+const fn verdict(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "missed" }
 }
 
 /// Seconds that this thread has computed, where the system tells.
@@ -178,5 +210,8 @@ fn main() {
         };
         let line = thread::scope(|scope| scope.spawn(|| cell.run(requests)).join());
         println!("{}", line.expect("a cell that fails has said why"));
+    }
+    if names.is_empty() {
+        println!("{}", model("p2c", 1_000, 0).idle());
     }
 }
