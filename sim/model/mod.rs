@@ -394,9 +394,7 @@ impl<'a> Engine<'a> {
                 collector: &mut self.collector,
                 disturbed: &mut self.probes.disturbed,
             };
-            let actions = live
-                .request
-                .on(event, self.now, &mut access, &mut live.rng);
+            let actions = live.request.on(event, self.now, &mut access, &mut live.rng);
             for action in actions.as_slice() {
                 match action {
                     Action::Wait { .. } | Action::Answer(_) => {}

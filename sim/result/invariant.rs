@@ -257,7 +257,7 @@ impl Checker {
         self.picked += 1;
         let life = &mut self.lives[index];
         // Field by field: the whole cannot be loaded while parts of it are still being stored.
-        let (arrived, spent) = (life.arrived, life.spent);
+        let (arrived, spent, waited) = (life.arrived, life.spent, life.waited);
         let was_in_flight = std::mem::replace(&mut life.in_flight, true);
         let attempt = std::mem::replace(&mut life.attempt, event.attempt);
         if !arrived {
@@ -290,7 +290,7 @@ impl Checker {
         let fit = fitness
             .zip(event.endpoint)
             .is_none_or(|(f, e)| f.pick(e.slot));
-        if !fit && !before.waited {
+        if !fit && !waited {
             let text = "it was sent to an endpoint that is not fit";
             self.violated(event, Invariant::Fit, text);
         }

@@ -206,9 +206,7 @@ mod hyper_timer {
     use std::sync::LazyLock;
     use std::time::Instant;
 
-    use super::{
-        Alarm, Arc, Clock, Context, Duration, Future, Pin, Poll, Timer, Timestamp, nanos,
-    };
+    use super::{Alarm, Arc, Clock, Context, Duration, Future, Pin, Poll, Timer, Timestamp, nanos};
 
     /// When simulated time begins, for hyper.
     #[expect(clippy::disallowed_methods, reason = "only differences are ever seen")]
