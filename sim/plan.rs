@@ -193,7 +193,8 @@ impl Plan {
         name
     }
 
-    /// The proxy that gets a connection, by its place: its number, and that of its client's address.
+    /// The proxy that gets a connection, by its place: its number, and that of its client's
+    /// address.
     #[must_use]
     pub fn deal(&self, connection: u64, address: u32) -> usize {
         let proxies = &self.scenario.proxies;

@@ -253,75 +253,55 @@ impl<'a> Engine<'a> {
     }
 
     fn happen(&mut self, what: What) {
+        if !self.is_awaited(what) {
+            return;
+        }
         match what {
             What::Arrive { at } => self.arrive(at),
-            What::Dial {
-                at,
-                serial,
-                attempt,
-            } if self.is(at, serial) => {
+            What::Dial { at, attempt, .. } => {
                 if let Some(event) = self.dialled(at, attempt) {
                     self.report(at, event);
                 }
             }
-            What::Connected {
-                at,
-                serial,
-                attempt,
-            } if self.is(at, serial) => {
+            What::Connected { at, attempt, .. } => {
                 self.opened(at);
-                self.report(
-                    at,
-                    Event::Connected {
-                        attempt,
-                        reused: false,
-                    },
-                );
+                let reused = false;
+                self.report(at, Event::Connected { attempt, reused });
             }
-            What::Refused {
-                at,
-                serial,
-                attempt,
-            } if self.is(at, serial) => {
-                self.report(at, Event::DialFailed { attempt });
-            }
-            What::Offer {
-                at,
-                serial,
-                attempt,
-            } if self.is(at, serial) => self.offer(at, attempt),
+            What::Refused { at, attempt, .. } => self.report(at, Event::DialFailed { attempt }),
+            What::Offer { at, attempt, .. } => self.offer(at, attempt),
             What::Reply {
                 at,
-                serial,
                 attempt,
                 status,
-            } if self.is(at, serial) => {
-                self.reply(at, attempt, status);
-            }
+                ..
+            } => self.reply(at, attempt, status),
+            What::Ended { at, .. } => self.report(at, Event::BodyEnded),
             What::Deadline { at, serial } => self.expire(at, serial),
             What::Probe { at, serial, step } => self.probe_at(at, serial, step),
             What::Client { at, client, act } => self.act(at, client, act),
-            What::Ended { at, serial } if self.is(at, serial) => {
-                self.report(at, Event::BodyEnded);
+            What::Idle { key, place, .. } => self.downstream.put(key, place),
+            What::Replace { place, .. } => self.replace(place),
+        }
+    }
+
+    /// Whether whoever it was planned for is still there and waits for it.
+    fn is_awaited(&self, what: What) -> bool {
+        match what {
+            What::Dial { at, serial, .. }
+            | What::Connected { at, serial, .. }
+            | What::Refused { at, serial, .. }
+            | What::Offer { at, serial, .. }
+            | What::Reply { at, serial, .. }
+            | What::Ended { at, serial } => self.is(at, serial),
+            What::Idle { place, process, .. } => self.places[place].process == process,
+            What::Replace { place, process } => {
+                self.places[place].leaving && self.places[place].process == process
             }
-            What::Idle {
-                key,
-                place,
-                process,
-            } if self.places[place].process == process => self.downstream.put(key, place),
-            What::Replace { place, process }
-                if self.places[place].leaving && self.places[place].process == process =>
-            {
-                self.replace(place);
-            }
-            What::Ended { .. }
-            | What::Idle { .. }
-            | What::Replace { .. }
-            | What::Dial { .. }
-            | What::Connected { .. }
-            | What::Refused { .. }
-            | What::Offer { .. }
-            | What::Reply { .. } => {}
+            What::Arrive { .. }
+            | What::Deadline { .. }
+            | What::Probe { .. }
+            | What::Client { .. } => true,
         }
     }
 

@@ -1,3 +1,5 @@
+//! Simulated policies in a pool of the core, pick by pick.
+
 use std::time::Duration;
 
 use evenkeel_core::endpoint::{EndpointIndex, Spec, State as Admin};

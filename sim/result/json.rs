@@ -1,4 +1,5 @@
-//! What `--format json` prints of a run, and the log of its latencies: the shapes that users rely on.
+//! What `--format json` prints of a run, and the log of its latencies: the shapes that users rely
+//! on.
 
 use std::time::Duration;
 

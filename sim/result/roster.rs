@@ -31,7 +31,8 @@ pub(super) struct Place {
 }
 
 impl Roster {
-    /// One in which each slot is a seat and a row, as long as nothing changes; so many in each pool.
+    /// One in which each slot is a seat and a row, as long as nothing changes; so many in each
+    /// pool.
     pub(super) fn new(slots: impl Iterator<Item = usize>) -> Self {
         let seats = |slots| Seats {
             by_slot: None,

@@ -30,9 +30,9 @@ const RED: &str = "31";
 const BOLD: &str = "1";
 const DIM: &str = "2";
 
-/// The table of `runs`, which are seeds of one scenario under one engine and have one cell. With `colour` it holds
-/// ANSI escapes. `pooled` became of the thresholds over all seeds. `next` is the last line: what to
-/// try next.
+/// The table of `runs`, which are seeds of one scenario under one engine and have one cell. With
+/// `colour` it holds ANSI escapes. `pooled` became of the thresholds over all seeds. `next` is the
+/// last line: what to try next.
 #[must_use]
 pub fn table(runs: &[Run], pooled: &[Verdict], colour: bool, next: &str) -> String {
     let mut page = Page {

@@ -174,6 +174,14 @@ fn counts_are_of_requests_due_in_the_window() {
 }
 
 /// The shape is the contract's: these keys in this order.
+/// A JSON object of counts; `rest` and `statuses` are members of it, as they are.
+fn requests([sent, ok, failed, cancelled]: [u64; 4], rest: &str, statuses: &str) -> String {
+    format!(
+        "{{\"sent\":{sent},\"ok\":{ok},\"failed\":{failed},\"cancelled\":{cancelled},{rest},\
+         \"by_status\":{{{statuses}}}}}"
+    )
+}
+
 #[test]
 fn json_is_the_contracts() {
     let mut cell = cell();
@@ -189,11 +197,6 @@ fn json_is_the_contracts() {
     while let Some(at) = text.find("\"trace_hash\":\"") {
         text.replace_range(at..at + 14 + 65, "H");
     }
-    let requests = |sent, ok, failed, cancelled, rest: &str, statuses| {
-        format!(
-            "{{\"sent\":{sent},\"ok\":{ok},\"failed\":{failed},\"cancelled\":{cancelled},{rest},\"by_status\":{{{statuses}}}}}"
-        )
-    };
     let checks = [
         "one_outcome",
         "in_flight",
@@ -212,10 +215,7 @@ fn json_is_the_contracts() {
         "{\"schema\":1,\"scenario\":\"eight requests\",\"engine\":\"model\",\"seed\":7,H,\"simulated_s\":2.0,\"wall_s\":0.5,",
         "\"cells\":[{\"settings\":{\"policy\":\"p2c\"},H,\"requests\":",
         &requests(
-            8,
-            3,
-            3,
-            1,
+            [8, 3, 3, 1],
             "\"retried\":1,\"client_retries\":0,\"in_flight\":1",
             "\"200\":2,\"404\":1,\"503\":1,\"cancelled\":1,\"reset\":1,\"timeout\":1",
         ),
@@ -223,20 +223,14 @@ fn json_is_the_contracts() {
         ",\"failed_latency_ms\":{\"mean\":17.5,\"p50\":5.001215,\"p90\":30.0,\"p99\":30.0,\"p999\":30.0,\"max\":30.0}",
         ",\"classes\":{\"light\":{\"requests\":",
         &requests(
-            6,
-            3,
-            1,
-            1,
+            [6, 3, 1, 1],
             "\"client_retries\":0,\"in_flight\":1",
             "\"200\":2,\"404\":1,\"cancelled\":1,\"reset\":1",
         ),
         ",\"latency_ms\":{\"mean\":23.333333333333332,\"p50\":20.004863,\"p90\":40.0,\"p99\":40.0,\"p999\":40.0,\"max\":40.0}}",
         ",\"heavy\":{\"requests\":",
         &requests(
-            2,
-            0,
-            2,
-            0,
+            [2, 0, 2, 0],
             "\"client_retries\":0,\"in_flight\":0",
             "\"503\":1,\"timeout\":1",
         ),

@@ -11,7 +11,8 @@ const SATURATED: f64 = 0.99;
 /// A percentile with fewer requests beyond it than this is one of a few odd ones.
 const BEYOND: u64 = 10;
 
-/// What a user should know before believing a cell that was judged by `thresholds`, a sentence each.
+/// What a user should know before believing a cell that was judged by `thresholds`, a sentence
+/// each.
 #[must_use]
 pub fn warnings(cell: &Cell, thresholds: &[Threshold]) -> Vec<String> {
     let mut warnings = Vec::new();

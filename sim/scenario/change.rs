@@ -286,7 +286,7 @@ impl Kind {
 }
 
 /// The keys that all faults have, and two that some do.
-pub(super) struct Common {
+pub(super) struct Frame {
     pub(super) at: Option<Duration>,
     pub(super) lasts: Option<Duration>,
     pub(super) target: Option<String>,
@@ -299,7 +299,7 @@ pub(super) struct Common {
 pub(super) fn change(
     t: &mut Table<'_>,
     kind: Kind,
-    common: Common,
+    frame: Frame,
     keys: Keys,
     (all, proxies): (&mut Option<Config>, &Proxies),
 ) -> Option<Change> {
@@ -315,10 +315,10 @@ pub(super) fn change(
         let problem = t.problem(t.span("for"), format!("{} has no end", kind.name()));
         t.report(problem.label("leave it out"));
     }
-    let what = what(t, kind, &common, keys, (all.as_mut()?, proxies))?;
+    let what = what(t, kind, &frame, keys, (all.as_mut()?, proxies))?;
     Some(Change {
-        at: common.at?,
-        lasts: common.lasts,
+        at: frame.at?,
+        lasts: frame.lasts,
         what,
     })
 }
@@ -326,18 +326,18 @@ pub(super) fn change(
 fn what(
     t: &mut Table<'_>,
     kind: Kind,
-    common: &Common,
+    frame: &Frame,
     keys: Keys,
     (all, proxies): (&mut Config, &Proxies),
 ) -> Option<What> {
     let between = |[from, to]: [Option<Party>; 2]| Some([from?, to?]);
     let endpoint = |t: &mut Table<'_>, all: &Config| {
-        let name = common.target.as_ref()?;
+        let name = frame.target.as_ref()?;
         target::resolve(t, t.span("target"), all, name)
     };
     Some(match kind {
         Kind::Add => {
-            let name = common.target.as_deref()?;
+            let name = frame.target.as_deref()?;
             add(t, name, keys.endpoint?, all)?
         }
         Kind::Remove => What::Remove(endpoint(t, all)?),
@@ -348,21 +348,21 @@ fn what(
         },
         Kind::Reload => reload(t, keys.pool?, all)?,
         Kind::Restart => What::Restart {
-            proxy: proxy(t, common.target.as_deref(), proxies)?,
+            proxy: proxy(t, frame.target.as_deref(), proxies)?,
             handover: keys.handover,
         },
         Kind::Resolve => resolve(t, keys.host?, keys.addresses, all)?,
         Kind::Swap => What::Swap,
         Kind::Latency => {
-            if common.factor.is_none() && keys.plus.is_zero() {
+            if frame.factor.is_none() && keys.plus.is_zero() {
                 let problem = t.problem(t.own_span(), "the latency stays what it is");
                 t.report(problem.label("expected `factor` or `plus`"));
             }
             What::Latency {
                 between: between(keys.ends)?,
-                factor: common.factor.unwrap_or(1.0),
+                factor: frame.factor.unwrap_or(1.0),
                 plus: keys.plus,
-                ramp: common.ramp,
+                ramp: frame.ramp,
             }
         }
         Kind::Partition => What::Partition(between(keys.ends)?),

@@ -39,8 +39,17 @@ pub(super) fn precision(t: &mut Table<'_>, precision: Option<Percent>) {
     }
 }
 
+/// What all of a scenario together must be; `ticks` is where its resolution stands.
+pub(super) fn whole(t: &mut Table<'_>, scenario: &Scenario, ticks: Span) {
+    simulated(t, scenario);
+    resolution(t, scenario, ticks);
+    percentiles(t, scenario);
+    steadiness(t, scenario);
+    endpoints(t, scenario);
+}
+
 /// Policies that know what only a simulation knows run in the engine that can tell them.
-pub(super) fn simulated(t: &mut Table<'_>, scenario: &Scenario) {
+fn simulated(t: &mut Table<'_>, scenario: &Scenario) {
     let simulated = |pool: &&Pool| matches!(pool.policy, Policy::Simulated(_));
     let Some(pool) = scenario.config.pools.iter().find(simulated) else {
         return;
@@ -53,7 +62,7 @@ pub(super) fn simulated(t: &mut Table<'_>, scenario: &Scenario) {
 }
 
 /// Ticks short enough for the service times: a request is about three ticks too long.
-pub(super) fn resolution(t: &mut Table<'_>, scenario: &Scenario, span: Span) {
+fn resolution(t: &mut Table<'_>, scenario: &Scenario, span: Span) {
     /// A tick against the mean service, for latencies right to a percent.
     const SHARE: f64 = 1_000.0;
     let mean_ns = scenario.origin.service.mean_ns();
@@ -77,7 +86,7 @@ pub(super) fn resolution(t: &mut Table<'_>, scenario: &Scenario, span: Span) {
 }
 
 /// Enough requests for each percentile that a threshold asks for.
-pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
+fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
     for (key, thresholds) in [
         ("threshold", &scenario.thresholds),
         ("sometimes", &scenario.sometimes),
@@ -103,7 +112,7 @@ pub(super) fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
 }
 
 /// Whatever changes, each pool has an endpoint; and an engine that can do it.
-pub(super) fn endpoints(t: &mut Table<'_>, scenario: &Scenario) {
+fn endpoints(t: &mut Table<'_>, scenario: &Scenario) {
     let spans = t.element_spans("fault");
     let generations = plan::turn::generations(scenario);
     for (at, config) in &generations {
@@ -215,7 +224,7 @@ fn load(scenario: &Scenario) -> Option<(f64, Duration)> {
 
 /// Whether a queue can be steady at all, and is when the measuring begins, where a condition is
 /// about latencies.
-pub(super) fn steadiness(t: &mut Table<'_>, scenario: &Scenario) {
+fn steadiness(t: &mut Table<'_>, scenario: &Scenario) {
     /// Mean services that a queue takes to forget how it began, at load 0; by 1 / (1 - load) more
     /// at a higher one.
     const SERVICES: f64 = 20.0;

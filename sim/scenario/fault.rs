@@ -5,7 +5,7 @@ use std::time::Duration;
 use evenkeel_proxy::config::Config;
 use evenkeel_proxy::document::{Choice, Float, Integer, Name, Percent, Share, Table, Time};
 
-use super::change::{self, Change, Common};
+use super::change::{self, Change, Frame};
 use super::link::Known;
 use super::proxies::Proxies;
 use super::target::{self, Aim};
@@ -72,7 +72,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// What two faults have in common of which the later one ends the earlier.
+    /// What two faults have in frame of which the later one ends the earlier.
     pub(crate) const fn kind(self) -> u8 {
         match self {
             Self::Crash | Self::RollingRestart { .. } => 0,
@@ -214,14 +214,14 @@ pub(super) fn fault(
     let effect = match kind? {
         Kind::Origin(effect) => effect,
         Kind::Change(kind) => {
-            let common = Common {
+            let frame = Frame {
                 at,
                 lasts,
                 target,
                 factor: keys.factor,
                 ramp,
             };
-            let change = change::change(t, kind, common, changes, (all, proxies));
+            let change = change::change(t, kind, frame, changes, (all, proxies));
             return change.map(Event::Change);
         }
     };

@@ -148,7 +148,8 @@ pub fn load_with(
     (cells.and_then(|cells| cells.into_iter().next()), problems)
 }
 
-/// Every cell of a scenario's matrix, at least one, after keys have been set to values, as `--set key=value` does.
+/// Every cell of a scenario's matrix, at least one, after keys have been set to values, as `--set
+/// key=value` does.
 ///
 /// A key is a path through the scenario or its configuration; a block stands in it by its name:
 /// `duration`, `workload.browse.arrivals.rate`, `pool.nodejs.retry.budget`. A key of a pool alone,
@@ -227,8 +228,8 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let warmup = t.default("warmup", Time::ANY, Duration::ZERO, doc);
     let doc = "one run each: \"1..20\" (both included), 7 or [1, 2, 3]";
     let seeds = t.default("seeds", Seeds, vec![1], doc);
-    let doc = "seeds end when the 95% interval of each threshold's metric (without one, of mean and \
-               p99) is that narrow to either side; seeds are taken 10, 20, 40, ... at a time";
+    let doc = "seeds end when the 95% interval of each threshold's metric (without one, of mean \
+               and p99) is that narrow to either side; seeds are taken 10, 20, 40, ... at a time";
     let precision = t.optional("precision", Share, doc);
     check::precision(t, precision);
     let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
@@ -259,8 +260,9 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         });
         network(t, known)
     });
-    let doc = "every combination is a cell; all see the same arrivals and service times. A key of a \
-               pool alone is that key in every pool; else a path such as workload.web.arrivals.rate";
+    let doc = "every combination is a cell; all see the same arrivals and service times. A key of \
+               a pool alone is that key in every pool; else a path such as \
+               workload.web.arrivals.rate";
     t.optional("matrix", matrix::Matrix, doc);
     let doc = "what must hold for every seed, or exit 4";
     let known = threshold::Known {
@@ -273,13 +275,7 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let sometimes = t.tables("sometimes", doc, |t| threshold::sometimes(t, &known));
 
     check::window(t, duration, warmup);
-    let (mut faults, mut changes) = (Vec::new(), Vec::new());
-    for event in events {
-        match event? {
-            Event::Fault(fault) => faults.push(fault),
-            Event::Change(change) => changes.push(change),
-        }
-    }
+    let (faults, changes) = parted(events)?;
     let scenario = Scenario {
         name,
         settings: sets.settings.clone(),
@@ -299,12 +295,20 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         thresholds: thresholds.into_iter().collect::<Option<_>>()?,
         sometimes: sometimes.into_iter().collect::<Option<_>>()?,
     };
-    check::simulated(t, &scenario);
-    check::resolution(t, &scenario, resolution_span);
-    check::percentiles(t, &scenario);
-    check::steadiness(t, &scenario);
-    check::endpoints(t, &scenario);
+    check::whole(t, &scenario, resolution_span);
     Some(scenario)
+}
+
+/// What goes wrong, and what is changed.
+fn parted(events: Vec<Option<Event>>) -> Option<(Vec<Fault>, Vec<Change>)> {
+    let (mut faults, mut changes) = (Vec::new(), Vec::new());
+    for event in events {
+        match event? {
+            Event::Fault(fault) => faults.push(fault),
+            Event::Change(change) => changes.push(change),
+        }
+    }
+    Some((faults, changes))
 }
 
 /// The configuration with its fleets.

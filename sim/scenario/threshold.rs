@@ -33,8 +33,8 @@ pub(super) fn threshold(t: &mut Table<'_>, known: &Known<'_>) -> Option<Threshol
 
 /// Reads one block; names of classes, endpoints and keys of the matrix are looked up.
 pub(super) fn sometimes(t: &mut Table<'_>, known: &Known<'_>) -> Option<Threshold> {
-    let doc = "[class:NAME | endpoint:NAME ] METRIC < <= > >= == or != VALUE, or == VALUE +- 1%; metrics: requests \
-               failed; not by endpoint: mean p50 p90 p99 p999 max error_rate ok cancelled \
+    let doc = "[class:NAME | endpoint:NAME ] METRIC < <= > >= == or != VALUE, or == VALUE +- 1%; \
+               metrics: requests failed; not by endpoint: mean p50 p90 p99 p999 max error_rate ok cancelled \
                client_retries; not by class: utilisation dial_failures connects ejections; by \
                neither: retry_rate sessions sockets sockets_cut reconnects retried \
                retry_amplification; only by endpoint: share";

@@ -129,7 +129,8 @@ mod test {
     #[test]
     fn what_is_written_reads_as_it_was() {
         let text = include_str!("../../scenarios/first.toml");
-        let hard = "\"a b\" = 'c\"\\d'\nn = [[1, 2.5, -3e300], []]\nd = 2020-01-01\nt = \"\\u0001\\n\"\n\
+        let hard = "\"a b\" = 'c\"\\d'\nn = [[1, 2.5, -3e300], []]\nd = 2020-01-01\n\
+                    t = \"\\u0001\\n\"\n\
                     [x.y]\nz = true\n[[x.l]]\na = 1\n[[x.l]]\nb = { c = { d = \"long enough for a \
                     header of its own, and longer than any line should be\" } }\n";
         for text in [text, hard] {

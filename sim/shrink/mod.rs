@@ -3,8 +3,9 @@
 //! The scenario is changed as a document, key by key and block by block, and run again; a change
 //! stays if the same threshold or the same invariant still fails. What a change breaks (a name that
 //! nothing has any more, a key that must be there) is found by whoever reads scenarios: such a
-//! candidate costs no run. After Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
-//! Input", IEEE Transactions on Software Engineering 28 (2002): halves first, then smaller parts.
+//! candidate costs no run. After Zeller and Hildebrandt, "Simplifying and Isolating
+//! Failure-Inducing Input", IEEE Transactions on Software Engineering 28 (2002): halves first,
+//! then smaller parts.
 
 mod pass;
 #[cfg(test)]

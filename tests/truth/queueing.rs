@@ -1,7 +1,7 @@
 //! Engine `model` against queueing theory: every cell of every scenario in `scenarios/truth/`.
 //!
-//! What must come out stands in the scenarios themselves, as thresholds over all seeds together. This
-//! test adds standard errors, and runs them in a size that fits among other tests.
+//! What must come out stands in the scenarios themselves, as thresholds over all seeds together.
+//! This test adds standard errors, and runs them in a size that fits among other tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -119,66 +119,68 @@ fn conditions_are_about_the_cells_that_they_name() {
 }
 
 /// What is written instead of what, and what is told.
+/// What is right, what is wrong in its place, and what is said.
+const WRONG: [(&str, &str, &str); 11] = [
+    (
+        "[matrix]\npolicy = [\"round_robin\", ",
+        "[matrix]\npolicy = [\"rond_robin\", ",
+        "`config.pool.policy.name`: unknown policy \"rond_robin\"; did you mean `round_robin`?",
+    ),
+    (
+        "retry.attempts = [1, 2]",
+        "retry.attempts = [1, 1000]",
+        "`config.pool.retry.attempts` is the integer 1000; expected an integer from 1",
+    ),
+    (
+        "choices = 3 }]",
+        "choices = 0 }]",
+        "`config.pool.policy.choices` is the integer 0",
+    ),
+    (
+        "retry.attempts = [1, 2]",
+        "retry.atempts = [1, 2]",
+        "unknown key `atempts`; did you mean `attempts`?",
+    ),
+    (
+        "retry.attempts = [1, 2]",
+        "retry.attempts = []",
+        "`matrix.retry.attempts` is an empty list; expected a list of values",
+    ),
+    (
+        "retry.attempts = [1, 2]",
+        "retry.attempts = [2, 2]",
+        "`retry.attempts` has the value 2 twice; the second one",
+    ),
+    (
+        "retry.attempts = [1, 2]",
+        "seeds = [1, 2]",
+        "`seeds` cannot be varied",
+    ),
+    (
+        "[\"10/s\"]",
+        "[\"10\"]",
+        "`workload.arrivals.rate` is the string \"10\"; expected a unit",
+    ),
+    (
+        "where = { policy = \"round_robin\"",
+        "where = { policy = \"p2c\"",
+        "unknown value in the matrix `p2c`",
+    ),
+    (
+        "where = { policy = \"round_robin\"",
+        "where = { polcy = \"round_robin\"",
+        "unknown key of the matrix `polcy`; did you mean `policy`?",
+    ),
+    (
+        "over = \"all\"",
+        "over = \"none\"",
+        "unknown scope \"none\"",
+    ),
+];
+
 #[test]
 fn wrong_ones_are_told_where_they_stand() {
-    let cases = [
-        (
-            "[matrix]\npolicy = [\"round_robin\", ",
-            "[matrix]\npolicy = [\"rond_robin\", ",
-            "`config.pool.policy.name`: unknown policy \"rond_robin\"; did you mean `round_robin`?",
-        ),
-        (
-            "retry.attempts = [1, 2]",
-            "retry.attempts = [1, 1000]",
-            "`config.pool.retry.attempts` is the integer 1000; expected an integer from 1",
-        ),
-        (
-            "choices = 3 }]",
-            "choices = 0 }]",
-            "`config.pool.policy.choices` is the integer 0",
-        ),
-        (
-            "retry.attempts = [1, 2]",
-            "retry.atempts = [1, 2]",
-            "unknown key `atempts`; did you mean `attempts`?",
-        ),
-        (
-            "retry.attempts = [1, 2]",
-            "retry.attempts = []",
-            "`matrix.retry.attempts` is an empty list; expected a list of values",
-        ),
-        (
-            "retry.attempts = [1, 2]",
-            "retry.attempts = [2, 2]",
-            "`retry.attempts` has the value 2 twice; the second one",
-        ),
-        (
-            "retry.attempts = [1, 2]",
-            "seeds = [1, 2]",
-            "`seeds` cannot be varied",
-        ),
-        (
-            "[\"10/s\"]",
-            "[\"10\"]",
-            "`workload.arrivals.rate` is the string \"10\"; expected a unit",
-        ),
-        (
-            "where = { policy = \"round_robin\"",
-            "where = { policy = \"p2c\"",
-            "unknown value in the matrix `p2c`",
-        ),
-        (
-            "where = { policy = \"round_robin\"",
-            "where = { polcy = \"round_robin\"",
-            "unknown key of the matrix `polcy`; did you mean `policy`?",
-        ),
-        (
-            "over = \"all\"",
-            "over = \"none\"",
-            "unknown scope \"none\"",
-        ),
-    ];
-    for (right, wrong, wanted) in cases {
+    for (right, wrong, wanted) in WRONG {
         let text = full().replacen(right, wrong, 1);
         assert_ne!(text, full(), "{right}");
         let (found, problems) = cells(Path::new("x"), text.as_bytes(), &[], &[]);
@@ -194,6 +196,10 @@ fn wrong_ones_are_told_where_they_stand() {
             assert!(changed.contains(&problem.span.start), "{wrong}: {lines:#?}");
         }
     }
+}
+
+#[test]
+fn wrong_values_of_the_command_line_are_told_there() {
     let varied = |vary: &str| {
         let (_, problems) = cells(Path::new("x"), full().as_bytes(), &[], &pairs(&[vary]));
         problems.iter().map(Diagnostic::line).collect::<Vec<_>>()

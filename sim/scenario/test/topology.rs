@@ -97,6 +97,14 @@ fn changes_that_cannot_be() {
             ),
             &[":11:8: error: endpoint `a` was at 10.0.0.1:80 before; expected a new name"],
         ),
+    ]);
+}
+
+#[test]
+fn changes_of_proxies_and_links_that_cannot_be() {
+    let fault =
+        |kind: &str, rest: &str| format!("[[fault]]\nat = \"20s\"\nkind = \"{kind}\"\n{rest}");
+    check(&[
         (
             &fault("proxy_restart", "target = \"a\"\nfor = \"1s\""),
             &[

@@ -11,6 +11,7 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
     };
     let failed = |failure, sent| Kind::Failed { failure, sent };
     let refused = |reason| Kind::HandshakeFailed { reason };
+    let goaway = |reason| Kind::Goaway { reason };
     let limited = |limit| Kind::Limited { limit };
     let probed = |check, outcome| Kind::Probed { check, outcome };
     let standing = |standing| Kind::Health { standing };
@@ -47,20 +48,8 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
         (refused(HandshakeFailure::Full), 14, 3),
         (refused(HandshakeFailure::Left), 14, 4),
         (Kind::Reset, 15, 0),
-        (
-            Kind::Goaway {
-                reason: Goaway::Resets,
-            },
-            16,
-            0,
-        ),
-        (
-            Kind::Goaway {
-                reason: Goaway::Protocol,
-            },
-            16,
-            2,
-        ),
+        (goaway(Goaway::Resets), 16, 0),
+        (goaway(Goaway::Protocol), 16, 2),
         (limited(Limit::Connections), 17, 0),
         (limited(Limit::Resets), 17, 6),
         (probed(0, health::Outcome::Passed), 18, 0),

@@ -157,26 +157,10 @@ const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
     let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
                in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
-               (the faster of two drawn at random), prequal (the fastest that is not hot); the same key to the same endpoint: ip_hash and \
-               hash (nginx's), ring_hash (nginx's `hash ... consistent`), maglev (even shares), \
-               rendezvous (for few endpoints)";
-    let (deployed, simulated) = POLICIES.split_at(DEPLOYED);
-    let simulates = purpose == Use::Simulate;
-    let refused = |name: &str| simulated.iter().any(|(known, _)| *known == name);
-    let refused = !simulates && t.text("name").is_some_and(refused);
-    if refused {
-        let message = "this policy knows what only a simulation can know";
-        let problem = t.problem(t.span("name"), message);
-        t.report(problem.label("expected one that can be served, such as \"least_request\""));
-    }
-    let choice = Choice {
-        what: "policy",
-        of: if simulates || refused {
-            &POLICIES
-        } else {
-            deployed
-        },
-    };
+               (the faster of two drawn at random), prequal (the fastest that is not hot); the \
+               same key to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's \
+               `hash ... consistent`), maglev (even shares), rendezvous (for few endpoints)";
+    let (choice, simulates) = choice(t, purpose);
     let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, doc);
     let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
     let choices = t.default("choices", Integer(2..=64_u32), CHOICES, doc);
@@ -199,7 +183,7 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
                their neighbours; absent: no bound; 1.25 keeps 4 of 5 requests of popular keys at \
                home";
     let bound = t.optional("bound", Float(BOUND), doc);
-    let (of, period) = if simulates || refused {
+    let (of, period) = if simulates {
         let doc = "stale: how many endpoints are compared; absent: all";
         let of = t.default("of", Integer(1..=EVERYONE), EVERYONE, doc);
         let doc = "stale: how long the board of requests in flight stays as it is";
@@ -232,6 +216,23 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     };
     misplaced(t, options);
     (policy, policy.is_keyed().then_some(key))
+}
+
+/// The policies by name, and whether those are among them that only a simulation can have. Who names
+/// one of these to serve it is told what it is.
+fn choice(t: &mut Table<'_>, purpose: Use) -> (Choice<Policy>, bool) {
+    let (deployed, simulated) = POLICIES.split_at(DEPLOYED);
+    let named = |name: &str| simulated.iter().any(|(known, _)| *known == name);
+    let refused = purpose == Use::Deploy && t.text("name").is_some_and(named);
+    if refused {
+        let message = "this policy knows what only a simulation can know";
+        let problem = t.problem(t.span("name"), message);
+        t.report(problem.label("expected one that can be served, such as \"least_request\""));
+    }
+    let simulates = refused || purpose == Use::Simulate;
+    let of = if simulates { &POLICIES } else { deployed };
+    let what = "policy";
+    (Choice { what, of }, simulates)
 }
 
 /// Parameters of another policy than the one named.
