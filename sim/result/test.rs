@@ -208,6 +208,7 @@ fn json_is_the_contracts() {
         "in_service",
         "weights",
         "max_connections",
+        "fit",
     ]
     .map(|name| format!("{{\"name\":\"{name}\",\"ok\":true}}"))
     .join(",");
