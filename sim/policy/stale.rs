@@ -2,9 +2,10 @@
 //!
 //! Problem: how old may information be before fewer choices are better? Rule: of `of`
 //! different endpoints drawn at random (absent: of all), the one with the least on the board,
-//! equals by chance. The board shows what was in flight at the last multiple of `period`; requests sent
-//! since are not added. It is taken at the first pick of a period, so completions between the
-//! period's beginning and that pick are on it already: less than one, on average. Cost: O(n).
+//! equals by chance. The board shows what was in flight at the last multiple of `period`;
+//! requests sent since are not added. It is taken at the first pick of a period, so completions
+//! between the period's beginning and that pick are on it already: less than one, on average.
+//! Cost: O(n).
 //! Source: Mitzenmacher, IEEE TPDS 11(1), 2000.
 
 use std::time::Duration;

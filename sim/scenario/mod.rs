@@ -222,23 +222,12 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         |t| config(t, sets),
     );
     let config = fleets(t, config);
-    let doc = "how long requests arrive, warm-up included; the run then goes on until all are done";
-    let duration = t.required("duration", Time::POSITIVE, doc);
-    let doc = "the beginning that is not measured, while queues fill";
-    let warmup = t.default("warmup", Time::ANY, Duration::ZERO, doc);
-    let doc = "one run each: \"1..20\" (both included), 7 or [1, 2, 3]";
-    let seeds = t.default("seeds", Seeds, vec![1], doc);
-    let doc = "seeds end when the 95% interval of each threshold's metric (without one, of mean \
-               and p99) is that narrow to either side; seeds are taken 10, 20, 40, ... at a time";
-    let precision = t.optional("precision", Share, doc);
-    check::precision(t, precision);
-    let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
-    let engine = t.optional("engine", ENGINE, doc);
+    let frame = frame(t);
     let doc = "the proxies, all of this configuration, behind a balancer of their own";
     let proxies = t.table("proxies", doc, proxies::proxies);
     let mut all = config.clone();
     let events = t.tables("fault", "what goes wrong or changes, and when", |t| {
-        fault::fault(t, &mut all, &proxies, duration)
+        fault::fault(t, &mut all, &proxies, frame.duration)
     });
     let doc = "how the application behind every endpoint behaves";
     let origin = t.table("origin", doc, |t| origin::origin(t, all.as_ref()));
@@ -274,18 +263,17 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     let doc = "what must hold for at least one seed, or exit 4";
     let sometimes = t.tables("sometimes", doc, |t| threshold::sometimes(t, &known));
 
-    check::window(t, duration, warmup);
     let (faults, changes) = parted(events)?;
     let scenario = Scenario {
         name,
         settings: sets.settings.clone(),
         config: config?,
         all: all?,
-        duration: duration?,
-        warmup,
-        seeds,
-        precision,
-        engine,
+        duration: frame.duration?,
+        warmup: frame.warmup,
+        seeds: frame.seeds,
+        precision: frame.precision,
+        engine: frame.engine,
         origin: origin?,
         workloads: workloads.into_iter().collect::<Option<_>>()?,
         network: network?,
@@ -297,6 +285,38 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
     };
     check::whole(t, &scenario, resolution_span);
     Some(scenario)
+}
+
+/// How long is simulated, how often, and by what.
+struct Frame {
+    duration: Option<Duration>,
+    warmup: Duration,
+    seeds: Vec<u64>,
+    precision: Option<Percent>,
+    engine: Option<Engine>,
+}
+
+fn frame(t: &mut Table<'_>) -> Frame {
+    let doc = "how long requests arrive, warm-up included; the run then goes on until all are done";
+    let duration = t.required("duration", Time::POSITIVE, doc);
+    let doc = "the beginning that is not measured, while queues fill";
+    let warmup = t.default("warmup", Time::ANY, Duration::ZERO, doc);
+    let doc = "one run each: \"1..20\" (both included), 7 or [1, 2, 3]";
+    let seeds = t.default("seeds", Seeds, vec![1], doc);
+    let doc = "seeds end when the 95% interval of each threshold's metric (without one, of mean \
+               and p99) is that narrow to either side; seeds are taken 10, 20, 40, ... at a time";
+    let precision = t.optional("precision", Share, doc);
+    check::precision(t, precision);
+    let doc = "net (whole data path) or model (core alone); absent: net, and compare chooses";
+    let engine = t.optional("engine", ENGINE, doc);
+    check::window(t, duration, warmup);
+    Frame {
+        duration,
+        warmup,
+        seeds,
+        precision,
+        engine,
+    }
 }
 
 /// What goes wrong, and what is changed.

@@ -370,18 +370,18 @@ parsed!(
     HeaderLine,
     String,
     "a line such as \"x-probe: evenkeel\"",
-    header_line,
+    |text: &String| header_line(text),
     |line: &String| json!(line)
 );
 
 /// A line of a head that does not frame the message.
-fn header_line(text: &String) -> Result<String, String> {
+fn header_line(text: &str) -> Result<String, String> {
     let (name, value) = text.split_once(':').ok_or("there is no colon")?;
     if !is_token(name) || !value.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
         return Err("that is no line of a head".to_owned());
     }
     match Known::of(name.as_bytes()) {
-        Known::Other => Ok(text.clone()),
+        Known::Other => Ok(text.to_owned()),
         _ => Err(format!("`{name}` is the probe's own")),
     }
 }

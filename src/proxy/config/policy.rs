@@ -218,8 +218,8 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     (policy, policy.is_keyed().then_some(key))
 }
 
-/// The policies by name, and whether those are among them that only a simulation can have. Who names
-/// one of these to serve it is told what it is.
+/// The policies by name, and whether those are among them that only a simulation can have. Who
+/// names one of these to serve it is told what it is.
 fn choice(t: &mut Table<'_>, purpose: Use) -> (Choice<Policy>, bool) {
     let (deployed, simulated) = POLICIES.split_at(DEPLOYED);
     let named = |name: &str| simulated.iter().any(|(known, _)| *known == name);
