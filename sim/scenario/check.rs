@@ -6,7 +6,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Policy, Pool};
 use evenkeel_proxy::document::{Percent, Span, Table, Time};
 
-use super::{Class, Engine, Model, Scenario, Source, Workload};
+use super::{Class, Engine, Model, Scenario, Source, What, Workload};
 use crate::plan;
 use crate::result::{Over, Scope, Threshold, Unit};
 
@@ -116,7 +116,19 @@ fn endpoints(t: &mut Table<'_>, scenario: &Scenario) {
     let spans = t.element_spans("fault");
     let generations = plan::turn::generations(scenario);
     for (at, config) in &generations {
-        let Some(pool) = config.pools.iter().find(|pool| pool.endpoints.is_empty()) else {
+        // What a reload brings without endpoints has been told where it stands.
+        let reloaded = |pool: &str| {
+            let mut reloads = scenario
+                .changes
+                .iter()
+                .filter_map(|change| match &change.what {
+                    What::Reload(pool) => Some(pool),
+                    _ => None,
+                });
+            reloads.any(|new| new.name == pool && new.endpoints.is_empty())
+        };
+        let empty = |pool: &&Pool| pool.endpoints.is_empty() && !reloaded(&pool.name);
+        let Some(pool) = config.pools.iter().find(empty) else {
             continue;
         };
         let at = Time::format(at.since(Timestamp::ZERO));

@@ -15,7 +15,7 @@ fn proxies_and_links_that_cannot_be() {
         ),
         (
             &link("from = \"proxy\", to = \"pool:q\", latency = \"1ms\""),
-            &[":9:35: error: unknown pool `q`; not a known pool; known: p"],
+            &[":9:33: error: unknown pool `q`; not a known pool; known: p"],
         ),
         (
             &link("from = \"downstram\", to = \"a\""),
