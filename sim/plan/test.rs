@@ -171,7 +171,7 @@ fn engines_agree_on_links() {
                     "latency",
                     "proxy",
                     "pool:p",
-                    "plus = \"20ms\"\nramp = \"1s\"\nfor = \"2s\"",
+                    "plus = \"19700us\"\nramp = \"1s\"\nfor = \"2s\"",
                 ),
             6,
         ),

@@ -19,7 +19,7 @@ fn proxies_and_links_that_cannot_be() {
         ),
         (
             &link("from = \"downstram\", to = \"a\""),
-            &[":9:20: error: unknown endpoint `downstram`"],
+            &[":9:19: error: unknown endpoint `downstram`"],
         ),
         (
             &link("from = \"proxy\", latency = 5, loss = \"101%\", bandwidth = \"5MB\""),
@@ -33,7 +33,7 @@ fn proxies_and_links_that_cannot_be() {
         (
             &link("from = \"proxy\", to = \"a\", bandwidth = \"0MB/s\""),
             &[
-                ":9:52: error: `network.links.bandwidth` is the string \"0MB/s\"; expected more than",
+                ":9:50: error: `network.links.bandwidth` is the string \"0MB/s\"; expected more than",
             ],
         ),
     ]);
