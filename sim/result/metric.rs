@@ -109,15 +109,14 @@ impl Metric {
         Self::ALL.iter().find(named).copied()
     }
 
-    /// How many requests it takes until this percentile is steady from seed to seed: a hundred
-    /// beyond it, so that their number has a standard error of a tenth.
+    /// How many requests it takes until this percentile is not one of a few odd ones: ten beyond it.
     #[must_use]
     pub const fn least_requests(self) -> Option<u64> {
         match self {
-            Self::P50 => Some(200),
-            Self::P90 => Some(1_000),
-            Self::P99 => Some(10_000),
-            Self::P999 => Some(100_000),
+            Self::P50 => Some(20),
+            Self::P90 => Some(100),
+            Self::P99 => Some(1_000),
+            Self::P999 => Some(10_000),
             _ => None,
         }
     }

@@ -8,9 +8,6 @@ use super::threshold::Threshold;
 /// measured grows with the length of the run.
 const SATURATED: f64 = 0.99;
 
-/// A percentile with fewer requests beyond it than this is one of a few odd ones.
-const BEYOND: u64 = 10;
-
 /// What a user should know before believing a cell that was judged by `thresholds`, a sentence
 /// each.
 #[must_use]
@@ -20,8 +17,7 @@ pub fn warnings(cell: &Cell, thresholds: &[Threshold]) -> Vec<String> {
     let asked = thresholds.iter().map(|threshold| threshold.metric);
     let shown = [Metric::P50, Metric::P99];
     let worst = shown.into_iter().chain(asked).filter_map(|metric| {
-        // `check` asks for a hundred, so that seeds agree.
-        let least = metric.least_requests()? * BEYOND / 100;
+        let least = metric.least_requests()?;
         (measured < least).then_some(())?;
         Some((least, metric))
     });
@@ -30,7 +26,7 @@ pub fn warnings(cell: &Cell, thresholds: &[Threshold]) -> Vec<String> {
         .filter(|_| measured > 0)
     {
         warnings.push(format!(
-            "{measured} requests are too few for {metric}: {least} leave {BEYOND} beyond it"
+            "{measured} requests are too few for {metric}: {least} leave ten beyond it"
         ));
     }
     let busy = |utilisation: Option<f64>| utilisation.is_some_and(|share| share > SATURATED);

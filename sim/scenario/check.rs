@@ -106,7 +106,7 @@ fn percentiles(t: &mut Table<'_>, scenario: &Scenario) {
             let name = threshold.metric.name();
             let message = format!("about {expected:.0} requests are too few for {name}");
             let problem = t.problem(span, message).warning();
-            t.report(problem.label(format!("{least} leave a hundred beyond it")));
+            t.report(problem.label(format!("{least} leave ten beyond it")));
         }
     }
 }

@@ -251,8 +251,8 @@ fn loads_are_told_before_a_run() {
              steady; fine if overload is the question",
         ),
         (
-            told(long, "rate = \"16/s\"", ""),
-            ":15:1: warning: about 928 requests are too few for p90; 1000 leave a hundred beyond it",
+            told(long, "rate = \"1.6/s\"", ""),
+            ":15:1: warning: about 93 requests are too few for p90; 100 leave ten beyond it",
         ),
     ];
     for (found, wanted) in cases {

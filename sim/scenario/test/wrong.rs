@@ -467,7 +467,6 @@ fn thresholds_that_cannot_be() {
     }
     let few = "[[workload]]\nname = \"w\"\narrivals = { rate = \"10/s\" }\n\
                [[threshold]]\nmetric = \"p99 < 1s\"\n[[sometimes]]\nmetric = \"p50 < 1s\"";
-    let wanted =
-        ":11:1: warning: about 600 requests are too few for p99; 10000 leave a hundred beyond it";
+    let wanted = ":11:1: warning: about 600 requests are too few for p99; 1000 leave ten beyond it";
     check(&[(&format!("{few}\n{idle}"), &[wanted])]);
 }
