@@ -13,10 +13,6 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
     let refused = |reason| Kind::HandshakeFailed { reason };
     let goaway = |reason| Kind::Goaway { reason };
     let limited = |limit| Kind::Limited { limit };
-    let probed = |check, outcome| Kind::Probed { check, outcome };
-    let standing = |standing| Kind::Health { standing };
-    let ejected = |cause| Kind::Ejected { cause };
-    let panic = |mode| Kind::Panic { mode };
     vec![
         (Kind::Arrived { idempotent: true }, 0, 1),
         (Kind::Queued { budgeted: false }, 1, 0),
@@ -52,6 +48,16 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
         (goaway(Goaway::Protocol), 16, 2),
         (limited(Limit::Connections), 17, 0),
         (limited(Limit::Resets), 17, 6),
+    ]
+}
+
+/// Those of the health of endpoints.
+fn of_health() -> Vec<(Kind, u8, u16)> {
+    let probed = |check, outcome| Kind::Probed { check, outcome };
+    let standing = |standing| Kind::Health { standing };
+    let ejected = |cause| Kind::Ejected { cause };
+    let panic = |mode| Kind::Panic { mode };
+    vec![
         (probed(0, health::Outcome::Passed), 18, 0),
         (probed(2, health::Outcome::Slow), 18, 0x208),
         (standing(Standing::Up), 19, 0),
@@ -67,7 +73,7 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
 
 #[test]
 fn records_are_frozen() {
-    for (kind, number, detail) in kinds() {
+    for (kind, number, detail) in kinds().into_iter().chain(of_health()) {
         let event = Event {
             at: Timestamp(0x0102_0304_0506_0708),
             request: 0x1_0000_0009,
@@ -86,7 +92,7 @@ fn records_are_frozen() {
 
 #[test]
 fn connections_are_outside_of_requests() {
-    for (kind, number, _) in kinds() {
+    for (kind, number, _) in kinds().into_iter().chain(of_health()) {
         let outside = [10, 11].contains(&number) || number >= 13;
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
