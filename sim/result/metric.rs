@@ -109,7 +109,8 @@ impl Metric {
         Self::ALL.iter().find(named).copied()
     }
 
-    /// How many requests it takes until this percentile is not one of a few odd ones: ten beyond it.
+    /// How many requests it takes until this percentile is not one of a few odd ones: ten beyond
+    /// it.
     #[must_use]
     pub const fn least_requests(self) -> Option<u64> {
         match self {

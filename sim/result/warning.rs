@@ -63,10 +63,10 @@ mod test {
     #[test]
     fn what_is_told() {
         let mut cell = cell();
-        let few = "4 requests are too few for p99: 1000 leave 10 beyond it";
+        let few = "4 requests are too few for p99: 1000 leave ten beyond it";
         assert_eq!(warnings(&cell, &[]), [few]);
         let threshold = Threshold::parse("p999 < 1s").unwrap();
-        let more = "4 requests are too few for p999: 10000 leave 10 beyond it";
+        let more = "4 requests are too few for p999: 10000 leave ten beyond it";
         assert_eq!(warnings(&cell, &[threshold]), [more]);
         for _ in 0..1_000 {
             cell.latency_ms.record(1);

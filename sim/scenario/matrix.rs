@@ -181,6 +181,11 @@ pub(super) fn failed(problems: &[Diagnostic]) -> bool {
         .any(|problem| problem.severity == Severity::Error)
 }
 
+/// What the key `matrix` says of itself.
+pub(super) const HELP: &str = "every combination is a cell; all see the same arrivals and service \
+                               times. A key of a pool alone is that key in every pool; else a path \
+                               such as workload.web.arrivals.rate";
+
 /// A table of keys with lists of values.
 pub(super) struct Matrix;
 

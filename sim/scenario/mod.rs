@@ -208,19 +208,12 @@ pub fn keys() -> Vec<Key> {
 }
 
 fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
-    t.optional(
-        "schema",
-        Integer(1..=1_u32),
-        "version of this file's format; 1 is the only one",
-    );
+    let doc = "version of this file's format; 1 is the only one";
+    t.optional("schema", Integer(1..=1_u32), doc);
     let doc = "what reports call it; absent: the file's name";
     let name = t.default("name", TITLE, String::new(), doc);
-    let config = t.shorthand(
-        "config",
-        "file",
-        "the proxy's configuration, as it is deployed",
-        |t| config(t, sets),
-    );
+    let doc = "the proxy's configuration, as it is deployed";
+    let config = t.shorthand("config", "file", doc, |t| config(t, sets));
     let config = fleets(t, config);
     let frame = frame(t);
     let doc = "the proxies, all of this configuration, behind a balancer of their own";
@@ -249,10 +242,7 @@ fn read(t: &mut Table<'_>, sets: &Sets) -> Option<Scenario> {
         });
         network(t, known)
     });
-    let doc = "every combination is a cell; all see the same arrivals and service times. A key of \
-               a pool alone is that key in every pool; else a path such as \
-               workload.web.arrivals.rate";
-    t.optional("matrix", matrix::Matrix, doc);
+    t.optional("matrix", matrix::Matrix, matrix::HELP);
     let doc = "what must hold for every seed, or exit 4";
     let known = threshold::Known {
         config: all.as_ref(),
