@@ -5,6 +5,7 @@
 pub mod lane;
 pub mod turn;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -311,13 +312,12 @@ fn asks(workload: &scenario::Workload) -> Vec<Ask> {
 /// one application.
 fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
     let mut origins: Vec<Origin> = Vec::new();
+    let mut places: BTreeMap<&Address, usize> = BTreeMap::new();
     let mut behind = Vec::new();
     for (p, pool) in scenario.all.pools.iter().enumerate() {
         let mut row = Vec::new();
         for (e, endpoint) in pool.endpoints.iter().enumerate() {
-            let known = origins
-                .iter()
-                .position(|origin| origin.address == endpoint.address);
+            let known = places.get(&endpoint.address).copied();
             row.push(known.unwrap_or_else(|| {
                 let speed = |s: &&scenario::Speed| s.target.pool == p && s.target.endpoint == e;
                 let speed = scenario
@@ -341,6 +341,7 @@ fn origins(scenario: &Scenario) -> (Vec<Origin>, Vec<Vec<usize>>) {
                 });
                 origins.len() - 1
             }));
+            places.entry(&endpoint.address).or_insert(row[e]);
         }
         behind.push(row);
     }

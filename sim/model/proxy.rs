@@ -1,7 +1,7 @@
 //! A process of a proxy in the model: its own pools, idle connections and draws; and what happens
 //! to it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::pool;
@@ -58,11 +58,11 @@ impl Proxy {
     fn look(&mut self, plan: &Plan) {
         let pools = self.pools.iter().enumerate();
         let origins = pools.map(|(pool, state)| {
-            let names = &plan.setup.names[pool];
+            let names = plan.setup.names[pool].iter();
+            let rows: BTreeMap<&str, usize> = names.map(String::as_str).zip(0..).collect();
             let origin = |slot| {
                 let name = state.name(slot)?;
-                let row = names.iter().position(|known| known == name)?;
-                plan.behind[pool].get(row).copied()
+                plan.behind[pool].get(*rows.get(name)?).copied()
             };
             let slots = 0..state.endpoints().len() as u32;
             slots

@@ -6,7 +6,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Policy, Pool};
 use evenkeel_proxy::document::{Percent, Span, Table, Time};
 
-use super::{Class, Engine, Model, Scenario, Source, What, Workload};
+use super::{Change, Class, Engine, Model, Scenario, Source, What, Workload};
 use crate::plan;
 use crate::result::{Over, Scope, Threshold, Unit};
 
@@ -58,6 +58,13 @@ fn simulated(t: &mut Table<'_>, scenario: &Scenario) {
         let message = format!("the policy of `{}` exists in engine model alone", pool.name);
         let problem = t.problem(t.span("engine"), message);
         t.report(problem.label("expected engine = \"model\""));
+    }
+    let is_its =
+        |change: &Change| matches!(&change.what, What::Reload(new) if new.name == pool.name);
+    if scenario.changes.iter().any(is_its) {
+        let message = format!("a reload of `{}` cannot change its policy", pool.name);
+        let problem = t.problem(t.span("fault"), message);
+        t.report(problem.label("expected no reload of a pool whose policy only a simulation has"));
     }
 }
 

@@ -83,6 +83,15 @@ fn changes_that_cannot_be() {
         (
             &fault(
                 "reload",
+                "pool = { name = \"p\", policy = \"stale\", endpoints = [{ address = \"10.0.0.9:80\" }] }",
+            ),
+            &[
+                ":11:31: error: this policy knows what only a simulation can know; expected one that",
+            ],
+        ),
+        (
+            &fault(
+                "reload",
                 "pool = { name = \"p\", policy = \"rnadom\", endpoints = [] }",
             ),
             &[

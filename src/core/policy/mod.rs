@@ -34,7 +34,7 @@ pub(crate) use key::crc32;
 pub use least_request::LeastRequest;
 pub use least_time::LeastTime;
 pub use maglev::Maglev;
-pub use p2c::P2c;
+pub use p2c::{CHOICES_MAX, P2c};
 pub use peak_ewma::PeakEwma;
 pub use prequal::Prequal;
 pub use random::Random;

@@ -16,7 +16,7 @@ use super::{PickContext, Policy, Table, least_request::less_loaded};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Most endpoints compared in one pick; beyond it `least_request` is the better name.
-pub(super) const CHOICES_MAX: usize = 8;
+pub const CHOICES_MAX: usize = 8;
 
 /// See the module.
 #[derive(Debug)]

@@ -14,9 +14,10 @@
 //! knows what other proxies sent; with one proxy the two counts are equal. The paper's latency is a
 //! median near the present in flight.
 //!
-//! Parameters: `quantile` (0.84): 0 is in flight alone, 1 latency alone; `probes` (3) for each
-//! pick. reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for m probes and n endpoints, with chance
-//! for its fraction; below 32 endpoints m is n / 2. Cost: O(probes + 16). Weights: probes are drawn
+//! Parameters: `quantile` (0.3; the paper has 0.84, for a hundred endpoints): 0 is in flight alone,
+//! 1 latency alone; `probes` (3) for each pick. reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for
+//! m probes and n endpoints, with chance for its fraction; below 32 endpoints m is n / 2.
+//! Cost: O(probes + 16). Weights: probes are drawn
 //! by weight, and in flight counts relative to it. Pathology: with few endpoints and a high
 //! quantile nearly nobody is hot, and all run to the fastest; 0.3 was better with 8 event loops.
 //! Source: Wydrowski and others, "Load is not what you should balance: introducing Prequal", NSDI

@@ -181,10 +181,10 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
     })
 }
 
-/// Reads one section of a pool from a table, as it stands in a file: for a change of one
-/// pool alone, which only simulations have.
+/// Reads one section of a pool from a table, as it stands in a file: for a change of one pool
+/// alone. It goes the way of a reload, so its policy is one that can be served.
 pub fn read_pool(t: &mut Table<'_>) -> Option<Pool> {
-    pool::pool(t, &mut Names::new("pool"), Use::Simulate)
+    pool::pool(t, &mut Names::new("pool"), Use::Deploy)
 }
 
 /// Reads one endpoint from a table, as it stands in a pool's section.

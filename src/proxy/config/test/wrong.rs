@@ -77,6 +77,14 @@ const SETTINGS: &[(&str, &[&str])] = &[
         &[":5:39: error: only p2c has `choices`"],
     ),
     (
+        "policy = { name = \"p2c\", choices = 9 }",
+        &[":5:36: error: `pool.policy.choices` is the integer 9; expected an integer from 2 to 8"],
+    ),
+    (
+        "policy = \"central_queue\"",
+        &[":5:10: error: this policy knows what only a simulation can know; expected one that can"],
+    ),
+    (
         "policy = { name = \"maglev\", bound = 1.25 }",
         &[":5:37: error: only ring_hash has `bound`"],
     ),
