@@ -1,13 +1,12 @@
 //! A request in the model, and what it needs at hand.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{self, PoolAccess, Request};
 use evenkeel_core::rng::Rng;
-use evenkeel_core::time::Timestamp;
+use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
 
 use super::client::Waiting;
@@ -43,12 +42,12 @@ pub(super) struct Live {
 /// Of a slot's request until the first one reaches the proxy.
 const BLANK: request::Plan = request::Plan {
     attempts: 1,
-    queue: Duration::ZERO,
-    dial: Duration::ZERO,
-    head: Duration::ZERO,
-    idle: Duration::ZERO,
-    tunnel: Duration::ZERO,
-    total: None,
+    queue: Span::MAX,
+    dial: Span::MAX,
+    head: Span::MAX,
+    idle: Span::MAX,
+    tunnel: Span::MAX,
+    total: Span::MAX,
 };
 
 impl Live {

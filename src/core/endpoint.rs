@@ -151,7 +151,7 @@ impl Endpoint {
     /// May take requests at all, setting aside health, load and dial failures.
     #[must_use]
     pub fn is_in_service(&self) -> bool {
-        self.state == State::Up && self.weight > 0
+        (self.state == State::Up) & (self.weight > 0)
     }
 
     /// Whether its health lets it be picked.

@@ -253,6 +253,7 @@ impl State {
     }
 
     /// A request arrives: finds it an endpoint or a place in the queue.
+    #[inline]
     pub fn arrive(&mut self, now: Timestamp, token: Token, key: Key, rng: &mut Rng) -> Admission {
         self.budget.request(now);
         self.admit(now, token, Tried::default(), key, rng)
@@ -279,6 +280,7 @@ impl State {
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.
+    #[inline]
     pub fn admit(
         &mut self,
         now: Timestamp,
@@ -306,6 +308,7 @@ impl State {
         }
     }
 
+    #[inline]
     fn pick(
         &mut self,
         now: Timestamp,
@@ -327,6 +330,7 @@ impl State {
     }
 
     /// The choice of the policy.
+    #[inline]
     fn choose(
         &mut self,
         now: Timestamp,
@@ -384,6 +388,7 @@ impl State {
 
     /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint
     /// that is gone is passed over in silence.
+    #[inline]
     pub fn complete(
         &mut self,
         now: Timestamp,
@@ -428,6 +433,7 @@ impl State {
 
     /// A request is sent to `index` now; if the policy wants its latency, [`State::heard`] must be
     /// told, once, when its answer has come or is given up.
+    #[inline]
     pub fn send(&mut self, now: Timestamp, index: EndpointIndex) -> Option<Until> {
         let until = self.measure?.until();
         self.present(index)?.latency.begin(now);
@@ -443,12 +449,14 @@ impl State {
     }
 
     /// The endpoint, unless it is gone.
+    #[inline]
     fn present(&mut self, index: EndpointIndex) -> Option<&mut Endpoint> {
         let endpoint = self.endpoints.get_mut(index.slot as usize)?;
         (endpoint.index == index).then_some(endpoint)
     }
 
     /// A place at `index` is free, and something was learned of the endpoint.
+    #[inline]
     fn freed(&mut self, now: Timestamp, index: EndpointIndex, verdict: Verdict) -> Option<Grant> {
         let endpoint = &mut self.endpoints[index.slot as usize];
         match verdict {

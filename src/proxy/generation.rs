@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
+use evenkeel_core::time::Span;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::Event;
 use tokio::sync::Notify;
@@ -279,12 +280,12 @@ fn pool_target(
         key: key::Source::new(config),
         plan: Plan {
             attempts: u8::try_from(config.retry.attempts).unwrap_or(u8::MAX),
-            queue: config.queue.timeout,
-            dial: config.timeouts.dial,
-            head: route.timeouts.header.unwrap_or(config.timeouts.header),
-            idle: route.timeouts.idle.unwrap_or(config.timeouts.idle),
-            tunnel: route.timeouts.tunnel,
-            total: route.timeouts.total,
+            queue: Span::of(config.queue.timeout),
+            dial: Span::of(config.timeouts.dial),
+            head: Span::of(route.timeouts.header.unwrap_or(config.timeouts.header)),
+            idle: Span::of(route.timeouts.idle.unwrap_or(config.timeouts.idle)),
+            tunnel: Span::of(route.timeouts.tunnel),
+            total: route.timeouts.total.map_or(Span::MAX, Span::of),
         },
         idle: (config.idle.per_worker as usize, config.idle.timeout),
         replay_limit: usize::try_from(config.retry.buffer_bytes).unwrap_or(usize::MAX),

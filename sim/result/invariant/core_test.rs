@@ -7,6 +7,7 @@ use evenkeel_core::pool::{Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Action, Event as Report, Plan, PoolAccess, Request};
 use evenkeel_core::rng::{Rng, Stream};
+use evenkeel_core::time::Span;
 use evenkeel_core::{policy, trace};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -85,12 +86,12 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
 fn plan() -> Plan {
     Plan {
         attempts: LIMIT.attempts,
-        queue: Duration::from_millis(50),
-        dial: Duration::from_millis(20),
-        head: Duration::from_millis(80),
-        idle: Duration::from_millis(80),
-        tunnel: Duration::from_secs(1),
-        total: Some(Duration::from_millis(400)),
+        queue: Span::of(Duration::from_millis(50)),
+        dial: Span::of(Duration::from_millis(20)),
+        head: Span::of(Duration::from_millis(80)),
+        idle: Span::of(Duration::from_millis(80)),
+        tunnel: Span::of(Duration::from_secs(1)),
+        total: Span::of(Duration::from_millis(400)),
     }
 }
 
@@ -150,10 +151,10 @@ fn a_retry_draws_when_it_queues() {
     let mut rng = Stream::new(1, "core").at(0);
     let (early, late) = (Timestamp::ZERO, Timestamp(11_000_000_000));
     let patient = Plan {
-        queue: Duration::from_secs(60),
-        dial: Duration::from_secs(60),
-        head: Duration::from_secs(60),
-        total: None,
+        queue: Span::of(Duration::from_secs(60)),
+        dial: Span::of(Duration::from_secs(60)),
+        head: Span::of(Duration::from_secs(60)),
+        total: Span::MAX,
         ..plan()
     };
     let mut clients = Vec::new();

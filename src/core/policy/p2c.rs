@@ -35,6 +35,28 @@ impl P2c {
         }
     }
 
+    /// The least loaded of `best` and of further draws than the first two.
+    fn more(
+        &self,
+        endpoints: &[Endpoint],
+        cx: &mut PickContext<'_>,
+        [first, second]: [usize; 2],
+        mut best: usize,
+    ) -> usize {
+        let mut drawn = [first; CHOICES_MAX];
+        drawn[1] = second;
+        for n in 2..self.choices {
+            let Some(next) = self.further(endpoints, cx, &drawn[..n]) else {
+                break;
+            };
+            drawn[n] = next;
+            if less_loaded(&endpoints[next], &endpoints[best]) {
+                best = next;
+            }
+        }
+        best
+    }
+
     /// A further draw, different from all before: the wheel leaves one out by itself, the rare
     /// repeats of three and more choices are passed over.
     fn further(
@@ -52,16 +74,16 @@ impl P2c {
 
 impl Policy for P2c {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let mut best = self.wheel.draw(endpoints, cx, None)?;
-        let mut drawn = [best; CHOICES_MAX];
-        for n in 1..self.choices {
-            let Some(next) = self.further(endpoints, cx, &drawn[..n]) else {
-                break;
-            };
-            drawn[n] = next;
-            if less_loaded(&endpoints[next], &endpoints[best]) {
-                best = next;
-            }
+        let first = self.wheel.draw(endpoints, cx, None)?;
+        let Some(second) = self.wheel.draw(endpoints, cx, Some(first)) else {
+            return Some(endpoints[first].index);
+        };
+        let mut best = match less_loaded(&endpoints[second], &endpoints[first]) {
+            true => second,
+            false => first,
+        };
+        if self.choices > 2 {
+            best = self.more(endpoints, cx, [first, second], best);
         }
         Some(endpoints[best].index)
     }

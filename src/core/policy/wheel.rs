@@ -44,9 +44,10 @@ impl Wheel {
         if ring.slots.len() <= usize::from(except.is_some()) {
             return None;
         }
+        let barred = except.unwrap_or(usize::MAX);
         for _ in 0..SPINS {
             let at = ring.spin(cx.rng);
-            if Some(at) != except && cx.eligible(&endpoints[at]) {
+            if at != barred && cx.eligible(&endpoints[at]) {
                 return Some(at);
             }
         }

@@ -70,6 +70,7 @@ impl Pool {
 
     /// A try has ended, and tells something of its endpoint; to be said before
     /// [`State::complete`](Pool::complete). True if there is [`State::news`](Pool::news).
+    #[inline]
     pub fn judge(&mut self, now: Timestamp, endpoint: EndpointIndex, report: &Report) -> bool {
         let Some(guard) = &mut self.guard else {
             return false;

@@ -4,10 +4,9 @@
 //! All of it is `Copy` and says everything by itself, so that a shell needs no other knowledge of
 //! the machine behind it.
 
-use std::time::Duration;
-
 use crate::endpoint::{EndpointIndex, TRIED_MAX};
 use crate::queue::Token;
+use crate::time::Span;
 
 /// Why a try ended without a complete response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,17 +99,17 @@ pub struct Plan {
     /// Most tries, the first included; from 1 to [`ATTEMPTS_MAX`].
     pub attempts: u8,
     /// Longest wait in the queue.
-    pub queue: Duration,
+    pub queue: Span,
     /// Longest time to open a connection.
-    pub dial: Duration,
+    pub dial: Span,
     /// Longest silence between sending and the head of the response.
-    pub head: Duration,
+    pub head: Span,
     /// Longest silence inside the body of the response.
-    pub idle: Duration,
+    pub idle: Span,
     /// Longest silence in both directions of a tunnel.
-    pub tunnel: Duration,
-    /// Longest time from arrival to the end of the response.
-    pub total: Option<Duration>,
+    pub tunnel: Span,
+    /// Longest time from arrival to the end of the response; [`Span::MAX`] for no bound.
+    pub total: Span,
 }
 
 /// What a shell reports. A report about an earlier try is ignored.

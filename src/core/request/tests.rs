@@ -15,18 +15,19 @@ use crate::policy::tests::spec;
 use crate::policy::{Key, Kind};
 use crate::pool::{Admission, Settings, State, Verdict};
 use crate::rng::Stream;
+use crate::time::Span;
 
 const START: Timestamp = Timestamp(1_000_000_000);
 const MS: Duration = Duration::from_millis(1);
 
 const PLAN: Plan = Plan {
     attempts: 2,
-    queue: Duration::from_millis(10),
-    dial: Duration::from_millis(20),
-    head: Duration::from_millis(30),
-    idle: Duration::from_millis(40),
-    tunnel: Duration::from_millis(50),
-    total: None,
+    queue: Span::of(Duration::from_millis(10)),
+    dial: Span::of(Duration::from_millis(20)),
+    head: Span::of(Duration::from_millis(30)),
+    idle: Span::of(Duration::from_millis(40)),
+    tunnel: Span::of(Duration::from_millis(50)),
+    total: Span::MAX,
 };
 
 /// Events, and what is done about each.

@@ -15,10 +15,11 @@ pub(super) struct Turn<'a, P> {
     pub(super) request: &'a mut Request,
     pub(super) now: Timestamp,
     pub(super) pool: &'a mut P,
-    pub(super) actions: Actions,
+    pub(super) actions: &'a mut Actions,
 }
 
 impl<P: PoolAccess> Turn<'_, P> {
+    #[inline(always)]
     pub(super) fn arrived(&mut self, idempotent: bool, rng: &mut Rng) {
         if self.request.phase != Phase::New {
             return;
@@ -32,6 +33,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// Asks the pool for an endpoint; a try that gets one is on its way from now on.
+    #[inline(always)]
     fn ask(
         &mut self,
         ask: impl FnOnce(&mut pool::State) -> Option<Admission>,
@@ -51,6 +53,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// `budgeted`: it drew on the retry budget.
+    #[inline(always)]
     fn admit(&mut self, admission: Option<Admission>, budgeted: bool) {
         let Some(admission) = admission else {
             return self.answer(Local::BadGateway);
@@ -75,6 +78,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn granted(&mut self, rng: &mut Rng) {
         if self.request.phase != Phase::Waiting {
             return;
@@ -85,6 +89,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admit(admission, false);
     }
 
+    #[inline(always)]
     fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
@@ -101,6 +106,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         });
     }
 
+    #[inline(always)]
     pub(super) fn connected(&mut self, attempt: u8, reused: bool) {
         if self.is_current(attempt, &[Phase::Connecting]) {
             self.request.dialled = if reused { Timestamp::MAX } else { self.now };
@@ -110,6 +116,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn dial_failed(&mut self, attempt: u8, failure: Failure, rng: &mut Rng) {
         if !self.is_current(attempt, &[Phase::Connecting]) {
             return;
@@ -125,6 +132,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admit(admission, false);
     }
 
+    #[inline(never)]
     pub(super) fn stale(&mut self, attempt: u8, sent: bool, rng: &mut Rng) {
         if self.request.replaced || !self.may_send_again(sent) {
             return self.upstream_failed(attempt, sent, rng);
@@ -143,6 +151,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn head(&mut self, attempt: u8, status: u16) {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = status;
@@ -157,6 +166,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn upgraded(&mut self, attempt: u8) {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = 101;
@@ -174,6 +184,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn ended(&mut self, phase: Phase) {
         if self.request.phase == phase {
             self.record(trace::Kind::Completed);
@@ -184,6 +195,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn upstream_failed(&mut self, attempt: u8, sent: bool, rng: &mut Rng) {
         if !self.is_current(
             attempt,
@@ -208,6 +220,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admit(admission, true);
     }
 
+    #[inline(never)]
     pub(super) fn timer(&mut self, rng: &mut Rng) {
         if self.now < self.request.deadline() {
             return;
@@ -255,6 +268,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn client_left(&mut self) {
         match self.request.phase {
             Phase::Done => return,
@@ -279,6 +293,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// The try ended without a complete response.
+    #[inline(never)]
     fn fail(&mut self, failure: Failure, sent: bool) {
         self.record(trace::Kind::Failed { failure, sent });
         let dialled = Some(self.request.dialled).filter(|at| *at != Timestamp::MAX);
@@ -300,6 +315,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// Ends the try at its endpoint, as what it is counted there.
+    #[inline(always)]
     fn release(&mut self, verdict: Verdict, ended: Ended) {
         let Some(endpoint) = self.request.endpoint else {
             return;
@@ -351,17 +367,27 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// Records what the pool has found out about its endpoints.
+    #[inline]
     fn spread(&mut self, is_news: bool) {
-        while is_news && let Some(event) = self.pool.with(pool::State::news) {
+        if is_news {
+            self.spread_news();
+        }
+    }
+
+    #[inline(never)]
+    fn spread_news(&mut self) {
+        while let Some(event) = self.pool.with(pool::State::news) {
             self.pool.record(event);
         }
     }
 
+    #[inline(never)]
     fn answer(&mut self, local: Local) {
         self.actions.push(Action::Answer(local));
         self.finish(Outcome::Local(local));
     }
 
+    #[inline(always)]
     fn finish(&mut self, outcome: Outcome) {
         let arrived = self.request.arrived;
         self.record(trace::Kind::Finished { outcome, arrived });

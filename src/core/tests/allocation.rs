@@ -9,18 +9,18 @@ use evenkeel_core::pool::{GuardSettings, Settings, State};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
-use evenkeel_core::time::Timestamp;
+use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
 use evenkeel_core::{health, outlier, panic, slow_start};
 
 const PLAN: Plan = Plan {
     attempts: 3,
-    queue: Duration::from_secs(1),
-    dial: Duration::from_secs(1),
-    head: Duration::from_secs(60),
-    idle: Duration::from_secs(60),
-    tunnel: Duration::from_secs(3600),
-    total: None,
+    queue: Span::of(Duration::from_secs(1)),
+    dial: Span::of(Duration::from_secs(1)),
+    head: Span::of(Duration::from_secs(60)),
+    idle: Span::of(Duration::from_secs(60)),
+    tunnel: Span::of(Duration::from_secs(3600)),
+    total: Span::MAX,
 };
 
 struct Alone(State);

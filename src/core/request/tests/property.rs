@@ -264,7 +264,8 @@ proptest! {
         requests in 1_usize..6,
         steps in prop::collection::vec(step(), 1..150),
     ) {
-        let plan = Plan { attempts, total: total.map(|ms| MS * ms), ..PLAN };
+        let total = total.map_or(Span::MAX, |ms| Span::of(MS * ms));
+        let plan = Plan { attempts, total, ..PLAN };
         let mut world = World::new(plan, &endpoints, requests);
         for step in steps {
             world.step(step);

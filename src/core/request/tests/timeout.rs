@@ -69,7 +69,7 @@ fn the_last_dial_that_takes_too_long_is_a_bad_gateway() {
 #[test]
 fn the_total_time_ends_all_but_tunnels() {
     let plan = Plan {
-        total: Some(MS * 15),
+        total: Span::of(MS * 15),
         ..PLAN
     };
     let expected = [
@@ -89,7 +89,7 @@ fn the_total_time_ends_all_but_tunnels() {
 #[test]
 fn the_total_time_counts_from_the_arrival() {
     let plan = Plan {
-        total: Some(MS * 25),
+        total: Span::of(MS * 25),
         ..PLAN
     };
     let mut rig = rig(0, plan);
@@ -110,7 +110,7 @@ fn waiting_has_an_end() {
     );
     assert_eq!(rig.shell.pool.queued(), 0);
     let plan = Plan {
-        total: Some(MS * 5),
+        total: Span::of(MS * 5),
         ..PLAN
     };
     let mut rig = Rig::waiting(plan);
