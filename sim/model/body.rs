@@ -18,10 +18,15 @@ const PIECE: u64 = 16 << 10;
 
 impl Engine<'_> {
     /// The bytes of a request's body and of its response's.
+    #[inline(always)]
     pub(super) fn bytes(&self, at: usize) -> (u64, u64) {
         if !self.wires.count_bytes() {
             return (0, 0);
         }
+        self.weigh(at)
+    }
+
+    fn weigh(&self, at: usize) -> (u64, u64) {
         let arrival = &self.live[at].arrival;
         let bytes = |ask: &Ask| (ask.body_bytes, ask.response_bytes);
         match &arrival.record {
@@ -71,7 +76,10 @@ impl Engine<'_> {
         let hop = Hop::Up(live.place, live.origin);
         let leg = 4 * u64::from(attempt);
         let arrives = match self.bytes(at).0 {
-            0 => self.arrival(hop, n, leg, self.now, 0),
+            0 => match self.arrival(hop, n, leg, self.now, 0) {
+                Arrived::At(arrives) if arrives <= self.now => return self.offer(at, attempt),
+                arrives => arrives,
+            },
             bytes => {
                 let last = bytes.min(PIECE);
                 let begun = self.arrival(hop, n, leg, self.now, bytes - last);

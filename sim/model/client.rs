@@ -20,6 +20,9 @@ const LEAVE: u64 = 2;
 const GREETING: u64 = 1 << 33;
 const PARTING: u64 = 1 << 34;
 
+/// When a client leaves that waits for ever, and as what that would count.
+const NEVER: (Timestamp, End) = (Timestamp::MAX, End::Timeout);
+
 /// What a client does by itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
@@ -27,8 +30,6 @@ pub(super) enum Act {
     Retry,
     /// It wants its socket back.
     Reconnect,
-    /// It waits no longer.
-    GiveUp,
     /// The proxy learns that it has left.
     Left,
     /// It says something on its socket.
@@ -70,7 +71,7 @@ impl Default for Waiting {
     fn default() -> Self {
         Self {
             client: 0,
-            until: (Timestamp::MAX, End::Timeout),
+            until: NEVER,
             reaches: Timestamp::ZERO,
             gone: false,
             upgraded: false,
@@ -109,7 +110,10 @@ impl Engine<'_> {
     fn slot(&mut self, arrival: Arrival) -> usize {
         match self.free.pop() {
             Some(at) => {
-                self.live[at].arrival = arrival;
+                let live = &mut self.live[at];
+                live.arrival = arrival;
+                live.waiting.gone = false;
+                live.waiting.until = NEVER;
                 at
             }
             None => {
@@ -138,7 +142,8 @@ impl Engine<'_> {
             self.arm(at, head.at());
         }
         match head {
-            Arrived::At(head) => self.until(head, What::Arrive { at }),
+            Arrived::At(head) if head <= self.now => self.arrive(at),
+            Arrived::At(head) => self.plan_at(head, What::Arrive { at }),
             Arrived::Lost(given_up) => self.complete(at, End::Reset, given_up),
         }
     }
@@ -165,11 +170,16 @@ impl Engine<'_> {
         waiting.gone = false;
         waiting.reaches = reaches;
         waiting.until = until;
-        let (client, deadline) = (waiting.client, until.0);
-        let live = &self.live;
-        let done = |at: usize, client: u32| live[at].waiting.client != client;
-        if deadline != Timestamp::MAX && !self.patience.push(now, deadline, (at, client), done) {
-            self.plan_act(deadline, at, Act::GiveUp);
+        self.patience.set(at, until.0);
+    }
+
+    /// The slot's client may have waited long enough.
+    pub(super) fn lose_patience(&mut self, at: usize) {
+        let waiting = &self.live[at].waiting;
+        match waiting.until.0 {
+            _ if waiting.gone => {}
+            deadline if deadline <= self.now => self.give_up(at),
+            deadline => self.patience.set(at, deadline),
         }
     }
 
@@ -202,7 +212,6 @@ impl Engine<'_> {
                 self.collector.socket(self.now, Turn::Reconnect);
                 self.send(at);
             }
-            Act::GiveUp => self.give_up(at),
             Act::Left => self.report(at, Event::ClientLeft),
             Act::Speak => self.speak(at),
             Act::HangUp => self.hang_up(at),
@@ -213,10 +222,7 @@ impl Engine<'_> {
     /// The client leaves. What it does then is another slot's.
     fn give_up(&mut self, at: usize) {
         let waiting = &mut self.live[at].waiting;
-        let (deadline, end) = waiting.until;
-        if waiting.gone || deadline > self.now {
-            return;
-        }
+        let (_, end) = waiting.until;
         waiting.gone = true;
         let (reaches, socket) = (waiting.reaches, waiting.socket.take());
         let arrival = self.live[at].arrival.clone();
@@ -241,6 +247,7 @@ impl Engine<'_> {
         }
         let waiting = &mut self.live[at].waiting;
         waiting.client = waiting.client.wrapping_add(1);
+        let until = std::mem::replace(&mut waiting.until, NEVER);
         if waiting.gone {
             return self.free.push(at);
         }
@@ -253,7 +260,7 @@ impl Engine<'_> {
             self.collector.socket(done, Turn::Cut);
             return self.reconnect(at, done);
         }
-        match waiting.until {
+        match until {
             (deadline, end) if done > deadline => self.conclude(at, end, deadline),
             _ => self.conclude(at, end, done),
         }
@@ -327,6 +334,7 @@ impl Engine<'_> {
             return None;
         }
         waiting.client = waiting.client.wrapping_add(1);
+        waiting.until = NEVER;
         (socket.open, socket.failures) = (true, 0);
         let until = socket.until.max(done);
         let mut talk = talk;

@@ -1,89 +1,85 @@
-//! Deadlines of requests, almost none of which ever fires.
+//! Deadlines of requests and of clients' patience, almost none of which ever passes.
 //!
-//! Requests wait for the same few durations, so those of one duration fall due in the order in
-//! which they were set: a queue for each duration does what a heap would, for a fraction of it.
+//! A slot is woken at most once at a time, no later than its deadline, and looks again then: one
+//! that serves a thousand requests within a timeout has one entry here, not a thousand.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use evenkeel_core::time::Timestamp;
 
-/// More different durations than this go to the caller's heap.
-const QUEUES: usize = 8;
-
-/// A slot and its serial number when the deadline was set.
-type Who = (usize, u32);
-
-/// Deadlines, in a queue for each duration.
-#[derive(Debug)]
+/// When slots are to be woken; of equal instants, in the order in which they asked.
+#[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    queues: Vec<(u64, VecDeque<(Timestamp, Who)>)>,
-    /// The earliest of the queues' fronts.
-    first: Timestamp,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            queues: Vec::new(),
-            first: Timestamp::MAX,
-        }
-    }
+    heap: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
+    /// When each slot is woken next; [`Timestamp::MAX`] for never.
+    wakes: Vec<Timestamp>,
+    serial: u64,
 }
 
 impl Deadlines {
-    /// Sets a deadline. False if there is no queue for it. `done` tells which requests no longer
-    /// wait; they are forgotten from the front.
-    pub(super) fn push(
-        &mut self,
-        now: Timestamp,
-        deadline: Timestamp,
-        who: Who,
-        done: impl Fn(usize, u32) -> bool,
-    ) -> bool {
-        let duration = deadline.0 - now.0;
-        let known = self.queues.iter().position(|(d, _)| *d == duration);
-        let at = match known {
-            Some(at) => at,
-            None if self.queues.len() < QUEUES => {
-                self.queues.push((duration, VecDeque::new()));
-                self.queues.len() - 1
-            }
-            None => return false,
-        };
-        let queue = &mut self.queues[at].1;
-        while queue
-            .front()
-            .is_some_and(|(_, (at, serial))| done(*at, *serial))
-        {
-            queue.pop_front();
+    /// Slot `at` has to look at `deadline` or before.
+    #[inline]
+    pub(super) fn set(&mut self, at: usize, deadline: Timestamp) {
+        match self.wakes.get(at) {
+            Some(wakes) if *wakes <= deadline => {}
+            _ => self.plan(at, deadline),
         }
-        queue.push_back((deadline, who));
-        self.look();
-        true
+    }
+
+    fn plan(&mut self, at: usize, deadline: Timestamp) {
+        if deadline == Timestamp::MAX {
+            return;
+        }
+        if self.wakes.len() <= at {
+            self.wakes.resize(at + 1, Timestamp::MAX);
+        }
+        self.wakes[at] = deadline;
+        self.heap.push(Reverse((deadline, self.serial, at)));
+        self.serial += 1;
     }
 
     /// The earliest.
-    pub(super) const fn first(&self) -> Timestamp {
-        self.first
+    #[inline]
+    pub(super) fn first(&self) -> Timestamp {
+        let first = self.heap.peek();
+        first.map_or(Timestamp::MAX, |Reverse((at, ..))| *at)
     }
 
-    fn look(&mut self) {
-        let fronts = self
-            .queues
-            .iter()
-            .filter_map(|(_, queue)| Some(queue.front()?.0));
-        self.first = fronts.min().unwrap_or(Timestamp::MAX);
+    /// Takes the earliest: the slot that has to look now. `None` if it was woken before, for
+    /// another deadline.
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        let Reverse((when, _, at)) = self.heap.pop()?;
+        if self.wakes[at] != when {
+            return None;
+        }
+        self.wakes[at] = Timestamp::MAX;
+        Some(at)
     }
+}
 
-    /// Takes the earliest.
-    pub(super) fn pop(&mut self) -> Option<Who> {
-        let earliest = self
-            .queues
-            .iter_mut()
-            .filter(|(_, queue)| !queue.is_empty());
-        let (_, queue) = earliest.min_by_key(|(_, queue)| queue.front().map(|(at, _)| *at))?;
-        let who = queue.pop_front().map(|(_, who)| who);
-        self.look();
-        who
+#[cfg(test)]
+mod test {
+    use super::*;
+
+    /// What is asked of it, and who is woken when.
+    #[test]
+    fn a_slot_is_woken_for_its_earliest_deadline_alone() {
+        let mut deadlines = Deadlines::default();
+        assert_eq!(deadlines.first(), Timestamp::MAX);
+        for (at, deadline) in [(0, 50), (1, 40), (0, 60), (0, 30), (2, 40), (1, u64::MAX)] {
+            deadlines.set(at, Timestamp(deadline));
+        }
+        let mut woken = Vec::new();
+        while deadlines.first() != Timestamp::MAX {
+            let when = deadlines.first().0;
+            woken.extend(deadlines.pop().map(|at| (when, at)));
+        }
+        assert_eq!(woken, [(30, 0), (40, 1), (40, 2)]);
+        deadlines.set(0, Timestamp(70));
+        assert_eq!(
+            (deadlines.first(), deadlines.pop()),
+            (Timestamp(70), Some(0))
+        );
     }
 }

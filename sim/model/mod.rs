@@ -18,28 +18,29 @@ mod live;
 mod planned;
 mod probe;
 mod proxy;
+mod report;
 mod upstream;
 mod wire;
 
 use std::collections::VecDeque;
 
 use evenkeel_core::queue::{Grant, Token};
-use evenkeel_core::request::{Action, Event, Outcome, Request};
+use evenkeel_core::request::{Event, Request};
 use evenkeel_core::rng::Stream;
-use evenkeel_core::time::Timestamp;
+use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
 use evenkeel_proxy::key::Source;
 
 use self::agenda::Agenda;
-use self::client::Act;
 use self::deadline::Deadlines;
 use self::downstream::Downstream;
-use self::live::{Access, Live};
+use self::live::Live;
 use self::planned::{Planned, What};
 use self::probe::Probes;
 use self::proxy::{Place, Proxy};
 use self::wire::{Hop, Wires};
 use crate::engine::{Ended, Error, Seen};
+use crate::hole::Holes;
 use crate::link::Arrival as Arrived;
 use crate::origin::{self, Load, Station, Trouble};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
@@ -103,6 +104,8 @@ struct Engine<'a> {
     places: Vec<Place>,
     downstream: Downstream,
     wires: Wires,
+    /// What every way takes, where all are alike and nothing is drawn or held up.
+    distance: Option<Span>,
     stations: Vec<Station>,
     timeline: Timeline,
     /// What is wrong with each origin.
@@ -123,6 +126,12 @@ struct Engine<'a> {
 impl<'a> Engine<'a> {
     fn new(plan: &'a Plan, seed: u64, observe: bool, arrivals: Arrivals) -> Self {
         let count = usize::from(plan.scenario.proxies.count);
+        let timeline = Timeline::new(plan, seed);
+        let wires = Wires::new(plan);
+        let holds_up = timeline
+            .holes
+            .iter()
+            .any(|holes| *holes != Holes::default());
         let mut collector = Collector::new(plan.setup.clone());
         (1..count).for_each(|_| _ = collector.proxy());
         let proxy = |place| Proxy::new(plan, 0, seed, &plan.proxy_name(place, 0));
@@ -145,14 +154,15 @@ impl<'a> Engine<'a> {
             proxies: (0..count).map(proxy).collect(),
             places: (0..count).map(Place::new).collect(),
             downstream: Downstream::default(),
-            wires: Wires::new(plan),
+            distance: wires.distance().filter(|_| !holds_up),
+            wires,
             stations: plan
                 .origins
                 .iter()
                 .zip(0..)
                 .map(|(origin, n)| Station::new(origin.spec.clone(), origin::draws(seed, n)))
                 .collect(),
-            timeline: Timeline::new(plan, seed),
+            timeline,
             troubles: vec![Trouble::new(seed); plan.origins.len()],
             unread: vec![None; plan.origins.len()],
             probes: Probes::new(),
@@ -170,14 +180,14 @@ impl<'a> Engine<'a> {
         let changes = std::mem::take(&mut self.timeline.changes);
         let mut changes = changes.into_iter().peekable();
         let mut turns = self.plan.turns.iter().peekable();
+        let mut change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
+        let mut turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
         let last = self.plan.end() + COOL_DOWN;
         let mut steps = 0_u32;
         loop {
             let arrival = self.arrivals.due();
             let (under_way, planned) = self.planned.first();
             let (origins, acting, origin) = self.agenda.first();
-            let change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
-            let turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
             let deadline = self.deadlines.first();
             let patience = self.patience.first();
             let event = under_way.min(origins);
@@ -204,17 +214,19 @@ impl<'a> Engine<'a> {
                 if let Some((_, origin, change)) = changes.next() {
                     self.change(origin, change);
                 }
+                change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
             } else if turn == next {
                 if let Some((_, turn)) = turns.next() {
                     self.turn(turn);
                 }
+                turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
             } else if deadline == next {
-                if let Some((at, serial)) = self.deadlines.pop() {
-                    self.expire(at, serial);
+                if let Some(at) = self.deadlines.pop() {
+                    self.expire(at);
                 }
             } else if patience == next {
-                if let Some((at, client)) = self.patience.pop() {
-                    self.act(at, client, Act::GiveUp);
+                if let Some(at) = self.patience.pop() {
+                    self.lose_patience(at);
                 }
             } else if self.probes.next == next {
                 self.look();
@@ -229,7 +241,16 @@ impl<'a> Engine<'a> {
     }
 
     /// When `bytes` of request number `n` arrive that are ready at `sent`; each leg draws its own.
+    // Inlined: where nothing is drawn, it is one addition.
+    #[inline(always)]
     fn arrival(&self, hop: Hop, n: u64, leg: u64, sent: Timestamp, bytes: u64) -> Arrived {
+        if let Some(latency) = self.distance {
+            return Arrived::At(sent + latency);
+        }
+        self.jittered(hop, n, leg, sent, bytes)
+    }
+
+    fn jittered(&self, hop: Hop, n: u64, leg: u64, sent: Timestamp, bytes: u64) -> Arrived {
         let rng = || self.jitter.child(n).at(leg);
         let sent = match hop {
             Hop::Up(_, origin) | Hop::Back(_, origin) => self.timeline.holes[origin].leaves(sent),
@@ -277,7 +298,6 @@ impl<'a> Engine<'a> {
                 ..
             } => self.reply(at, attempt, status),
             What::Ended { at, .. } => self.report(at, Event::BodyEnded),
-            What::Deadline { at, serial } => self.expire(at, serial),
             What::Probe { at, serial, step } => self.probe_at(at, serial, step),
             What::Client { at, client, act } => self.act(at, client, act),
             What::Idle { key, place, .. } => self.downstream.put(key, place),
@@ -298,10 +318,7 @@ impl<'a> Engine<'a> {
             What::Replace { place, process } => {
                 self.places[place].leaving && self.places[place].process == process
             }
-            What::Arrive { .. }
-            | What::Deadline { .. }
-            | What::Probe { .. }
-            | What::Client { .. } => true,
+            What::Arrive { .. } | What::Probe { .. } | What::Client { .. } => true,
         }
     }
 
@@ -343,7 +360,8 @@ impl<'a> Engine<'a> {
                 live.rng = self.proxies[process].picks.at(id);
                 live.pool = pool;
                 live.offers = 0;
-                self.report(at, Event::Arrived { idempotent });
+                let next = self.decide(at, Event::Arrived { idempotent });
+                self.go_on(at, next);
             }
             Way::Answer(status) => {
                 let event = trace::Event {
@@ -359,84 +377,6 @@ impl<'a> Engine<'a> {
                 let done = self.answered(at, 0);
                 self.complete(at, End::Status(status), done.at());
             }
-        }
-    }
-
-    /// Reports to the core and performs what it says, until it waits for something.
-    fn report(&mut self, at: usize, event: Event) {
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            let live = &mut self.live[at];
-            let mut access = Access {
-                pool: &mut self.proxies[live.process].pools[usize::from(live.pool)],
-                process: live.process,
-                grants: &mut self.grants,
-                collector: &mut self.collector,
-                disturbed: &mut self.probes.disturbed,
-            };
-            let actions = live.request.on(event, self.now, &mut access, &mut live.rng);
-            for action in actions.as_slice() {
-                match action {
-                    Action::Wait { .. } | Action::Answer(_) => {}
-                    &Action::Connect {
-                        attempt,
-                        endpoint,
-                        fresh,
-                    } => {
-                        next = self.connect(at, attempt, endpoint, fresh);
-                    }
-                    &Action::Send { attempt } => self.pass(at, attempt),
-                    Action::Cancel { .. } => self.live[at].serial += 1,
-                    Action::Forward { .. } => next = self.forward(at),
-                    &Action::Finish(outcome) => return self.finish(at, outcome),
-                }
-            }
-        }
-        let live = &self.live[at];
-        if !live.request.is_finished() {
-            let deadline = live.request.deadline();
-            self.wait_until(at, deadline);
-        }
-    }
-
-    fn wait_until(&mut self, at: usize, deadline: Timestamp) {
-        let live = &self.live;
-        let serial = live[at].serial;
-        let done = |at: usize, serial: u32| live[at].serial != serial;
-        if deadline != Timestamp::MAX
-            && !self.deadlines.push(self.now, deadline, (at, serial), done)
-        {
-            self.plan_at(deadline, What::Deadline { at, serial });
-        }
-    }
-
-    fn expire(&mut self, at: usize, serial: u32) {
-        if !self.is(at, serial) {
-            return;
-        }
-        match self.live[at].request.deadline() {
-            deadline if deadline <= self.now => self.report(at, Event::Timer),
-            Timestamp::MAX => {}
-            // The messages of a tunnel have moved it.
-            deadline => self.plan_at(deadline, What::Deadline { at, serial }),
-        }
-    }
-
-    fn finish(&mut self, at: usize, outcome: Outcome) {
-        let end = match outcome {
-            Outcome::Complete { status } => End::Status(status),
-            Outcome::Local(local) => End::Status(local.status()),
-            Outcome::Cut { .. } => End::Cut,
-            Outcome::Cancelled => End::Cancelled,
-        };
-        self.left(at);
-        let bytes = match outcome {
-            Outcome::Complete { .. } => self.bytes(at).1,
-            _ => 0,
-        };
-        match self.answered(at, bytes) {
-            Arrived::At(done) => self.complete(at, end, done),
-            Arrived::Lost(done) => self.complete(at, End::Cut, done),
         }
     }
 

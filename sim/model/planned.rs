@@ -41,8 +41,6 @@ pub(super) enum What {
     },
     /// The time of a process to finish what it has is over.
     Replace { place: usize, process: usize },
-    /// A deadline that fits no queue of equal ones.
-    Deadline { at: usize, serial: u32 },
     /// Probe number `serial` of slot `at`, which is not one of requests, takes a step.
     Probe { at: usize, serial: u32, step: Step },
 }

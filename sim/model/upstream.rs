@@ -206,8 +206,11 @@ impl Engine<'_> {
             Arrived::At(arrives) => (arrives, status),
             Arrived::Lost(arrives) => (arrives, None),
         };
+        if arrives <= self.now {
+            return self.reply(at, attempt, status);
+        }
         let serial = self.live[at].serial;
-        self.until(
+        self.plan_at(
             arrives,
             What::Reply {
                 at,
@@ -230,7 +233,8 @@ impl Engine<'_> {
                     let idle = &mut self.proxies[live.process].idle;
                     idle.put(live.pool, endpoint.slot);
                 }
-                Event::Head { attempt, status }
+                let next = self.decide(at, Event::Head { attempt, status });
+                return self.go_on(at, next);
             }
             (None, true) => Event::StaleConnection {
                 attempt,

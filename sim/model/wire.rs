@@ -1,7 +1,7 @@
 //! What lies between the model's parties.
 
 use evenkeel_core::rng::Rng;
-use evenkeel_core::time::{Timestamp, nanos};
+use evenkeel_core::time::{Span, Timestamp, nanos};
 
 use crate::link::{Arrival, Link, Wire};
 use crate::plan::Plan;
@@ -46,6 +46,14 @@ impl Wires {
         Self::Each {
             down: proxies.clone().map(|_| wires(&down)).collect(),
             up: proxies.map(|_| up.iter().map(wires).collect()).collect(),
+        }
+    }
+
+    /// What everything takes, if that is always the same.
+    pub(super) fn distance(&self) -> Option<Span> {
+        match self {
+            Self::Shared(link) if link.jitter.is_zero() => Some(Span::of(link.latency)),
+            Self::Shared(_) | Self::Each { .. } => None,
         }
     }
 

@@ -29,20 +29,33 @@ pub struct Limit {
     pub budget_ppm: u64,
 }
 
-/// What the events have said of a request.
+/// What the events have said of a request: its present try, and a bit for each fact. Loaded and
+/// stored as a whole, for a field that was stored a moment ago holds up a load of its neighbours.
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
-    arrived: bool,
-    finished: bool,
-    idempotent: bool,
-    in_flight: bool,
-    /// Its try in flight is a tunnel.
-    tunnel: bool,
-    /// Sent once and not idempotent: may not be sent again.
-    spent: bool,
-    /// It has waited: what it was promised then is not judged by what is known now.
-    waited: bool,
+    facts: u8,
     attempt: u8,
+}
+
+/// Facts about a request.
+mod fact {
+    pub(super) const ARRIVED: u8 = 1;
+    pub(super) const FINISHED: u8 = 1 << 1;
+    pub(super) const IDEMPOTENT: u8 = 1 << 2;
+    /// A try of it is in flight.
+    pub(super) const IN_FLIGHT: u8 = 1 << 3;
+    /// And it is a tunnel.
+    pub(super) const TUNNEL: u8 = 1 << 4;
+    /// Sent once and not idempotent: may not be sent again.
+    pub(super) const SPENT: u8 = 1 << 5;
+    /// It has waited: what it was promised then is not judged by what is known now.
+    pub(super) const WAITED: u8 = 1 << 6;
+}
+
+impl Life {
+    const fn is(self, fact: u8) -> bool {
+        self.facts & fact != 0
+    }
 }
 
 /// How far ahead of the newest request an event's number may be: numbers are dense, so a larger gap
@@ -130,14 +143,14 @@ impl Checker {
         let Some(index) = self.index(event) else {
             return;
         };
-        if self.lives[index].finished {
+        if self.lives[index].is(fact::FINISHED) {
             return self.late(event);
         }
         match event.kind {
             Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
             Kind::Picked { budgeted } => self.pick(event, index, budgeted),
             Kind::Queued { budgeted } => {
-                self.lives[index].waited = true;
+                self.lives[index].facts |= fact::WAITED;
                 self.disturb(event);
                 self.draw(event, budgeted);
             }
@@ -146,7 +159,9 @@ impl Checker {
                 self.failed += 1;
                 self.disturb(event);
                 let life = &mut self.lives[index];
-                life.spent |= sent && !life.idempotent;
+                if sent && !life.is(fact::IDEMPOTENT) {
+                    life.facts |= fact::SPENT;
+                }
                 self.end(event, index);
             }
             Kind::Completed => {
@@ -155,7 +170,7 @@ impl Checker {
             }
             Kind::Finished { outcome, .. } => self.finish(event, index, outcome),
             Kind::Rejected { .. } => {
-                self.lives[index].finished = true;
+                self.lives[index].facts |= fact::FINISHED;
                 self.slide();
             }
             _ => {}
@@ -166,7 +181,9 @@ impl Checker {
     #[must_use]
     pub fn into_checks(mut self, now: Timestamp) -> Vec<Check> {
         let open = (self.base..).zip(self.lives.clone());
-        let open: Vec<(u64, Life)> = open.filter(|(_, l)| l.arrived && !l.finished).collect();
+        let open: Vec<(u64, Life)> = open
+            .filter(|(_, l)| l.is(fact::ARRIVED) && !l.is(fact::FINISHED))
+            .collect();
         for (request, life) in &open {
             let place = (*request, now);
             self.violate(
@@ -174,7 +191,7 @@ impl Checker {
                 Invariant::OneOutcome,
                 "the run ended without its outcome",
             );
-            if life.in_flight {
+            if life.is(fact::IN_FLIGHT) {
                 self.violate(
                     place,
                     Invariant::InFlight,
@@ -243,8 +260,11 @@ impl Checker {
     fn arrive(&mut self, event: &Event, index: usize, idempotent: bool) {
         self.arrived += 1;
         let life = &mut self.lives[index];
-        let twice = std::mem::replace(&mut life.arrived, true);
-        life.idempotent = idempotent;
+        let twice = life.is(fact::ARRIVED);
+        life.facts |= match idempotent {
+            true => fact::ARRIVED | fact::IDEMPOTENT,
+            false => fact::ARRIVED,
+        };
         if let Some((_, window)) = self.pools.get_mut(usize::from(event.pool)) {
             window.now(event.at).requests += 1;
         }
@@ -256,29 +276,30 @@ impl Checker {
     fn pick(&mut self, event: &Event, index: usize, budgeted: bool) {
         self.picked += 1;
         let life = &mut self.lives[index];
-        // Field by field: the whole cannot be loaded while parts of it are still being stored.
-        let (arrived, spent, waited) = (life.arrived, life.spent, life.waited);
-        let was_in_flight = std::mem::replace(&mut life.in_flight, true);
-        let attempt = std::mem::replace(&mut life.attempt, event.attempt);
-        if !arrived {
+        let before = *life;
+        *life = Life {
+            facts: before.facts | fact::IN_FLIGHT,
+            attempt: event.attempt,
+        };
+        if !before.is(fact::ARRIVED) {
             self.violated(
                 event,
                 Invariant::Arrivals,
                 "it was dispatched before it arrived",
             );
         }
-        if was_in_flight {
+        if before.is(fact::IN_FLIGHT) {
             self.violated(
                 event,
                 Invariant::InFlight,
                 "it was dispatched with a try in flight",
             );
         }
-        if spent {
+        if before.is(fact::SPENT) {
             let text = "it is not idempotent, was sent, and was dispatched again";
             self.violated(event, Invariant::SafeRetry, text);
         }
-        if event.attempt != attempt.saturating_add(1) {
+        if event.attempt != before.attempt.saturating_add(1) {
             self.violated(
                 event,
                 Invariant::Attempts,
@@ -290,7 +311,7 @@ impl Checker {
         let fit = fitness
             .zip(event.endpoint)
             .is_none_or(|(f, e)| f.pick(e.slot));
-        if !fit && !waited {
+        if !fit && !before.is(fact::WAITED) {
             let text = "it was sent to an endpoint that is not fit";
             self.violated(event, Invariant::Fit, text);
         }
@@ -341,14 +362,14 @@ impl Checker {
     /// The try in flight is a tunnel from now on.
     fn upgrade(&mut self, event: &Event, index: usize) {
         let life = &mut self.lives[index];
-        if !life.in_flight || life.tunnel {
+        if !life.is(fact::IN_FLIGHT) || life.is(fact::TUNNEL) {
             return self.violated(
                 event,
                 Invariant::InFlight,
                 "what became a tunnel was no request in flight",
             );
         }
-        life.tunnel = true;
+        life.facts |= fact::TUNNEL;
         let occupancy = self.occupancies.get_mut(usize::from(event.pool));
         if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
             occupancy.upgrade(endpoint.slot);
@@ -372,8 +393,9 @@ impl Checker {
     /// Ends the try in flight.
     fn end(&mut self, event: &Event, index: usize) {
         let life = &mut self.lives[index];
-        let tunnel = std::mem::replace(&mut life.tunnel, false);
-        if !std::mem::replace(&mut life.in_flight, false) {
+        let before = *life;
+        life.facts &= !(fact::IN_FLIGHT | fact::TUNNEL);
+        if !before.is(fact::IN_FLIGHT) {
             return self.violated(
                 event,
                 Invariant::InFlight,
@@ -382,15 +404,15 @@ impl Checker {
         }
         let occupancy = self.occupancies.get_mut(usize::from(event.pool));
         if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
-            occupancy.end(endpoint.slot, tunnel);
+            occupancy.end(endpoint.slot, before.is(fact::TUNNEL));
         }
     }
 
     fn finish(&mut self, event: &Event, index: usize, outcome: Outcome) {
         let life = &mut self.lives[index];
-        life.finished = true;
-        let (arrived, in_flight) = (life.arrived, life.in_flight);
-        if arrived {
+        life.facts |= fact::FINISHED;
+        let life = *life;
+        if life.is(fact::ARRIVED) {
             self.finished += 1;
         } else if outcome != Outcome::Cancelled {
             // A client may leave before its request was routed.
@@ -400,7 +422,7 @@ impl Checker {
                 "it has an outcome and never arrived",
             );
         }
-        if in_flight {
+        if life.is(fact::IN_FLIGHT) {
             self.violated(
                 event,
                 Invariant::InFlight,
@@ -413,7 +435,7 @@ impl Checker {
     /// Forgets the requests that are finished and those that never came, from the front.
     fn slide(&mut self) {
         while let Some(front) = self.lives.front()
-            && (front.finished || (!front.arrived && self.lives.len() > ABSENT))
+            && (front.is(fact::FINISHED) || (!front.is(fact::ARRIVED) && self.lives.len() > ABSENT))
         {
             self.lives.pop_front();
             self.base += 1;

@@ -10,7 +10,11 @@ const NOBODY: usize = usize::MAX;
 
 /// The seats of all pools of one proxy.
 #[derive(Debug)]
-pub(super) struct Roster(Vec<Seats>);
+pub(super) struct Roster {
+    pools: Vec<Seats>,
+    /// Some pool has changed: slots and seats are no longer the same.
+    changed: bool,
+}
 
 /// The seats of one pool.
 #[derive(Debug, Default)]
@@ -38,12 +42,23 @@ impl Roster {
             by_slot: None,
             rows: (0..slots).collect(),
         };
-        Self(slots.map(seats).collect())
+        Self {
+            pools: slots.map(seats).collect(),
+            changed: false,
+        }
     }
 
     /// The event with its endpoint's seat in place of the slot, if that is another number.
+    #[inline]
     pub(super) fn seated(&self, event: &Event) -> Option<Event> {
-        let by_slot = self.0.get(usize::from(event.pool))?.by_slot.as_ref()?;
+        match self.changed {
+            true => self.reseated(event),
+            false => None,
+        }
+    }
+
+    fn reseated(&self, event: &Event) -> Option<Event> {
+        let by_slot = self.pools.get(usize::from(event.pool))?.by_slot.as_ref()?;
         let mut index = event.endpoint?;
         let seats = by_slot.get(index.slot as usize);
         let seat = seats.and_then(|seats| seats.get(index.generation as usize));
@@ -55,8 +70,12 @@ impl Roster {
     }
 
     /// The row of a seat.
+    #[inline]
     pub(super) fn row(&self, pool: u16, seat: u32) -> usize {
-        let seats = self.0.get(usize::from(pool));
+        if !self.changed {
+            return seat as usize;
+        }
+        let seats = self.pools.get(usize::from(pool));
         let row = seats.and_then(|seats| seats.rows.get(seat as usize));
         row.copied().unwrap_or(seat as usize)
     }
@@ -65,10 +84,11 @@ impl Roster {
     /// take from now on.
     pub(super) fn learn(&mut self, state: &pool::State, names: &[String]) -> Vec<Place> {
         let pool = usize::from(state.id());
-        if self.0.len() <= pool {
-            self.0.resize_with(pool + 1, Seats::default);
+        self.changed = true;
+        if self.pools.len() <= pool {
+            self.pools.resize_with(pool + 1, Seats::default);
         }
-        let Seats { by_slot, rows } = &mut self.0[pool];
+        let Seats { by_slot, rows } = &mut self.pools[pool];
         let by_slot =
             by_slot.get_or_insert_with(|| (0..rows.len()).map(|seat| vec![seat]).collect());
         let mut places = vec![Place::default(); rows.len()];
