@@ -68,14 +68,7 @@ pub fn run(
     let mut engine = Engine::new(plan, seed, observe, arrivals);
     engine.begin_probes();
     engine.run(on_time)?;
-    let (loads, now) = (engine.loads(), engine.now);
-    let cell = engine.collector.finish(now, &loads);
-    Ok(Ended {
-        cell,
-        now,
-        seen: engine.seen,
-        notes: plan.notes(&engine.arrivals),
-    })
+    Ok(engine.into_ended())
 }
 
 struct Engine<'a> {
@@ -377,6 +370,19 @@ impl<'a> Engine<'a> {
                 let done = self.answered(at, 0);
                 self.complete(at, End::Status(status), done.at());
             }
+        }
+    }
+
+    fn into_ended(mut self) -> Ended {
+        for (number, proxy) in self.proxies.iter().enumerate() {
+            proxy.rest(number, self.plan.config(), &mut self.collector);
+        }
+        let loads = self.loads();
+        Ended {
+            cell: self.collector.finish(self.now, &loads),
+            now: self.now,
+            seen: self.seen,
+            notes: self.plan.notes(&self.arrivals),
         }
     }
 

@@ -132,6 +132,13 @@ impl Proxy {
             collector.learn(number, now, state, plan::limit(pool));
         }
     }
+
+    /// Tells what the pools have come to at the end of the run.
+    pub(super) fn rest(&self, number: usize, config: &Config, collector: &mut Collector) {
+        for (state, pool) in self.pools.iter().zip(&config.pools) {
+            collector.rest(number, &pool.name, state);
+        }
+    }
 }
 
 /// One of the scenario's proxies: the process that takes what is new.

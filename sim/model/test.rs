@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use evenkeel_core::policy::Key;
+
 use super::*;
 use crate::scenario;
 
@@ -67,8 +69,32 @@ fn a_tunnel_holds_its_place_until_it_ends() {
     assert_eq!(counts(&engine), (0, 1, 0));
     engine.report(1, Event::ClientLeft);
     assert_eq!(counts(&engine), (0, 0, 0));
-    let (loads, now) = (engine.loads(), engine.now);
-    let cell = engine.collector.finish(now, &loads);
-    let ok = cell.invariants.iter().all(|check| check.ok);
-    assert!(ok, "{:?}", cell.invariants);
+    let invariants = engine.into_ended().cell.invariants;
+    let ok = invariants.iter().all(|check| check.ok);
+    assert!(ok, "{invariants:?}");
+}
+
+/// A place that is taken and of which no event tells, as a leak would have it.
+#[test]
+fn a_count_that_leaked_is_found() {
+    let plan = plan();
+    let arrivals = Arrivals::new(1, &plan.workloads, plan.end()).expect("nothing to open");
+    let mut engine = Engine::new(&plan, 1, false, arrivals);
+    let (token, tried) = (Token(9), Default::default());
+    let mut rng = engine.jitter.at(0);
+    let pool = &mut engine.proxies[0].pools[0];
+    for _ in 0..2 {
+        let _ = pool.admit(engine.now, token, tried, Key::None, &mut rng);
+    }
+    let invariants = engine.into_ended().cell.invariants;
+    let broken: Vec<_> = invariants.iter().filter(|check| !check.ok).collect();
+    let [check] = broken[..] else {
+        panic!("{broken:?}");
+    };
+    assert_eq!((check.name, check.violations), ("at_rest", 3));
+    let first = check.first.as_deref().unwrap_or_default();
+    assert!(
+        first.ends_with("pool app still counts 1 in flight"),
+        "{first}"
+    );
 }

@@ -23,6 +23,7 @@ use std::time::Duration;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{self, Policy};
 use evenkeel_proxy::document::Address;
+use evenkeel_proxy::generation::Proxy;
 use evenkeel_proxy::serve::BindError;
 
 use self::application::Application;
@@ -137,6 +138,8 @@ struct Run {
     notes: Cell<Vec<String>>,
     /// Where clients connect, once the proxies listen; by proxy.
     fronts: RefCell<Vec<Option<Address>>>,
+    /// All processes of proxies that there have been, each with its number.
+    processes: RefCell<Vec<(usize, Arc<Proxy>)>>,
     /// Connections that clients have opened.
     dealt: Cell<u64>,
     /// By number of the origin, once they have begun.
@@ -164,6 +167,7 @@ impl Run {
             seen: RefCell::default(),
             notes: Cell::default(),
             fronts: RefCell::new(vec![None; count]),
+            processes: RefCell::default(),
             dealt: Cell::new(0),
             applications: RefCell::new((0..plan.origins.len()).map(|_| None).collect()),
             failed: Cell::default(),
@@ -197,7 +201,12 @@ impl Run {
         };
         let rows = self.plan.behind.iter();
         let loads: Vec<_> = rows.map(|row| row.iter().map(load).collect()).collect();
-        let collector = self.collector.replace(Collector::new(Default::default()));
+        let mut collector = self.collector.replace(Collector::new(Default::default()));
+        for (number, proxy) in self.processes.take() {
+            for pool in proxy.pools() {
+                pool.with(|state| collector.rest(number, pool.name(), state));
+            }
+        }
         Ended {
             cell: collector.finish(now, &loads),
             now,
@@ -279,3 +288,6 @@ fn keep_alive(plan: &Plan) -> Option<Duration> {
     let node = plan.scenario.origin.model == Model::Node;
     node.then(|| plan.scenario.origin.keep_alive + grace)
 }
+
+#[cfg(test)]
+mod test;

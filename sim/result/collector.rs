@@ -264,6 +264,11 @@ impl Collector {
         checker.change(at, state.id(), &places, limit);
     }
 
+    /// The run is over, and a pool of process number `proxy`, called `name`, is as it was left.
+    pub fn rest(&mut self, proxy: usize, name: &str, state: &pool::State) {
+        self.proxies[proxy].checker.rest(name, state);
+    }
+
     /// The core of process number `proxy` decided something.
     // Inlined, down to where the kind is known: its four matches cost more than what they choose.
     #[inline(always)]

@@ -5,9 +5,11 @@
 //! ring indexed by their number, which slides past those that are finished.
 
 mod kind;
+mod rest;
 
 use std::collections::VecDeque;
 
+use evenkeel_core::pool;
 use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
@@ -82,6 +84,8 @@ pub struct Checker {
     picked: u64,
     completed: u64,
     failed: u64,
+    /// What the pools still counted at the end of the run.
+    leftovers: Vec<String>,
     checks: Vec<Check>,
 }
 
@@ -113,6 +117,7 @@ impl Checker {
             picked: 0,
             completed: 0,
             failed: 0,
+            leftovers: Vec::new(),
             checks: Invariant::ALL.map(check).to_vec(),
         }
     }
@@ -177,6 +182,12 @@ impl Checker {
         }
     }
 
+    /// The run is over: what the pool called `name` counts by itself must be nothing, if all
+    /// requests have ended.
+    pub(super) fn rest(&mut self, name: &str, state: &pool::State) {
+        self.leftovers.extend(rest::leftovers(name, state));
+    }
+
     /// The results at the end of the run, at `now`, when nothing may be in flight.
     #[must_use]
     pub fn into_checks(mut self, now: Timestamp) -> Vec<Check> {
@@ -217,6 +228,11 @@ impl Checker {
         let faults: Vec<String> = self.shares.iter().filter_map(Share::fault).collect();
         for fault in faults {
             self.violate((0, now), Invariant::Weights, &fault);
+        }
+        if open.is_empty() {
+            for leftover in std::mem::take(&mut self.leftovers) {
+                self.violate((0, now), Invariant::AtRest, &leftover);
+            }
         }
         self.checks
     }

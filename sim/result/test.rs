@@ -209,6 +209,7 @@ fn json_is_the_contracts() {
         "weights",
         "max_connections",
         "fit",
+        "at_rest",
     ]
     .map(|name| format!("{{\"name\":\"{name}\",\"ok\":true}}"))
     .join(",");

@@ -158,6 +158,12 @@ impl State {
         self.names.get(slot as usize)?.as_deref()
     }
 
+    /// Requests in flight at all endpoints, as the pool counts them by itself.
+    #[must_use]
+    pub const fn in_flight(&self) -> u64 {
+        self.in_flight[0] + self.in_flight[1]
+    }
+
     /// Requests that wait for an endpoint.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -26,10 +26,13 @@ pub enum Invariant {
     MaxConnections,
     /// Nothing is picked that fails its checks or is ejected, but in a panic.
     Fit,
+    /// Once every request has ended, the pools themselves count none: none in flight, none that
+    /// waits, no tunnel, no answer awaited.
+    AtRest,
 }
 
 impl Invariant {
-    pub(in crate::result) const ALL: [Self; 11] = [
+    pub(in crate::result) const ALL: [Self; 12] = [
         Self::OneOutcome,
         Self::InFlight,
         Self::Tries,
@@ -41,6 +44,7 @@ impl Invariant {
         Self::Weights,
         Self::MaxConnections,
         Self::Fit,
+        Self::AtRest,
     ];
 
     /// The name in results.
@@ -58,6 +62,7 @@ impl Invariant {
             Self::Weights => "weights",
             Self::MaxConnections => "max_connections",
             Self::Fit => "fit",
+            Self::AtRest => "at_rest",
         }
     }
 }

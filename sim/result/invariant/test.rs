@@ -59,6 +59,37 @@ fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
         .collect()
 }
 
+/// A pool may count what the events say is in flight, and nothing beyond it.
+#[test]
+fn a_pool_is_at_rest_once_its_requests_have_ended() {
+    let end = Timestamp(1_000_000_000);
+    for (fed, expected) in [
+        (
+            &[(0, 0, ARRIVED), (0, 1, PICKED)][..],
+            ["one_outcome", "in_flight", "tries"].as_slice(),
+        ),
+        (
+            &[
+                (0, 0, ARRIVED),
+                (0, 1, PICKED),
+                (0, 1, COMPLETED),
+                (0, 0, DONE),
+            ],
+            &["at_rest"],
+        ),
+    ] {
+        let mut checker = Checker::new(&[LIMIT], &[]);
+        for &(request, attempt, kind) in fed {
+            checker.on(&event(1_000_000, request, attempt, Some(0), kind));
+        }
+        checker.leftovers.push("a leak".to_owned());
+        let checks = checker.into_checks(end);
+        let broken = checks.iter().filter(|check| !check.ok);
+        let broken: Vec<&str> = broken.map(|check| check.name).collect();
+        assert_eq!(broken, expected);
+    }
+}
+
 #[test]
 fn right_lives_pass() {
     let table: [(&str, &[Fed]); 7] = [

@@ -95,6 +95,12 @@ impl Latency {
         (self.average_ns > 0.0).then(kept)
     }
 
+    /// Requests whose answer is awaited; 0 if the policy wants nothing measured.
+    #[must_use]
+    pub const fn awaited(&self) -> u32 {
+        self.awaited
+    }
+
     /// The mean age of the requests whose answer is awaited; 0 if none is.
     #[must_use]
     pub fn age_ns(&self, now: Timestamp) -> f64 {

@@ -1,0 +1,52 @@
+//! What a run tells of its proxies' pools when it is over.
+
+use std::path::Path;
+
+use evenkeel_core::policy::Key;
+use evenkeel_core::queue::Token;
+use evenkeel_core::rng::Stream;
+
+use super::*;
+use crate::scenario;
+
+const SCENARIO: &str = r#"
+duration = "1s"
+[config]
+listener = [{ address = ":80" }]
+[[config.pool]]
+name = "app"
+endpoints = [{ name = "a", address = "10.0.0.1:80" }]
+[origin]
+service = { dist = "constant", value = "1ms" }
+[[workload]]
+name = "all"
+arrivals = { rate = "1/s" }
+"#;
+
+/// A count that no event speaks of.
+#[test]
+fn a_count_that_leaked_is_found() {
+    let (scenario, problems) = scenario::load(Path::new("leak.toml"), SCENARIO.as_bytes());
+    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let plan = Arc::new(Plan::new(Arc::new(scenario), None));
+    let ended = |leaks: u32| {
+        let run = Run::new(&plan, 1, false).unwrap();
+        let proxy = Arc::new(Proxy::new(plan.config().clone(), Default::default()));
+        for _ in 0..leaks {
+            let mut rng = Stream::new(1, "leak").at(0);
+            let now = Timestamp::ZERO;
+            let admit = |state: &mut evenkeel_core::pool::State| {
+                state.admit(now, Token(0), Default::default(), Key::None, &mut rng)
+            };
+            proxy.pools()[0].with(admit);
+        }
+        run.processes.borrow_mut().push((0, proxy));
+        let ended = run.end(Timestamp::ZERO, Vec::new());
+        let broken = ended.cell.invariants.into_iter().filter(|check| !check.ok);
+        let broken = broken.map(|check| (check.name, check.first.unwrap_or_default()));
+        broken.collect::<Vec<_>>()
+    };
+    assert_eq!(ended(0), []);
+    let expected = "request 0 at 0.000000000s: pool app still counts 2 in flight";
+    assert_eq!(ended(2), [("at_rest", expected.to_owned())]);
+}
