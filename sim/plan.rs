@@ -2,12 +2,13 @@
 //!
 //! Both engines run the same plan, so what is decided here is decided once.
 
+pub mod client;
 pub mod lane;
 pub mod turn;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Promise, Setup, Threshold};
 use crate::scenario::{self, Engine, Process, Scenario, Source, What, endpoint_names};
-use crate::workload::{self, Arrival, Arrivals, Visit};
+use crate::workload::{self, Arrivals};
 
+use client::Asked;
+pub use client::{ANYBODY, KEPT};
 pub use lane::Lane;
 pub use turn::{Generation, Turn};
 
@@ -34,15 +37,6 @@ pub use turn::{Generation, Turn};
 pub const HOST: &str = "evenkeel.sim";
 /// How long after the last arrival a run may still finish requests.
 pub const COOL_DOWN: Duration = Duration::from_secs(600);
-
-/// The client of requests that anybody may send, on any idle connection.
-pub const ANYBODY: u64 = 0;
-/// Idle connections that one recorded client keeps: what browsers keep to a host.
-pub const KEPT: usize = 6;
-/// How many connections of HTTP/2 the requests of anybody share.
-const SHARED: u64 = 8;
-/// Clients' addresses begin here; there is room for four million.
-pub const FIRST_CLIENT: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 /// The listener that clients connect to: the first one that does more than redirect.
 pub(crate) fn front(config: &Config) -> Option<&Listener> {
@@ -82,6 +76,7 @@ pub struct Plan {
     pub turns: Vec<(Timestamp, Turn)>,
     /// How long certificates last from the beginning.
     pub certificate_life: Duration,
+    asked: Asked,
 }
 
 /// What a class of requests asks for.
@@ -93,6 +88,8 @@ pub struct Ask {
     pub host: String,
     /// Path and query.
     pub path: String,
+    /// Further fields of its head, each a line.
+    pub fields: String,
     /// Bytes of the request's body.
     pub body_bytes: u64,
     /// Bytes of the response's body.
@@ -107,6 +104,7 @@ impl Ask {
             method: record.method.to_string(),
             host: HOST.to_owned(),
             path: record.path.to_string(),
+            fields: String::new(),
             body_bytes: 0,
             response_bytes: record.bytes,
         }
@@ -156,6 +154,7 @@ impl Plan {
             thresholds: applicable(&scenario, &scenario.thresholds),
             sometimes: applicable(&scenario, &scenario.sometimes),
             setup: setup(&scenario),
+            asked: Asked::by(&generations),
             generations,
             turns,
             certificate_life: certificate::LIFE,
@@ -200,20 +199,6 @@ impl Plan {
     pub fn deal(&self, connection: u64, address: u32) -> usize {
         let proxies = &self.scenario.proxies;
         proxies.balancer.deal(proxies.count, connection, address)
-    }
-
-    /// The client on whose connections a request goes.
-    #[must_use]
-    pub fn connection(&self, arrival: &Arrival) -> u64 {
-        let client = match (&arrival.record, arrival.visit) {
-            (None, Visit::Single) => ANYBODY,
-            _ => arrival.client,
-        };
-        let workload = &self.scenario.workloads[usize::from(arrival.workload)];
-        match (client, workload.protocol) {
-            (ANYBODY, scenario::Protocol::Http2) => arrival.n % SHARED,
-            _ => client,
-        }
     }
 
     /// What a user should know of `arrivals` that have been taken: logs with broken lines, a note
@@ -302,6 +287,7 @@ fn asks(workload: &scenario::Workload) -> Vec<Ask> {
         method: class.method.to_owned(),
         host: class.host.clone().unwrap_or_else(|| HOST.to_owned()),
         path: class.path.clone(),
+        fields: String::new(),
         body_bytes: class.body_bytes,
         response_bytes: class.response_bytes,
     };

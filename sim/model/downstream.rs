@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{ANYBODY, FIRST_CLIENT, KEPT, Plan};
+use crate::plan::{ANYBODY, KEPT, Plan, client};
 use crate::scenario::Protocol;
-use crate::workload::{Arrival, Visit};
+use crate::workload::Arrival;
 
 /// The clients' connections, kept as engine `net` keeps them.
 #[derive(Debug, Default)]
@@ -14,9 +14,8 @@ pub(super) struct Downstream {
     idle: BTreeMap<u64, Vec<usize>>,
     /// The proxy of a client's one connection of HTTP/2.
     lines: BTreeMap<u64, usize>,
-    /// The addresses of clients that come back.
-    homes: BTreeMap<u64, u32>,
-    addresses: u32,
+    /// Connections of anybody, which have an address each.
+    strangers: u32,
     opened: u64,
 }
 
@@ -44,17 +43,13 @@ impl Downstream {
     }
 
     fn deal(&mut self, plan: &Plan, arrival: &Arrival) -> usize {
-        let mut new = || {
-            self.addresses += 1;
-            self.addresses - 1
-        };
-        let address = match arrival.visit {
-            Visit::Single => new(),
-            _ => *self.homes.entry(arrival.client).or_insert_with(new),
-        };
+        let address = plan.home(arrival).unwrap_or_else(|| {
+            self.strangers += 1;
+            client::address(self.strangers - 1)
+        });
         let connection = self.opened;
         self.opened += 1;
-        plan.deal(connection, u32::from(FIRST_CLIENT).wrapping_add(address))
+        plan.deal(connection, address.to_bits())
     }
 
     /// A connection of a client has nothing to do.

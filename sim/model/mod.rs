@@ -13,7 +13,6 @@ mod client;
 mod deadline;
 mod downstream;
 mod idle;
-mod key;
 mod live;
 mod planned;
 mod probe;
@@ -348,7 +347,7 @@ impl<'a> Engine<'a> {
         match way {
             Way::Pool(pool, plan) => {
                 let live = &mut self.live[at];
-                let key = key::of(&self.keys[usize::from(pool)], &live.arrival, self.plan);
+                let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
                 live.request = Request::new(id, Token(at as u64), pool, plan).keyed(key);
                 live.rng = self.proxies[process].picks.at(id);
                 live.pool = pool;

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -22,7 +22,7 @@ use super::flow::Ticket;
 use super::line::Received;
 use super::secret::Secrets;
 use crate::engine::Seen;
-use crate::plan::{ANYBODY, Ask, FIRST_CLIENT, KEPT};
+use crate::plan::{ANYBODY, Ask, KEPT, client};
 use crate::result::{Completion, End};
 use crate::scenario::Protocol;
 use crate::workload::{Arrival, Arrivals, Conduct, Next, Visit};
@@ -52,6 +52,8 @@ pub(super) struct Clients {
     /// Clients that come back have an address that stays.
     homes: RefCell<BTreeMap<u64, World>>,
     opened: Cell<u32>,
+    /// Connections of anybody, which have an address each.
+    strangers: Cell<u32>,
 }
 
 /// Where an idle connection finds its next request.
@@ -68,6 +70,8 @@ pub(super) struct Job {
     pub(super) until: (Timestamp, End),
     /// The client who comes back with the next one, if it does.
     pub(super) guest: Option<u64>,
+    /// Where that client is, if it matters.
+    home: Option<Ipv4Addr>,
     /// It asks for a tunnel.
     pub(super) upgrade: bool,
 }
@@ -82,6 +86,7 @@ impl Clients {
             lines: RefCell::default(),
             homes: RefCell::default(),
             opened: Cell::new(0),
+            strangers: Cell::new(0),
             world,
             run,
         }
@@ -154,10 +159,11 @@ impl Clients {
             }
         };
         Job {
+            home: self.run.plan.home(&arrival),
+            ask: self.run.plan.marked(ask, &arrival),
             until: self.conduct.patience(&arrival, sent),
             guest: (arrival.visit != Visit::Single).then_some(arrival.client),
             ticket: self.run.flow.enter(arrival, sent),
-            ask,
             upgrade,
         }
     }
@@ -192,24 +198,24 @@ impl Clients {
     /// Where the connections of a request's client come from.
     fn home(&self, job: &Job) -> World {
         match job.guest {
-            None => self.process(),
+            None => self.process(job.home),
             Some(client) => {
                 let mut homes = self.homes.borrow_mut();
                 homes
                     .entry(client)
-                    .or_insert_with(|| self.process())
+                    .or_insert_with(|| self.process(job.home))
                     .clone()
             }
         }
     }
 
-    /// A client with an address of its own.
-    pub(super) fn process(&self) -> World {
-        let n = self.opened.get();
-        self.opened.set(n + 1);
-        let ip = IpAddr::V4(Ipv4Addr::from(u32::from(FIRST_CLIENT).wrapping_add(n)));
+    /// A client that is at `home`, or else has an address of its own.
+    pub(super) fn process(&self, home: Option<Ipv4Addr>) -> World {
+        let n = self.opened.replace(self.opened.get() + 1);
+        let stranger = || self.strangers.replace(self.strangers.get() + 1);
+        let ip = home.unwrap_or_else(|| client::address(stranger()));
         self.world
-            .process(&format!("downstream/{n}"), SocketAddr::new(ip, 0))
+            .process(&format!("downstream/{n}"), SocketAddr::new(ip.into(), 0))
     }
 
     /// One connection: requests one after another until it ends.

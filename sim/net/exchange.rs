@@ -87,6 +87,7 @@ pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result
         method,
         host,
         path,
+        fields,
         body_bytes,
         ..
     } = &job.ask;
@@ -94,7 +95,7 @@ pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result
     let ticket = job.ticket.text();
     let _ = write!(
         head,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{FIELD}: {ticket}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{FIELD}: {ticket}\r\n{fields}"
     );
     if *body_bytes > 0 {
         let _ = write!(head, "Content-Length: {body_bytes}\r\n");

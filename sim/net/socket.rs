@@ -31,7 +31,7 @@ const READ: usize = 4 << 10;
 impl Clients {
     /// A client that wants a socket until `until`.
     pub(super) async fn hold(self: Rc<Self>, mut arrival: Arrival, until: Timestamp) {
-        let world = self.process();
+        let world = self.process(self.run.plan.home(&arrival));
         let mut failures = 0;
         loop {
             let end = self.hold_one(&world, &arrival, until).await;

@@ -28,9 +28,12 @@ fn plan(policy: &str, lines: &str) -> Arc<Plan> {
         true => String::new(),
         false => format!("[[workload]]\nname = \"w\"\n{ARRIVALS}\n"),
     };
-    let pool = format!(
-        "config.pool = [{{ name = \"p\", policy = \"{policy}\", endpoints = {ENDPOINTS} }}]\n"
-    );
+    let policy = match policy.starts_with('{') {
+        true => policy.to_owned(),
+        false => format!("\"{policy}\""),
+    };
+    let pool =
+        format!("config.pool = [{{ name = \"p\", policy = {policy}, endpoints = {ENDPOINTS} }}]\n");
     let text = format!("{COMMON}{pool}{workload}{lines}");
     let (scenario, problems) = load(Path::new("topology.toml"), text.as_bytes());
     let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}\n{text}"));
@@ -132,6 +135,34 @@ fn engines_agree_on_several_proxies() {
         let three = agree(balancer, &plan(policy, &lines), 4);
         assert_eq!(three.cell.requests.ok, 800);
         assert_ne!(one.cell.trace_hash, three.cell.trace_hash, "{balancer}");
+    }
+}
+
+/// Whatever a pool hashes by: clients say the same of themselves in both engines, and are many.
+#[test]
+fn engines_agree_on_keys() {
+    let keyed = |name: &str, key: &str| format!("{{ name = \"{name}\", key = \"{key}\" }}");
+    let policies = [
+        "ip_hash".to_owned(),
+        "hash".to_owned(),
+        keyed("ring_hash", "address"),
+        keyed("maglev", "header:x-user"),
+        keyed("rendezvous", "cookie:sid"),
+        keyed("hash", "query:k"),
+    ];
+    let sessions = r#"[[workload]]
+        name = "w"
+        arrivals = { process = "constant", rate = "200/s" }
+        sessions = { requests = { dist = "constant", value = 4 }, think = "20ms" }
+    "#;
+    for policy in policies {
+        let alone = agree(&policy, &plan(&policy, ""), 5);
+        let visits = plan(&policy, sessions);
+        let [net, model] = [Engine::Net, Engine::Model].map(|engine| picks(&run(&visits, engine)));
+        assert_eq!(net, model, "sessions, {policy}");
+        for (endpoint, count) in picks(&alone).into_iter().chain(net) {
+            assert!((200..340).contains(&count), "{policy}, {endpoint}: {count}");
+        }
     }
 }
 

@@ -37,6 +37,17 @@ pub struct Arrival {
     pub record: Option<Box<Record>>,
 }
 
+impl Arrival {
+    /// The number of its client in its workload.
+    #[must_use]
+    pub const fn visitor(&self) -> u64 {
+        match self.visit {
+            Visit::Single => self.n,
+            Visit::Session { .. } | Visit::User { .. } => visit::client(self.n),
+        }
+    }
+}
+
 /// What a request is to its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visit {

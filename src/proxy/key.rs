@@ -56,9 +56,7 @@ impl Source {
             }
             HashKey::Query(name) => {
                 let query = head.target.query.of(buf);
-                let query = query.strip_prefix(b"?").unwrap_or_default();
-                let pairs = query.split(|b| *b == b'&');
-                first(pairs.filter_map(|pair| value(pair, name)))
+                in_query(query.strip_prefix(b"?").unwrap_or_default(), name)
             }
         }
     }
@@ -68,6 +66,13 @@ impl Source {
 #[must_use]
 pub fn address(address: IpAddr) -> Key {
     Key::text(encode::address(address, &mut [0; 45]))
+}
+
+/// The key that `query`, without its question mark, has in its parameter `name`.
+#[must_use]
+pub fn in_query(query: &[u8], name: &str) -> Key {
+    let pairs = query.split(|b| *b == b'&');
+    first(pairs.filter_map(|pair| value(pair, name)))
 }
 
 fn first<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Key {
