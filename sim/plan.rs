@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use evenkeel_core::pool;
 use evenkeel_core::request;
+use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Config, Listener, Pool};
 use evenkeel_proxy::document::Address;
@@ -25,7 +26,7 @@ use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::result::{Limit, Promise, Setup, Threshold};
-use crate::scenario::{self, Engine, Process, Scenario, Source, What, endpoint_names};
+use crate::scenario::{self, Change, Engine, Process, Scenario, Source, What, endpoint_names};
 use crate::workload::{self, Arrivals};
 
 use client::Asked;
@@ -160,6 +161,28 @@ impl Plan {
             certificate_life: certificate::LIFE,
             scenario,
         }
+    }
+
+    /// The plan with those of its changes that happen under `seed`.
+    #[must_use]
+    pub fn under(self: &Arc<Self>, seed: u64) -> Arc<Self> {
+        let changes = &self.scenario.changes;
+        if changes.iter().all(|change| change.probability >= 1.0) {
+            return Arc::clone(self);
+        }
+        let draws = Stream::new(seed, "change");
+        let happens = |(n, change): (u64, &Change)| {
+            let happens = draws.at(n).unit() < change.probability;
+            happens.then(|| change.clone())
+        };
+        let scenario = Scenario {
+            changes: (0..).zip(changes).filter_map(happens).collect(),
+            ..Scenario::clone(&self.scenario)
+        };
+        Arc::new(Self {
+            certificate_life: self.certificate_life,
+            ..Self::new(Arc::new(scenario), Some(self.engine))
+        })
     }
 
     /// The end of the arrivals.

@@ -307,6 +307,52 @@ kind = "cert_swap"
     assert!(message.contains("dns_change"), "{message}");
 }
 
+/// One drain that happens four times, in both engines, and one that happens under half of the seeds.
+#[test]
+fn changes_happen_again_and_by_chance() {
+    let drain = "[[fault]]\nat = \"500ms\"\nkind = \"drain\"\ntarget = \"b\"\nfor = \"300ms\"\n";
+    let again = format!("{drain}every = \"1s\"\n");
+    let repeated = plan("random", &again);
+    let turns: Vec<u64> = repeated
+        .turns
+        .iter()
+        .map(|(at, _)| at.0 / 1_000_000)
+        .collect();
+    assert_eq!(turns, [500, 800, 1_500, 1_800, 2_500, 2_800, 3_500, 3_800]);
+    let ended = agree("drain every second", &repeated, 4);
+    let b = ended.cell.endpoints[1].requests;
+    let expected = 800 * 28 / 40 / 3;
+    assert!(
+        b.abs_diff(expected) < 40,
+        "{b} requests, expected about {expected}"
+    );
+
+    let chance = plan("random", &format!("{again}probability = \"50%\"\n"));
+    let happens = |seed| chance.under(seed).turns.len() / 2;
+    let counts: Vec<usize> = (0..100).map(happens).collect();
+    assert_eq!(
+        counts,
+        (0..100).map(happens).collect::<Vec<_>>(),
+        "the same under one seed"
+    );
+    let sum: usize = counts.iter().sum();
+    // Of 400 by a fair coin: five standard deviations are 50.
+    assert!(sum.abs_diff(200) < 50, "{sum}");
+    assert!(counts.contains(&0) && counts.contains(&4), "{counts:?}");
+    let seed = counts
+        .iter()
+        .position(|count| *count == 0)
+        .expect("just seen") as u64;
+    let calm = sweep::execute(&plan("random", ""), seed, false, &mut |_| true);
+    let none = sweep::execute(&chance, seed, false, &mut |_| true);
+    let hash = |ended: Result<Ended, _>| ended.map(|ended| ended.cell.trace_hash).ok();
+    assert_eq!(
+        hash(none),
+        hash(calm),
+        "a change that does not happen is none"
+    );
+}
+
 /// The configurations that changes make, by time.
 #[test]
 fn changes_make_configurations() {

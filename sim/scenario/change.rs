@@ -22,8 +22,23 @@ pub struct Change {
     /// How long it lasts. A change of the configuration without an end stays; any other one ends
     /// with the arrivals.
     pub lasts: Option<Duration>,
+    /// How likely it is, by the seed.
+    pub probability: f64,
     /// What.
     pub what: What,
+}
+
+impl Change {
+    /// It and its repetitions, `every` so often before `end`.
+    pub(super) fn occurrences(self, every: Option<Duration>, end: Duration) -> Vec<Self> {
+        let Some(every) = every.filter(|_| self.at < end) else {
+            return vec![self];
+        };
+        let again = |n: u32| self.at.checked_add(every.checked_mul(n)?);
+        let times = (0..).map_while(again).take_while(|at| *at < end);
+        let occurrence = |at| Self { at, ..self.clone() };
+        times.map(occurrence).collect()
+    }
 }
 
 /// What happens.
@@ -289,6 +304,8 @@ impl Kind {
 pub(super) struct Frame {
     pub(super) at: Option<Duration>,
     pub(super) lasts: Option<Duration>,
+    pub(super) every: Option<Duration>,
+    pub(super) probability: f64,
     pub(super) target: Option<String>,
     pub(super) factor: Option<f64>,
     pub(super) ramp: Duration,
@@ -315,12 +332,26 @@ pub(super) fn change(
         let problem = t.problem(t.span("for"), format!("{} has no end", kind.name()));
         t.report(problem.label("leave it out"));
     }
+    repeats(t, kind, &frame);
     let what = what(t, kind, &frame, keys, (all.as_mut()?, proxies))?;
     Some(Change {
         at: frame.at?,
         lasts: frame.lasts,
+        probability: frame.probability,
         what,
     })
+}
+
+/// What has an end can only happen again once it has ended.
+fn repeats(t: &mut Table<'_>, kind: Kind, frame: &Frame) {
+    let Some(every) = frame.every.filter(|_| kind.can_end()) else {
+        return;
+    };
+    if frame.lasts.is_none_or(|lasts| every < lasts) {
+        let message = format!("{} happens again before it has ended", kind.name());
+        let problem = t.problem(t.span("every"), message);
+        t.report(problem.label("expected `for`, and no less than that"));
+    }
 }
 
 fn what(

@@ -141,8 +141,8 @@ enum Kind {
 pub(super) enum Event {
     /// Of origins.
     Fault(Fault),
-    /// Of the proxies, or between the parties.
-    Change(Change),
+    /// Of the proxies, or between the parties, with its repetitions.
+    Changes(Vec<Change>),
 }
 
 const COUNT: usize = EFFECT.of.len() + change::Kind::ALL.len();
@@ -167,6 +167,8 @@ const KIND: Choice<Kind> = Choice {
 
 /// Most occurrences of a fault: more is a rate, and no fault.
 const MOST_OCCURRENCES: u128 = 10_000;
+/// And of a change, each of which may be a configuration of its own.
+const MOST_CHANGES: u128 = 1_000;
 
 /// The keys that not all faults have.
 struct Keys {
@@ -214,15 +216,19 @@ pub(super) fn fault(
     let effect = match kind? {
         Kind::Origin(effect) => effect,
         Kind::Change(kind) => {
+            occurs(t, (at, every, duration), probability, MOST_CHANGES);
             let frame = Frame {
                 at,
                 lasts,
+                every,
+                probability: probability.fraction(),
                 target,
                 factor: keys.factor,
                 ramp,
             };
             let change = change::change(t, kind, frame, changes, (all, proxies));
-            return change.map(Event::Change);
+            let end = duration.unwrap_or_default();
+            return change.map(|change| Event::Changes(change.occurrences(every, end)));
         }
     };
     change::unused(t, None);
@@ -230,7 +236,7 @@ pub(super) fn fault(
         let problem = t.problem(t.own_span(), "`fault.target` is missing");
         t.report(problem.label("expected `target`, an endpoint's name"));
     }
-    occurs(t, at, every, duration, probability);
+    occurs(t, (at, every, duration), probability, MOST_OCCURRENCES);
     let config = all.as_ref();
     let target = target
         .zip(config)
@@ -332,27 +338,23 @@ fn begins_in_time(t: &mut Table<'_>, at: Option<Duration>, duration: Option<Dura
 /// It occurs at all, and not all the time.
 fn occurs(
     t: &mut Table<'_>,
-    at: Option<Duration>,
-    every: Option<Duration>,
-    duration: Option<Duration>,
+    (at, every, duration): (Option<Duration>, Option<Duration>, Option<Duration>),
     probability: Percent,
+    most: u128,
 ) {
     if probability.ppm() == 0 {
         let problem = t.problem(t.span("probability"), "the fault never happens");
         t.report(problem.warning().label("expected more than 0%"));
     }
     if let (Some(at), Some(every), Some(duration)) = (at, every, duration)
-        && let Some(least) = duration
-            .checked_sub(at)
-            .map(|rest| rest.as_nanos() / MOST_OCCURRENCES)
+        && let Some(least) = duration.checked_sub(at).map(|rest| rest.as_nanos() / most)
         && every.as_nanos() < least
     {
         let problem = t.problem(
             t.span("every"),
             "the fault happens too often to be simulated",
         );
-        let label = format!("at most {MOST_OCCURRENCES} times: expected longer");
-        t.report(problem.label(label));
+        t.report(problem.label(format!("at most {most} times: expected longer")));
     }
 }
 

@@ -315,7 +315,7 @@ fn parted(events: Vec<Option<Event>>) -> Option<(Vec<Fault>, Vec<Change>)> {
     for event in events {
         match event? {
             Event::Fault(fault) => faults.push(fault),
-            Event::Change(change) => changes.push(change),
+            Event::Changes(some) => changes.extend(some),
         }
     }
     Some((faults, changes))

@@ -208,6 +208,7 @@ pub fn execute(
     observe: bool,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
+    let plan = &plan.under(seed);
     match plan.engine {
         Engine::Net => net::run(plan, seed, observe, net::Packing::One, on_time),
         Engine::Model => model::run(plan, seed, observe, on_time),

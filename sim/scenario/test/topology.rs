@@ -136,6 +136,17 @@ fn changes_of_proxies_and_links_that_cannot_be() {
             &[":8:1: error: the latency stays what it is; expected `factor` or `plus`"],
         ),
         (
+            &fault("drain", "target = \"a\"\nevery = \"1s\""),
+            &[":12:9: error: drain happens again before it has ended; expected `for`, and no less"],
+        ),
+        (
+            &fault(
+                "partition",
+                "from = \"proxy\"\nto = \"a\"\nfor = \"2s\"\nevery = \"1s\"",
+            ),
+            &[":14:9: error: partition happens again before it has ended; expected `for`, and no"],
+        ),
+        (
             &fault("partition", "from = \"proxy\""),
             &[":8:1: error: partition: `to` is missing; expected `to`, its other end"],
         ),
