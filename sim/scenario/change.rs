@@ -29,15 +29,20 @@ pub struct Change {
 }
 
 impl Change {
-    /// It and its repetitions, `every` so often before `end`.
-    pub(super) fn occurrences(self, every: Option<Duration>, end: Duration) -> Vec<Self> {
+    /// It and its repetitions, `every` so often before `end`, and no more than `most`.
+    pub(super) fn occurrences(
+        self,
+        every: Option<Duration>,
+        end: Duration,
+        most: usize,
+    ) -> Vec<Self> {
         let Some(every) = every.filter(|_| self.at < end) else {
             return vec![self];
         };
         let again = |n: u32| self.at.checked_add(every.checked_mul(n)?);
         let times = (0..).map_while(again).take_while(|at| *at < end);
         let occurrence = |at| Self { at, ..self.clone() };
-        times.map(occurrence).collect()
+        times.take(most).map(occurrence).collect()
     }
 }
 

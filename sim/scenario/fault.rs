@@ -228,7 +228,9 @@ pub(super) fn fault(
             };
             let change = change::change(t, kind, frame, changes, (all, proxies));
             let end = duration.unwrap_or_default();
-            return change.map(|change| Event::Changes(change.occurrences(every, end)));
+            // More than that is an error by now, and not worth the memory.
+            let most = MOST_CHANGES as usize;
+            return change.map(|change| Event::Changes(change.occurrences(every, end, most)));
         }
     };
     change::unused(t, None);

@@ -136,6 +136,10 @@ fn changes_of_proxies_and_links_that_cannot_be() {
             &[":8:1: error: the latency stays what it is; expected `factor` or `plus`"],
         ),
         (
+            &fault("proxy_restart", "every = \"1ns\""),
+            &[":11:9: error: the fault happens too often"],
+        ),
+        (
             &fault("drain", "target = \"a\"\nevery = \"1s\""),
             &[":12:9: error: drain happens again before it has ended; expected `for`, and no less"],
         ),
