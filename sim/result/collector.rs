@@ -279,8 +279,11 @@ impl Collector {
             roster,
         } = &mut self.proxies[proxy];
         hash.record(event);
-        let seated = roster.seated(event);
-        let event = seated.as_ref().unwrap_or(event);
+        // A value and no reference to one of two: what is known of the event stays known.
+        let event = &Event {
+            endpoint: roster.seat(event),
+            ..*event
+        };
         checker.on(event);
         if !(self.setup.from <= event.at && event.at < self.setup.until) {
             return;

@@ -3,6 +3,7 @@
 //! A seat is an endpoint's stay in a pool: one slot in one generation. A row is an endpoint of the
 //! results, whatever seats it has had.
 
+use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::pool;
 use evenkeel_core::trace::Event;
 
@@ -48,25 +49,23 @@ impl Roster {
         }
     }
 
-    /// The event with its endpoint's seat in place of the slot, if that is another number.
+    /// The endpoint of `event` with its seat in place of the slot.
     #[inline]
-    pub(super) fn seated(&self, event: &Event) -> Option<Event> {
+    pub(super) fn seat(&self, event: &Event) -> Option<EndpointIndex> {
         match self.changed {
-            true => self.reseated(event),
-            false => None,
+            true => self.reseat(event),
+            false => event.endpoint,
         }
     }
 
-    fn reseated(&self, event: &Event) -> Option<Event> {
-        let by_slot = self.pools.get(usize::from(event.pool))?.by_slot.as_ref()?;
+    fn reseat(&self, event: &Event) -> Option<EndpointIndex> {
         let mut index = event.endpoint?;
-        let seats = by_slot.get(index.slot as usize);
-        let seat = seats.and_then(|seats| seats.get(index.generation as usize));
-        index.slot = *seat? as u32;
-        Some(Event {
-            endpoint: Some(index),
-            ..*event
-        })
+        let pool = self.pools.get(usize::from(event.pool));
+        let seats = pool.and_then(|pool| pool.by_slot.as_ref()?.get(index.slot as usize));
+        if let Some(seat) = seats.and_then(|seats| seats.get(index.generation as usize)) {
+            index.slot = *seat as u32;
+        }
+        Some(index)
     }
 
     /// The row of a seat.
@@ -162,7 +161,7 @@ mod test {
             endpoint: Some(EndpointIndex { slot, generation }),
             ..crate::result::test::event(0, 0, 1, None, Kind::Completed)
         };
-        assert_eq!(roster.seated(&event(1, 0)), None);
+        assert_eq!(roster.seat(&event(1, 0)).map(|seat| seat.slot), Some(1));
         let weights =
             |places: Vec<Place>| -> Vec<u32> { places.iter().map(|p| p.weight).collect() };
         // What is configured, each seat's weight, where `a`, `b` and `c` sit then.
@@ -190,8 +189,7 @@ mod test {
                 "{configured:?}"
             );
             for (slot, generation, seat, row) in sits {
-                let seated = roster.seated(&event(*slot, *generation));
-                let found = seated.and_then(|event| event.endpoint).unwrap().slot;
+                let found = roster.seat(&event(*slot, *generation)).unwrap().slot;
                 assert_eq!(
                     (found, roster.row(0, found)),
                     (*seat, *row),

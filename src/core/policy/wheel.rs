@@ -30,6 +30,7 @@ impl Wheel {
     }
 
     /// The position of an eligible endpoint other than `except`, drawn by weight.
+    #[inline]
     pub(super) fn draw(
         &self,
         endpoints: &[Endpoint],
@@ -87,6 +88,7 @@ impl Ring {
 }
 
 /// An exact draw among the eligible alone.
+#[cold]
 fn count_out(
     endpoints: &[Endpoint],
     cx: &mut PickContext<'_>,
