@@ -10,6 +10,7 @@ pub mod net;
 pub mod origin;
 pub mod plan;
 pub mod policy;
+pub mod presence;
 pub mod result;
 pub mod scenario;
 pub mod shrink;

@@ -30,22 +30,25 @@ pub(super) struct Part {
     pub(super) io_ns: u64,
     /// Computing after the wait.
     pub(super) rest_ns: u64,
+    /// When the job was offered.
+    pub(super) offered_ns: u64,
 }
 
 impl Part {
     /// The job without a wait in the middle.
-    pub(super) fn whole(job: &Job, cpu_ns: u64) -> Self {
+    pub(super) fn whole(job: &Job, cpu_ns: u64, offered_ns: u64) -> Self {
         Self {
             id: job.id,
             worker: 0,
             cpu_ns,
             io_ns: 0,
             rest_ns: 0,
+            offered_ns,
         }
     }
 
     /// The job with its wait in the middle of its computing.
-    pub(super) fn split(job: &Job, worker: u16, cpu_ns: u64) -> Self {
+    pub(super) fn split(job: &Job, worker: u16, cpu_ns: u64, offered_ns: u64) -> Self {
         let rest_ns = if job.io_ns == 0 { 0 } else { cpu_ns / 2 };
         Self {
             id: job.id,
@@ -53,6 +56,7 @@ impl Part {
             cpu_ns: cpu_ns - rest_ns,
             io_ns: job.io_ns,
             rest_ns,
+            offered_ns,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::connection::ACCEPTS_PER_TURN;
-use super::job::{JobId, Part};
+use super::job::Part;
 
 /// One event loop, or one server.
 #[derive(Clone, Debug, Default)]
@@ -184,14 +184,14 @@ impl Line {
 
     /// Ends all: by worker what ran, what was ready and what was not accepted. A pause is over,
     /// too.
-    pub(super) fn drain(&mut self) -> Vec<JobId> {
+    pub(super) fn drain(&mut self) -> Vec<Part> {
         let mut lost = Vec::new();
         for (index, worker) in self.workers.iter_mut().enumerate() {
-            lost.extend(worker.running.take().map(|(part, _)| part.id));
+            lost.extend(worker.running.take().map(|(part, _)| part));
             if let Some(ready) = self.ready.get_mut(index) {
-                lost.extend(ready.drain(..).map(|part| part.id));
+                lost.extend(ready.drain(..));
             }
-            lost.extend(worker.accepting.drain(..).map(|part| part.id));
+            lost.extend(worker.accepting.drain(..));
             worker.turn = 0;
         }
         (self.busy, self.paused) = (0, None);

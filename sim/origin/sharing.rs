@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::job::{JobId, Part};
+use super::job::Part;
 
 /// Bits behind the point: a sum of a million roundings stays below a thousandth of a nanosecond.
 const BITS: u32 = 32;
@@ -146,11 +146,11 @@ impl Sharing {
     }
 
     /// Ends all, in the order in which they began.
-    pub(super) fn drain(&mut self) -> Vec<JobId> {
+    pub(super) fn drain(&mut self) -> Vec<Part> {
         let mut shares: Vec<Share> = self.jobs.drain().map(|Reverse(share)| share).collect();
         shares.sort_unstable_by_key(|share| share.sequence);
         (self.attained, self.paused) = (0, false);
-        shares.iter().map(|share| share.part.id).collect()
+        shares.into_iter().map(|share| share.part).collect()
     }
 
     /// The exact instant at which somebody is over next, if nothing changes.

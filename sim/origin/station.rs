@@ -47,7 +47,7 @@ pub struct Station {
     /// When something ends next; [`Timestamp::MAX`] while nothing will.
     next: Timestamp,
     /// While the origin hangs: who would be answered.
-    held: Option<Vec<JobId>>,
+    held: Option<Vec<Part>>,
     meter: Meter,
 }
 
@@ -113,14 +113,15 @@ impl Station {
         let cpu_ns = job.cpu_ns.saturating_add(nanos(self.spec.overhead));
         self.in_flight += 1;
         match &mut self.work {
-            Work::Sharing(sharing) => sharing.ready(now.0, Part::split(job, 0, cpu_ns)),
+            Work::Sharing(sharing) => sharing.ready(now.0, Part::split(job, 0, cpu_ns, now.0)),
             Work::Line(line) if line.is_shared() => {
-                line.ready(now.0, Part::whole(job, cpu_ns.saturating_add(job.io_ns)));
+                let cpu_ns = cpu_ns.saturating_add(job.io_ns);
+                line.ready(now.0, Part::whole(job, cpu_ns, now.0));
             }
             Work::Line(line) => {
                 let worker = line.worker(job.connection);
                 let (cpu_ns, pause_ns) = self.runtimes.charge(worker, cpu_ns);
-                let mut part = Part::split(job, worker, cpu_ns);
+                let mut part = Part::split(job, worker, cpu_ns, now.0);
                 part.cpu_ns += pause_ns;
                 if job.fresh && self.spec.runtime.one_accept {
                     line.accept(now.0, part);
@@ -147,13 +148,15 @@ impl Station {
                 work!(&mut self.work, work => work.ready(at.0, part.second()));
             }
             let (waits, held, in_flight) = (&mut self.waits, &mut self.held, &mut self.in_flight);
+            let meter = &mut self.meter;
             let mut ended = |part: Part| {
                 if part.io_ns > 0 {
                     waits.push(at.0.saturating_add(part.io_ns), part);
                 } else if let Some(held) = held {
-                    held.push(part.id);
+                    held.push(part);
                 } else {
                     *in_flight -= 1;
+                    meter.leave(at, part.offered_ns);
                     done(part.id, at);
                 }
             };
@@ -192,9 +195,10 @@ impl Station {
 
     /// Answers whoever was done while it hung, in that order.
     pub fn release(&mut self, now: Timestamp, done: &mut impl FnMut(JobId, Timestamp)) {
-        for id in self.held.take().unwrap_or_default() {
+        for part in self.held.take().unwrap_or_default() {
             self.in_flight -= 1;
-            done(id, now);
+            self.meter.leave(now, part.offered_ns);
+            done(part.id, now);
         }
         self.measure(now);
     }
@@ -204,12 +208,16 @@ impl Station {
     /// processor stays slow.
     pub fn crash(&mut self, now: Timestamp) -> Vec<JobId> {
         let mut lost = work!(&mut self.work, work => work.drain());
-        lost.extend(self.waits.drain().map(|part| part.id));
+        lost.extend(self.waits.drain());
         lost.extend(self.held.take().unwrap_or_default());
         self.up = false;
         self.in_flight = 0;
         self.measure(now);
-        lost
+        let leave = |part: Part| {
+            self.meter.leave(now, part.offered_ns);
+            part.id
+        };
+        lost.into_iter().map(leave).collect()
     }
 
     /// Listens again after a crash, empty and cold.

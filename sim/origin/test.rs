@@ -139,7 +139,7 @@ fn fifo_and_node_equal_lindley_to_the_nanosecond() {
         .sum();
     let work: u64 = input.iter().map(|(_, service)| service).sum();
     assert_eq!(
-        load.in_flight_ns,
+        load.presence.in_flight_ns,
         u128::from(sojourn),
         "Little's law, exactly"
     );
@@ -425,9 +425,9 @@ fn load_counts_busy_processes_and_leaves_pauses_out() {
     station.advance(Timestamp(200 * MS), &mut ignore);
     let load = station.load(Timestamp(200 * MS));
     assert_eq!(load.busy_ns, u128::from((20 + 10) * MS));
-    assert_eq!(load.in_flight_ns, u128::from((40 + 10) * MS));
+    assert_eq!(load.presence.in_flight_ns, u128::from((40 + 10) * MS));
     assert_eq!(
-        (load.window_ns, load.capacity_ns),
+        (load.presence.window_ns, load.capacity_ns),
         (100 * MS, u128::from(200 * MS))
     );
 }

@@ -18,6 +18,7 @@ use super::roster::Roster;
 use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};
 use super::share::Promise;
 use crate::origin::Load;
+use crate::presence::Presence;
 
 /// How a request ended for its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,11 @@ struct Row {
     /// A handful of different ends: a short list beats a map.
     ends: Vec<(End, u64)>,
     latency: Latency,
+    /// The integral of those in flight over the window, modulo 2^64: each adds what is left of the
+    /// window when it is due, and takes back what is left when it ends.
+    in_flight_ns: u64,
+    /// The times of those that were due in the window.
+    stay_ns: u128,
 }
 
 /// Collects one cell.
@@ -188,10 +194,10 @@ impl Collector {
 
     /// A client sent a request.
     pub fn sent(&mut self, due: Timestamp, workload: u16, class: u16) {
-        if self.measured(due)
-            && let Some(row) = self.row(workload, class)
-        {
-            row.sent += 1;
+        let (measured, left_ns) = (self.measured(due), self.left_ns(due));
+        if let Some(row) = self.row(workload, class) {
+            row.sent += u64::from(measured);
+            row.in_flight_ns = row.in_flight_ns.wrapping_add(left_ns);
         }
     }
 
@@ -229,13 +235,16 @@ impl Collector {
             class,
             end,
         } = completion;
-        if !self.measured(due) {
-            return;
-        }
-        let latency_ns = done.0.saturating_sub(due.0);
+        let (measured, left_ns) = (self.measured(due), self.left_ns(done));
         let Some(row) = self.row(workload, class) else {
             return;
         };
+        row.in_flight_ns = row.in_flight_ns.wrapping_sub(left_ns);
+        if !measured {
+            return;
+        }
+        let latency_ns = done.0.saturating_sub(due.0);
+        row.stay_ns += u128::from(latency_ns);
         match row.ends.iter_mut().find(|(known, _)| *known == end) {
             Some((_, count)) => *count += 1,
             None => row.ends.push((end, 1)),
@@ -318,9 +327,10 @@ impl Collector {
             ..Requests::default()
         };
         let mut latency = Latency::default();
+        let window_ns = self.left_ns(self.setup.from);
         let mut classes = Vec::with_capacity(self.rows.len());
         for (name, row) in self.names.into_iter().zip(self.rows) {
-            let class = row.close();
+            let class = row.close(window_ns);
             requests.absorb(&class.requests);
             latency.absorb(&class.latency_ms);
             classes.push((name, class));
@@ -361,6 +371,15 @@ impl Collector {
         self.setup.from <= at && at < self.setup.until
     }
 
+    /// What is left of the measured window.
+    #[inline]
+    fn left_ns(&self, at: Timestamp) -> u64 {
+        self.setup
+            .until
+            .0
+            .saturating_sub(at.0.max(self.setup.from.0))
+    }
+
     fn row(&mut self, workload: u16, class: u16) -> Option<&mut Row> {
         let index = self
             .index
@@ -397,7 +416,7 @@ fn close(proxies: Vec<Proxy>, now: Timestamp) -> (Digest, Vec<Check>) {
 }
 
 impl Row {
-    fn close(mut self) -> Class {
+    fn close(mut self, window_ns: u64) -> Class {
         self.latency.close();
         let mut requests = Requests {
             sent: self.sent,
@@ -418,6 +437,11 @@ impl Row {
         Class {
             requests,
             latency_ms: self.latency,
+            presence: Presence {
+                in_flight_ns: self.in_flight_ns.into(),
+                stay_ns: self.stay_ns,
+                window_ns,
+            },
         }
     }
 }

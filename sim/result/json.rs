@@ -54,9 +54,10 @@ impl Serialize for Shown<'_, Cell> {
 
 impl Serialize for Shown<'_, Class> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Class", 2)?;
+        let mut out = serializer.serialize_struct("Class", 3)?;
         out.serialize_field("requests", &self.0.requests)?;
         out.serialize_field("latency_ms", &Shown(&self.0.latency_ms))?;
+        out.serialize_field("in_flight_mean", &self.0.presence.mean())?;
         out.end()
     }
 }

@@ -75,6 +75,12 @@ metrics! {
     RetryAmplification "retry_amplification" Count "a"
     /// The share of time in which an origin computed.
     Utilisation "utilisation" Ratio "ae"
+    /// Requests that were there at a time, on average: of clients from being due to their ends, of
+    /// an endpoint at its origin.
+    InFlight "in_flight_mean" Count "ace"
+    /// Those over what comes in a second times how long it stays: 1 by Little's law, but for those
+    /// who are there when the measured window begins or ends.
+    Little "little" Count "ace"
     /// An endpoint's share of the tries.
     Share "share" Ratio "e"
     /// Connections to endpoints that could not be opened.

@@ -11,6 +11,7 @@ use super::latency::Latency;
 use super::metric::{Metric, Scope};
 use super::threshold::Verdict;
 use crate::origin::Load;
+use crate::presence::Presence;
 
 /// One scenario under one seed: one line of JSON.
 #[derive(Clone, Debug)]
@@ -151,6 +152,9 @@ pub struct Class {
     pub requests: Requests,
     /// Latency of responses below 500 and of client timeouts.
     pub latency_ms: Latency,
+    /// How many were there, from being due to their ends, and how long.
+    #[serde(default)]
+    pub presence: Presence,
 }
 
 /// Tries and the requests that they belong to, in the measured window.
@@ -256,12 +260,7 @@ impl Endpoint {
     /// The mean number of requests at its origin.
     #[must_use]
     pub fn in_flight_mean(&self) -> Option<f64> {
-        let Load {
-            in_flight_ns,
-            window_ns,
-            ..
-        } = self.load;
-        (window_ns > 0).then(|| in_flight_ns as f64 / window_ns as f64)
+        self.load.presence.mean()
     }
 
     fn absorb(&mut self, other: &Self) {
@@ -274,9 +273,8 @@ impl Endpoint {
         self.outages += other.outages;
         self.sessions += other.sessions;
         self.load.busy_ns += other.load.busy_ns;
-        self.load.in_flight_ns += other.load.in_flight_ns;
+        self.load.presence.absorb(other.load.presence);
         self.load.capacity_ns += other.load.capacity_ns;
-        self.load.window_ns += other.load.window_ns;
     }
 }
 
@@ -289,7 +287,11 @@ impl Cell {
             Scope::All => self.total(metric),
             Scope::Class(name) => {
                 let (_, class) = self.classes.iter().find(|(n, _)| n == name)?;
-                of_requests(metric, &class.requests, &class.latency_ms)
+                match metric {
+                    Metric::InFlight => class.presence.mean(),
+                    Metric::Little => class.presence.little(),
+                    _ => of_requests(metric, &class.requests, &class.latency_ms),
+                }
             }
             Scope::Endpoint(name) => {
                 let endpoint = self.endpoints.iter().find(|e| e.name == *name)?;
@@ -298,6 +300,8 @@ impl Cell {
                     Metric::Utilisation => endpoint.utilisation(),
                     Metric::Requests => Some(endpoint.requests as f64),
                     Metric::Failed => Some(endpoint.failed as f64),
+                    Metric::InFlight => endpoint.in_flight_mean(),
+                    Metric::Little => endpoint.load.presence.little(),
                     _ => of_endpoint(metric, endpoint).map(|count| count as f64),
                 }
             }
@@ -313,6 +317,7 @@ impl Cell {
         for ((_, class), (_, more)) in self.classes.iter_mut().zip(&other.classes) {
             class.requests.absorb(&more.requests);
             class.latency_ms.absorb(&more.latency_ms);
+            class.presence.absorb(more.presence);
         }
         for (endpoint, more) in self.endpoints.iter_mut().zip(&other.endpoints) {
             endpoint.absorb(more);
@@ -326,6 +331,14 @@ impl Cell {
         self.tries.all += other.tries.all;
         self.tries.first += other.tries.first;
         self.panics += other.panics;
+    }
+
+    /// That of all classes.
+    fn presence(&self) -> Presence {
+        let mut classes = self.classes.iter().map(|(_, class)| class.presence);
+        let mut all = classes.next().unwrap_or_default();
+        classes.for_each(|class| all.beside(class));
+        all
     }
 
     fn total(&self, metric: Metric) -> Option<f64> {
@@ -342,6 +355,8 @@ impl Cell {
                 let all: u128 = self.endpoints.iter().map(|e| e.load.capacity_ns).sum();
                 (all > 0).then(|| busy as f64 / all as f64)
             }
+            Metric::InFlight => self.presence().mean(),
+            Metric::Little => self.presence().little(),
             Metric::Panics => Some(self.panics as f64),
             Metric::DialFailures | Metric::Connects | Metric::Ejections | Metric::Outages => {
                 let counts = self.endpoints.iter().filter_map(|e| of_endpoint(metric, e));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::origin::Load;
+use crate::presence::Presence;
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::request::{Failure, Outcome};
 use evenkeel_core::time::Timestamp;
@@ -102,9 +103,12 @@ pub(super) fn cell() -> Cell {
     collector.sent(Timestamp(1_100 * MS), 0, 0);
     let load = Load {
         busy_ns: u128::from(250 * MS),
-        in_flight_ns: u128::from(1_500 * MS),
+        presence: Presence {
+            in_flight_ns: u128::from(1_500 * MS),
+            stay_ns: u128::from(1_200 * MS),
+            window_ns: 1_000 * MS,
+        },
         capacity_ns: u128::from(1_000 * MS),
-        window_ns: 1_000 * MS,
     };
     collector.finish(Timestamp(2_000 * MS), &[vec![Load::default(), load]])
 }
@@ -229,14 +233,14 @@ fn json_is_the_contracts() {
             "\"client_retries\":0,\"in_flight\":1",
             "\"200\":2,\"404\":1,\"cancelled\":1,\"reset\":1",
         ),
-        ",\"latency_ms\":{\"mean\":23.333333333333332,\"p50\":20.004863,\"p90\":40.0,\"p99\":40.0,\"p999\":40.0,\"max\":40.0}}",
+        ",\"latency_ms\":{\"mean\":23.333333333333332,\"p50\":20.004863,\"p90\":40.0,\"p99\":40.0,\"p999\":40.0,\"max\":40.0},\"in_flight_mean\":0.182}",
         ",\"heavy\":{\"requests\":",
         &requests(
             [2, 0, 2, 0],
             "\"client_retries\":0,\"in_flight\":0",
             "\"503\":1,\"timeout\":1",
         ),
-        ",\"latency_ms\":{\"mean\":500.0,\"p50\":500.0,\"p90\":500.0,\"p99\":500.0,\"p999\":500.0,\"max\":500.0}}}",
+        ",\"latency_ms\":{\"mean\":500.0,\"p50\":500.0,\"p90\":500.0,\"p99\":500.0,\"p999\":500.0,\"max\":500.0},\"in_flight_mean\":0.53}}",
         ",\"endpoints\":[{\"name\":\"a\",\"requests\":1,\"share\":0.125,\"utilisation\":null,\"in_flight_mean\":null,\"ejections\":0,\"sessions\":0}",
         ",{\"name\":\"b\",\"requests\":7,\"share\":0.875,\"utilisation\":0.25,\"in_flight_mean\":1.5,\"ejections\":0,\"sessions\":0}]",
         ",\"sessions\":{\"started\":0,\"broken\":0,\"moved\":0},\"sockets\":{\"opened\":0,\"cut\":0,\"reconnects\":0},\"retry_amplification\":1.1428571428571428",

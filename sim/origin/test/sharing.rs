@@ -200,7 +200,7 @@ fn loads_of_sharing() {
     ];
     for (model, busy, in_flight, capacity) in table {
         let load = loaded(model);
-        let numbers = (load.busy_ns, load.in_flight_ns, load.capacity_ns);
+        let numbers = (load.busy_ns, load.presence.in_flight_ns, load.capacity_ns);
         let ms = |n: u64| u128::from(n * MS);
         assert_eq!(
             numbers,

@@ -26,6 +26,9 @@ fn thresholds_compare_with_the_cell() {
         ("endpoint:a dial_failures == 1", Some(1.0), true),
         ("endpoint:a failed == 1", Some(1.0), true),
         ("ejections > 0", Some(0.0), false),
+        ("class:heavy in_flight_mean < 1", Some(0.53), true),
+        ("class:heavy little == 1", Some(1.0), true),
+        ("endpoint:b little == 1.25", Some(1.25), true),
         ("endpoint:c share > 0%", None, false),
         ("class:none p99 < 1s", None, false),
     ];
