@@ -62,14 +62,14 @@ const fn net(origins: u32, resolution: &'static str, target: u32) -> Cell {
 const IDLE_TARGET_MS: f64 = 1.0;
 
 const CELLS: [Cell; 8] = [
-    model("random", 8, 3_000_000),
-    model("random", 200, 3_000_000),
-    model("p2c", 8, 3_000_000),
-    model("p2c", 1_000, 3_000_000),
+    model("random", 8, 6_000_000),
+    model("random", 200, 4_000_000),
+    model("p2c", 8, 6_000_000),
+    model("p2c", 1_000, 4_000_000),
     net(8, "100us", 15_000),
-    net(200, "100us", 15_000),
-    net(8, "1ms", 40_000),
-    net(200, "1ms", 30_000),
+    net(200, "100us", 22_500),
+    net(8, "1ms", 60_000),
+    net(200, "1ms", 45_000),
 ];
 
 impl Cell {

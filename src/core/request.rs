@@ -83,7 +83,7 @@ pub struct Request {
     progress: Timestamp,
 }
 
-const _: () = assert!(size_of::<Request>() <= 256);
+const _: () = assert!(size_of::<Request>() <= 208);
 
 impl Request {
     /// Request number `id` of its proxy, for pool number `pool`; grants will name `token`.
