@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// How many were there over time, and how long each of those stayed that came.
 ///
 /// Both are measured by themselves: the one needs no pairs of a beginning and an end, the other no
-/// window. That they agree (Little, "A proof for the queuing formula L = lambda W", 1961) is a check
-/// of both.
+/// window. That they agree (Little, "A proof for the queuing formula L = lambda W", 1961) is a
+/// check of both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// The integral of their number over the window.

@@ -307,7 +307,7 @@ kind = "cert_swap"
     assert!(message.contains("dns_change"), "{message}");
 }
 
-/// One drain that happens four times, in both engines, and one that happens under half of the seeds.
+/// One drain happens four times, in both engines, another one under half of the seeds.
 #[test]
 fn changes_happen_again_and_by_chance() {
     let drain = "[[fault]]\nat = \"500ms\"\nkind = \"drain\"\ntarget = \"b\"\nfor = \"300ms\"\n";

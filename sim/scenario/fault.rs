@@ -170,6 +170,16 @@ const MOST_OCCURRENCES: u128 = 10_000;
 /// And of a change, each of which may be a configuration of its own.
 const MOST_CHANGES: u128 = 1_000;
 
+/// What each kind does.
+const EFFECTS: &str = "crash (connections close, new ones are refused), rolling_restart (endpoints \
+    crash one after the other, each `for` so long), slow (work takes `factor` times as long), \
+    pause (nothing is read or written), hang (requests are read and not answered), \
+    refuse (new connections are refused), blackhole (nothing arrives, no error), \
+    error_burst (a `share` is answered `status` at once), reset (a `share` is reset \
+    before the head), keepalive_race (a `share` of the kept connections closes just \
+    when it is used); add, remove, drain or reweight an endpoint, reload a pool's \
+    section, proxy_restart, dns_change, cert_swap; latency or partition of a link";
+
 /// The keys that not all faults have.
 struct Keys {
     factor: Option<f64>,
@@ -186,15 +196,7 @@ pub(super) fn fault(
     duration: Option<Duration>,
 ) -> Option<Event> {
     let at = t.required("at", Time::ANY, "when it begins, from the start of the run");
-    let doc = "crash (connections close, new ones are refused), rolling_restart (endpoints crash \
-               one after the other, each `for` so long), slow (work takes `factor` times as long), \
-               pause (nothing is read or written), hang (requests are read and not answered), \
-               refuse (new connections are refused), blackhole (nothing arrives, no error), \
-               error_burst (a `share` is answered `status` at once), reset (a `share` is reset \
-               before the head), keepalive_race (a `share` of the kept connections closes just \
-               when it is used); add, remove, drain or reweight an endpoint, reload a pool's \
-               section, proxy_restart, dns_change, cert_swap; latency or partition of a link";
-    let kind = t.required("kind", KIND, doc);
+    let kind = t.required("kind", KIND, EFFECTS);
     let doc = "an endpoint's name, or `pool/endpoint`, or `pool:NAME` for all of a pool, or \
                `random:N` for so many endpoints by the seed; add: `pool:NAME`; proxy_restart: \
                `proxy` or `proxy:N`";

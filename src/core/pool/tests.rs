@@ -5,6 +5,7 @@ mod machine;
 use std::time::Duration;
 
 use super::*;
+use crate::endpoint::State as Admin;
 use crate::policy::Kind;
 use crate::policy::tests::spec;
 use crate::rng::Stream;
