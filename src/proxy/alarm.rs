@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use evenkeel_core::time::Timestamp;
 
@@ -14,6 +14,8 @@ pub(crate) struct Alarm<W: World> {
     world: W,
     sleep: W::Sleep,
     armed: Timestamp,
+    /// Whom the sleep wakes when it ends.
+    wakes: Option<Waker>,
 }
 
 /// Timers that streams of HTTP/2 have no more use for: setting one up costs more than most streams'
@@ -41,7 +43,8 @@ impl<W: World> Alarms<W> {
 
     /// Takes back a timer. It may fire once for its former owner, which costs the next one a look
     /// at the clock.
-    pub(crate) fn put(&self, alarm: Alarm<W>) {
+    pub(crate) fn put(&self, mut alarm: Alarm<W>) {
+        alarm.wakes = None;
         let mut spare = self.spare.borrow_mut();
         if spare.len() < KEPT {
             spare.push(alarm);
@@ -56,6 +59,7 @@ impl<W: World> Alarm<W> {
             world: world.clone(),
             sleep: world.sleep_until(never),
             armed: never,
+            wakes: None,
         }
     }
 
@@ -64,7 +68,7 @@ impl<W: World> Alarm<W> {
         if deadline < self.armed {
             self.arm(deadline);
         }
-        while self.armed != Timestamp::MAX && Pin::new(&mut self.sleep).poll(cx).is_ready() {
+        while self.armed != Timestamp::MAX && self.poll_sleep(cx).is_ready() {
             if self.world.now() >= deadline {
                 self.armed = Timestamp::MAX;
                 return Poll::Ready(());
@@ -74,8 +78,23 @@ impl<W: World> Alarm<W> {
         Poll::Pending
     }
 
+    /// Ready once the time that is armed has come. Until then, asking twice for one task costs a
+    /// comparison: a sleep never ends early, so what it has been told is still so.
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let told = self.wakes.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
+        if told && self.world.now() < self.armed {
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.sleep).poll(cx);
+        if polled.is_pending() && !told {
+            self.wakes = Some(cx.waker().clone());
+        }
+        polled
+    }
+
     fn arm(&mut self, deadline: Timestamp) {
         self.sleep.reset(deadline);
         self.armed = deadline;
+        self.wakes = None;
     }
 }
