@@ -265,18 +265,18 @@ fn is_named(fields: &Fields, buf: &[u8], line: &Field) -> bool {
 /// Writes one field with all received values of `known` and then `own` as one list; nothing when
 /// there is no value.
 fn joined(name: &str, known: Known, fields: &Fields, buf: &[u8], own: &[u8], out: &mut Vec<u8>) {
-    let mut parts = [name.as_bytes(), b": "];
-    for value in fields
-        .known(buf, known)
-        .chain([own])
-        .filter(|value| !value.is_empty())
-    {
-        out.extend_from_slice(parts[0]);
-        out.extend_from_slice(parts[1]);
-        out.extend_from_slice(value);
-        parts = [b"", b", "];
-    }
-    if parts[0].is_empty() {
+    let mut before: [&[u8]; 2] = [name.as_bytes(), b": "];
+    let mut add = |value: &[u8]| {
+        if !value.is_empty() {
+            for text in [before[0], before[1], value] {
+                out.extend_from_slice(text);
+            }
+            before = [b"", b", "];
+        }
+    };
+    fields.known(buf, known).for_each(&mut add);
+    add(own);
+    if before[0].is_empty() {
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -308,30 +308,39 @@ fn forwarded(fields: &Fields, buf: &[u8], from: &Forwarded, host: &[u8], out: &m
 
 /// The text of an address, an IPv4 address in IPv6 as the IPv4 address it is.
 pub(crate) fn address(address: IpAddr, text: &mut [u8; 45]) -> &[u8] {
-    let room = text.len();
-    let mut rest = &mut text[..];
-    let written = match address.to_canonical() {
+    let length = match address.to_canonical() {
         // By far the most common, on every request: without the machinery of formatting.
-        IpAddr::V4(address) => address
-            .octets()
-            .iter()
-            .enumerate()
-            .try_for_each(|(n, octet)| {
-                let mut digits = [b'.', 0, 0, 0];
-                let mut end = 1;
-                for unit in [100, 10, 1] {
-                    if *octet >= unit || unit == 1 {
-                        digits[end] = b'0' + octet / unit % 10;
-                        end += 1;
-                    }
-                }
-                rest.write_all(&digits[usize::from(n == 0)..end])
-            }),
-        address @ IpAddr::V6(_) => write!(rest, "{address}"),
+        IpAddr::V4(address) => dotted(address.octets(), text),
+        address @ IpAddr::V6(_) => {
+            let room = text.len();
+            let mut rest = &mut text[..];
+            write!(rest, "{address}").expect("no address is longer than 45 bytes");
+            room - rest.len()
+        }
     };
-    written.expect("no address is longer than 45 bytes");
-    let length = room - rest.len();
     &text[..length]
+}
+
+/// Writes four numbers with dots between them, and returns how many bytes that took.
+fn dotted(octets: [u8; 4], text: &mut [u8; 45]) -> usize {
+    let mut at = 0;
+    let mut put = |byte| {
+        text[at] = byte;
+        at += 1;
+    };
+    for (n, octet) in octets.into_iter().enumerate() {
+        if n > 0 {
+            put(b'.');
+        }
+        if octet >= 100 {
+            put(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
+    }
+    at
 }
 
 /// RFC 9110 7.6.3: the version is that of the message received.

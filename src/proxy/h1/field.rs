@@ -39,7 +39,7 @@ pub enum Known {
 }
 
 impl Known {
-    /// The field of this name, in any case.
+    /// The field of this name, a token in any case.
     pub fn of(name: &[u8]) -> Self {
         // Length and first letter leave one or two candidates.
         let candidates: &[(&str, Self)] = match (name.len(), name[0] | 0x20) {
@@ -90,19 +90,23 @@ enum Likeness {
     None,
 }
 
-/// How alike `name` and `known`, which is in lower case and as long, are.
+/// How alike `name`, a token, and `known`, letters in lower case and `-`, are; both are as long.
 fn likeness(name: &[u8], known: &[u8]) -> Likeness {
-    if name.eq_ignore_ascii_case(known) {
-        return Likeness::Same;
+    let mut same = true;
+    for (&is, &known) in name.iter().zip(known) {
+        // One bit tells the case of a letter. What else it makes of a byte of a token is no letter,
+        // and no `-`.
+        if is | 0x20 != known {
+            if (is, known) != (b'_', b'-') {
+                return Likeness::None;
+            }
+            same = false;
+        }
     }
-    let mut pairs = name.iter().zip(known);
-    let alike = |(&is, &known): (&u8, &u8)| {
-        is.to_ascii_lowercase() == known || (is == b'_' && known == b'-')
-    };
-    if pairs.all(alike) {
-        Likeness::Spelt
+    if same {
+        Likeness::Same
     } else {
-        Likeness::None
+        Likeness::Spelt
     }
 }
 

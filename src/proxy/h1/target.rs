@@ -127,11 +127,7 @@ pub(super) fn is_host(host: &[u8]) -> bool {
         }
         (literal, &host[close + 1..])
     } else {
-        let colon = host.iter().position(|&b| b == b':').unwrap_or(host.len());
-        if !token::is_reg_name(&host[..colon]) {
-            return false;
-        }
-        host.split_at(colon)
+        host.split_at(token::reg_name_end(host))
     };
     !name.is_empty() && is_port(port)
 }

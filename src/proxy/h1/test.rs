@@ -6,6 +6,7 @@ mod head;
 mod hostile;
 mod malformed;
 mod onward;
+mod plain;
 
 use super::*;
 

@@ -51,9 +51,9 @@ pub(super) fn target_end(buf: &[u8], from: usize) -> usize {
     class_end(buf, from, TARGET)
 }
 
-/// Whether `name` could be a registered name (RFC 3986 3.2.2), empty included.
-pub(super) fn is_reg_name(name: &[u8]) -> bool {
-    class_end(name, 0, REG_NAME) == name.len()
+/// Where the registered name (RFC 3986 3.2.2) that `host` begins with ends; it may be empty.
+pub(super) fn reg_name_end(host: &[u8]) -> usize {
+    class_end(host, 0, REG_NAME)
 }
 
 /// Space or tab.
