@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Kind, Limit};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Listener;
 use crate::connection::{self, Terms};
@@ -139,6 +139,20 @@ impl<W: World> Bound<W> {
     }
 }
 
+/// Waits until a connection of the listener's ends; nothing if the worker is drained first.
+async fn wait_for_place<W: World>(
+    worker: &Worker<W>,
+    places: &Arc<Semaphore>,
+) -> Option<OwnedSemaphorePermit> {
+    let limit = Limit::Connections;
+    worker.record(0, Kind::Limited { limit });
+    tokio::select! {
+        biased;
+        place = Arc::clone(places).acquire_owned() => place.ok(),
+        () = worker.drained() => None,
+    }
+}
+
 /// Accepts connections until the worker is drained, the ones that were already queued included:
 /// closing the socket would reset them.
 async fn accept<W: World>(
@@ -157,14 +171,9 @@ async fn accept<W: World>(
             Ok((stream, peer)) => {
                 // Only now: a worker that held a place while nobody came would keep it from the
                 // others. What waits here is one connection of each worker.
-                if places.available_permits() == 0 {
-                    let limit = Limit::Connections;
-                    worker.record(0, Kind::Limited { limit });
-                }
-                let place = tokio::select! {
-                    biased;
-                    place = Arc::clone(&places).acquire_owned() => place.ok(),
-                    () = worker.drained() => None,
+                let place = match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => Some(place),
+                    Err(_) => wait_for_place(&worker, &places).await,
                 };
                 let open = (worker.open(), place);
                 let serving = connection::serve(open, stream, peer, Rc::clone(&terms));
