@@ -26,6 +26,7 @@ pub mod probe;
 mod relay;
 mod route;
 pub mod serve;
+mod shelf;
 pub mod tls;
 mod worker;
 pub mod world;

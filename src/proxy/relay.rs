@@ -69,12 +69,18 @@ enum Replay {
 }
 
 impl Relay {
-    /// A relay for a body that is framed as `from` at its source and as `to` at its sink.
-    pub(crate) fn new(from: Framing, to: Framing, limits: &Limits, limit: u64) -> Self {
+    /// A relay for a body that is framed as `from` at its source and as `to` at its sink. `output`
+    /// is what precedes it, and the memory for more.
+    pub(crate) fn new(
+        (from, to): (Framing, Framing),
+        limits: &Limits,
+        limit: u64,
+        output: Vec<u8>,
+    ) -> Self {
         Self {
             decoder: Decoder::new(from, limits),
             framing: to,
-            output: Vec::new(),
+            output,
             written: 0,
             direct: 0,
             in_chunk: false,
@@ -87,6 +93,11 @@ impl Relay {
             limit,
             replay: Replay::Lost,
         }
+    }
+
+    /// What waits to be written and does not stand in the source's buffer, and its memory.
+    pub(crate) fn into_output(self) -> Vec<u8> {
+        self.output
     }
 
     /// Keeps up to `limit` bytes of payload for [`Relay::restart`].

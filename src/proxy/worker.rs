@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::alarm::Alarms;
 use crate::buffer::Spare;
+use crate::exchange::Draft;
 use crate::generation::{self, Generation, Mail, Proxy};
 use crate::h1::RequestHead;
 use crate::http2;
@@ -25,6 +26,7 @@ use crate::idle::Idle;
 use crate::log::Log;
 use crate::name::{self, Names};
 use crate::probe;
+use crate::shelf::Shelf;
 use crate::world::World;
 
 /// How often idle connections are looked through, at least; a connection outlives its time by no
@@ -39,7 +41,9 @@ pub(crate) struct Worker<W: World> {
     pub(crate) world: W,
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) spare: Spare,
-    pub(crate) heads: Heads,
+    /// Heads of requests; one that is put back was parsed to its end.
+    pub(crate) heads: Shelf<RequestHead>,
+    pub(crate) drafts: Shelf<Draft>,
     pub(crate) alarms: Alarms<W>,
     pub(crate) names: Names,
     pub(crate) idle: RefCell<Idle<W::Stream>>,
@@ -77,28 +81,6 @@ impl Guests {
     }
 }
 
-/// Heads that a worker keeps for the next request.
-const HEADS: usize = 256;
-
-/// Heads that are not in use: an idle connection holds none.
-#[derive(Debug, Default)]
-#[expect(clippy::vec_box, reason = "boxes are handed on, not the heads in them")]
-pub(crate) struct Heads(RefCell<Vec<Box<RequestHead>>>);
-
-impl Heads {
-    pub(crate) fn take(&self) -> Box<RequestHead> {
-        self.0.borrow_mut().pop().unwrap_or_default()
-    }
-
-    /// Gives back a head that was parsed to its end.
-    pub(crate) fn put(&self, head: Box<RequestHead>) {
-        let mut heads = self.0.borrow_mut();
-        if heads.len() < HEADS {
-            heads.push(head);
-        }
-    }
-}
-
 /// A request in a pool's queue.
 #[derive(Debug, Default)]
 struct Waiting {
@@ -115,7 +97,8 @@ impl<W: World> Worker<W> {
             number,
             generation: RefCell::new(proxy.generation()),
             spare: Spare::default(),
-            heads: Heads::default(),
+            heads: Shelf::default(),
+            drafts: Shelf::default(),
             alarms: Alarms::new(&world),
             names: Names::default(),
             idle: RefCell::default(),

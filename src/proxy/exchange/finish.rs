@@ -88,7 +88,7 @@ impl<W: World> Exchange<'_, W> {
     /// A response that ended too early must look so: where only the close would mark the end, it
     /// is a reset.
     fn cut(&self) -> After {
-        let until_close = self.response.framing_for(self.head.version) == Framing::UntilClose;
+        let until_close = self.draft.response.framing_for(self.head.version) == Framing::UntilClose;
         if self.answered && until_close {
             After::Abort
         } else {
@@ -106,7 +106,7 @@ impl<W: World> Exchange<'_, W> {
         let clean = upstream.buffer.is_empty() && !upstream.broken && self.upload.is_done();
         let clean = clean && !unwanted;
         upstream.buffer.release(&worker.spare);
-        let again = self.response.keep_alive && !matches!(upstream.stream, Channel::Http2(_));
+        let again = self.draft.response.keep_alive && !matches!(upstream.stream, Channel::Http2(_));
         if clean && again && !worker.is_draining() {
             let (pool, now) = (self.life.pool().id(), worker.world.now());
             let Upstream {
@@ -122,7 +122,7 @@ impl<W: World> Exchange<'_, W> {
     /// The response is complete. What is left of the request's body is read, within bounds, so that
     /// the next request can be found behind it.
     async fn after_response(&mut self) -> After {
-        let framing = self.response.framing_for(self.head.version);
+        let framing = self.draft.response.framing_for(self.head.version);
         let worker = Rc::clone(&self.connection.worker);
         // What a client of HTTP/2 still sends concerns its stream alone.
         let ends = framing == Framing::UntilClose || self.head.version == h1::Version::Http2;

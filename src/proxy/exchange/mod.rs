@@ -4,6 +4,7 @@
 //! it came to; while something is awaited, the client's leaving and the core's deadline are
 //! watched.
 
+mod draft;
 mod finish;
 mod forward;
 mod interim;
@@ -26,10 +27,11 @@ use crate::connection::{After, Connection};
 use crate::dial::Need;
 use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
-use crate::h1::{Framing, RequestHead, ResponseHead, Version};
+use crate::h1::{Framing, RequestHead, Version};
 use crate::life::Life;
 use crate::relay::Relay;
 use crate::world::World;
+pub(crate) use draft::Draft;
 use interim::Interim;
 
 /// In responses while too few endpoints are fine: `open` if all are tried, `closed` if none is.
@@ -53,12 +55,10 @@ struct Exchange<'a, W: World> {
     life: Life<W>,
     head: &'a RequestHead,
     target: &'a PoolTarget,
-    /// The request's head as every endpoint gets it.
-    request: Vec<u8>,
+    draft: Box<Draft>,
     upload: Relay,
     download: Option<Relay>,
     upstream: Option<Upstream<W::Stream>>,
-    response: ResponseHead,
     /// The endpoint has said 100.
     continued: bool,
     /// 1xx heads on their way to the client.
@@ -91,14 +91,15 @@ pub(crate) async fn run<W: World>(
         &connection.terms.trusted,
     );
     let life = Life::new(&worker, id, generation, target, key, entry);
-    let mut request = Vec::with_capacity(length + 192);
+    let mut draft = worker.drafts.take();
     let plan = RequestPlan {
         forwarded: connection.forwarded,
         framing: head.framing,
         keep_alive: true,
         extra: &[],
     };
-    encode::request(head, connection.buffer.filled(), &plan, &mut request);
+    let received = connection.buffer.filled();
+    encode::request(head, received, &plan, &mut draft.request);
     connection.buffer.consume(length);
     connection.buffer.release(&worker.spare);
     let limits = connection.terms.limits;
@@ -111,11 +112,11 @@ pub(crate) async fn run<W: World>(
         Framing::Chunked if target.http2 && !head.upgrade => Framing::UntilClose,
         framing => framing,
     };
+    let output = std::mem::take(&mut draft.upload);
     let mut exchange = Exchange {
-        upload: Relay::new(from, to, &limits, target.body_limit),
+        upload: Relay::new((from, to), &limits, target.body_limit, output),
         download: None,
         upstream: None,
-        response: ResponseHead::default(),
         continued: false,
         interim: Interim::default(),
         stalled: None,
@@ -126,9 +127,18 @@ pub(crate) async fn run<W: World>(
         life,
         head,
         target,
-        request,
+        draft,
     };
-    exchange.drive().await
+    let after = exchange.drive().await;
+    let Exchange {
+        mut draft,
+        upload,
+        download,
+        ..
+    } = exchange;
+    draft.clear(upload, download);
+    worker.drafts.put(draft);
+    after
 }
 
 impl<W: World> Exchange<'_, W> {

@@ -8,7 +8,7 @@ use evenkeel_core::request::Event;
 use super::{Exchange, PANIC};
 use crate::connection::Connection;
 use crate::h1::encode::{self, ResponsePlan};
-use crate::h1::{self, Framing, ResponseHead, Status, Version};
+use crate::h1::{self, Framing, Status, Version};
 use crate::relay::{Broken, Relay};
 use crate::world::World;
 
@@ -20,10 +20,10 @@ impl<W: World> Exchange<'_, W> {
         }
         self.upload
             .restart(&mut self.connection.buffer)
-            .extend_from_slice(&self.request);
+            .extend_from_slice(&self.draft.request);
         self.upload.replay();
         // What an earlier try received of a head says nothing of this one's.
-        self.response = ResponseHead::default();
+        self.draft.response.reset();
         self.continued = false;
         self.stalled = None;
         poll_fn(|cx| self.poll_send(cx, attempt)).await
@@ -109,7 +109,7 @@ impl<W: World> Exchange<'_, W> {
             if buf.is_empty() {
                 return None;
             }
-            let response = &mut self.response;
+            let response = &mut self.draft.response;
             let failed = Event::UpstreamFailed {
                 attempt,
                 sent: true,
@@ -145,7 +145,7 @@ impl<W: World> Exchange<'_, W> {
                     self.begin_download(length);
                     return Some(Event::Head {
                         attempt,
-                        status: self.response.status,
+                        status: self.draft.response.status,
                     });
                 }
             }
@@ -157,9 +157,11 @@ impl<W: World> Exchange<'_, W> {
             return;
         };
         let limits = self.connection.terms.limits;
-        let framing = self.response.framing_for(self.head.version);
+        let framing = self.draft.response.framing_for(self.head.version);
         let panic = self.life.pool().panics().map(|how| (PANIC, how.as_bytes()));
-        let mut relay = Relay::new(self.response.framing, framing, &limits, u64::MAX);
+        let framings = (self.draft.response.framing, framing);
+        let output = std::mem::take(&mut self.draft.download);
+        let mut relay = Relay::new(framings, &limits, u64::MAX, output);
         let plan = ResponsePlan {
             version: self.head.version,
             framing,
@@ -168,7 +170,7 @@ impl<W: World> Exchange<'_, W> {
         };
         relay.head().append(&mut self.interim.text);
         encode::response(
-            &self.response,
+            &self.draft.response,
             upstream.buffer.filled(),
             &plan,
             relay.head(),
@@ -179,14 +181,13 @@ impl<W: World> Exchange<'_, W> {
 
     fn begin_tunnel(&mut self, length: usize) {
         let limits = self.connection.terms.limits;
-        let raw = || Relay::new(Framing::UntilClose, Framing::UntilClose, &limits, u64::MAX);
+        let raw = (Framing::UntilClose, Framing::UntilClose);
         self.begin_download(length);
-        if let Some(download) = &mut self.download {
-            let mut tunnel = raw();
-            tunnel.head().append(download.head());
-            *download = tunnel;
+        if let Some(download) = self.download.take() {
+            let output = download.into_output();
+            self.download = Some(Relay::new(raw, &limits, u64::MAX, output));
         }
-        self.upload = raw();
+        self.upload = Relay::new(raw, &limits, u64::MAX, Vec::new());
         self.tunnel = true;
     }
 }

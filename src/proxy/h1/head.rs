@@ -121,6 +121,17 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
+    /// Forgets what was parsed; the memory of its lines stays.
+    pub(crate) fn reset(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.lines.clear();
+        fields.end = 0;
+        *self = Self {
+            fields,
+            ..Self::default()
+        };
+    }
+
     /// Whether another head follows this one: 1xx, but not 101.
     pub fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101
