@@ -38,22 +38,21 @@ impl RoundRobin {
     }
 
     fn smooth(&mut self, endpoints: &[Endpoint], cx: &PickContext<'_>) -> Option<EndpointIndex> {
-        let mut total = 0;
-        let mut best: Option<usize> = None;
-        for (at, endpoint) in endpoints.iter().enumerate() {
+        let (mut total, mut most, mut best) = (0, i64::MIN, None);
+        for (endpoint, credit) in endpoints.iter().zip(&mut self.credits) {
             if !cx.eligible(endpoint) {
                 continue;
             }
             let weight = i64::from(endpoint.weight);
             total += weight;
-            self.credits[at] += weight;
-            if best.is_none_or(|b| self.credits[at] > self.credits[b]) {
-                best = Some(at);
+            *credit += weight;
+            if *credit > most {
+                (most, best) = (*credit, Some(endpoint.index));
             }
         }
         let best = best?;
-        self.credits[best] -= total;
-        Some(endpoints[best].index)
+        self.credits[best.slot as usize] -= total;
+        Some(best)
     }
 }
 
