@@ -25,6 +25,7 @@ use evenkeel_proxy::pool::settings;
 use crate::certificate;
 use crate::law::Law;
 use crate::origin;
+use crate::origin::connection::{KEEP_ALIVE_ADVERTISED, KEEP_ALIVE_REAL};
 use crate::result::{Limit, Promise, Setup, Threshold};
 use crate::scenario::{self, Change, Engine, Process, Scenario, Source, What, endpoint_names};
 use crate::workload::{self, Arrivals};
@@ -189,6 +190,15 @@ impl Plan {
     #[must_use]
     pub fn end(&self) -> Timestamp {
         Timestamp::ZERO + self.scenario.duration
+    }
+
+    /// How long an origin keeps a connection with nothing to do, if it ever closes one.
+    #[must_use]
+    pub fn keep_alive(&self) -> Option<Duration> {
+        // Node.js closes later than it announces.
+        let grace = KEEP_ALIVE_REAL - KEEP_ALIVE_ADVERTISED;
+        let origin = &self.scenario.origin;
+        (origin.model == scenario::Model::Node).then(|| origin.keep_alive + grace)
     }
 
     /// The configuration at the beginning.

@@ -39,7 +39,13 @@ default = { latency = "0s" }
 
 fn plan(model: &str, fault: &str) -> Arc<Plan> {
     let fault = fault.replace("; ", "\n");
-    let text = format!("{}[[fault]]\n{fault}\n", TEXT.replace("MODEL", model));
+    read(&format!(
+        "{}[[fault]]\n{fault}\n",
+        TEXT.replace("MODEL", model)
+    ))
+}
+
+fn read(text: &str) -> Arc<Plan> {
     let (scenario, problems) = scenario::load(Path::new("x"), text.as_bytes());
     let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
     Arc::new(Plan::new(Arc::new(scenario), None))
@@ -53,11 +59,16 @@ fn sorted(mut ended: Ended) -> Ended {
 /// Runs both: of a hundred requests one may end otherwise, or more than 4 ticks apart for each of
 /// two tries. Who comes within a tick of another, or of a fault's end, may change places with it.
 fn compare(model: &str, fault: &str) -> Ended {
-    let plan = plan(model, fault);
-    let run = || net::run(&plan, 1, true, Packing::One, &mut |_| true).expect("it runs");
+    let [seen, _] = agree(fault, &plan(model, fault));
+    seen
+}
+
+/// The same of a whole plan; what `net` and `model` came to.
+fn agree(fault: &str, plan: &Arc<Plan>) -> [Ended; 2] {
+    let run = || net::run(plan, 1, true, Packing::One, &mut |_| true).expect("it runs");
     let seen = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));
     let seen = sorted(seen);
-    let expected = sorted(model::run(&plan, 1, true, &mut |_| true).expect("it runs"));
+    let expected = sorted(model::run(plan, 1, true, &mut |_| true).expect("it runs"));
     assert_eq!(seen.seen.len(), expected.seen.len(), "{fault}");
     let tick_ns = nanos(plan.scenario.network.resolution);
     let differs = |(a, b): &(&Seen, &Seen)| {
@@ -74,8 +85,8 @@ fn compare(model: &str, fault: &str) -> Ended {
     for (a, b) in differing.iter().take(5) {
         println!("    {}: {:?} {:?}", a.n, a.completion, b.completion);
     }
-    assert!(differing.len() * 100 <= seen.seen.len(), "{model}, {fault}");
-    seen
+    assert!(differing.len() * 100 <= seen.seen.len(), "{fault}");
+    [seen, expected]
 }
 
 #[test]
@@ -120,4 +131,68 @@ fn engines_agree_on_runtimes() {
         &model,
         "at = \"1s\"; kind = \"crash\"; target = \"a\"; for = \"500ms\"",
     );
+}
+
+/// Far from each other, requests find connections that the proxy or the origin has closed.
+#[test]
+fn engines_agree_on_idle_connections() {
+    let far = [
+        ("duration = \"4s\"", "duration = \"200s\""),
+        ("rate = \"300/s\"", "process = \"constant\", rate = \"1/s\""),
+        ("latency = \"0s\"", "latency = \"5ms\""),
+        ("resolution = \"50us\"", "resolution = \"100us\""),
+    ];
+    let sparse = far
+        .iter()
+        .fold(TEXT.to_owned(), |text, (a, b)| text.replace(a, b));
+    // Of 200 requests to three endpoints by chance, (2/3)^k come more than k of them after the one
+    // before: the proxy's patience of 4 s is four, and 6 s of Node.js are six.
+    let cases = [
+        ("node", "idle = { per_worker = 2 }", 30, 60),
+        (
+            "node",
+            "idle = { per_worker = 2, timeout = \"60s\" }",
+            10,
+            34,
+        ),
+        ("fifo", "idle = { per_worker = 2, timeout = \"60s\" }", 3, 5),
+    ];
+    for (model, idle, least, most) in cases {
+        let text = sparse.replace("MODEL", model);
+        let plan = read(&text.replace("idle = { per_worker = 2 }", idle));
+        let ended = agree(&format!("{model}, {idle}"), &plan);
+        let dials = ended.map(|ended| ended.cell.value(Metric::Connects, &Scope::All));
+        println!("{model}, {idle}: {dials:?}");
+        assert_eq!(dials[0], dials[1], "{model}, {idle}");
+        let dials = dials[0].unwrap_or_default() as u32;
+        assert!((least..=most).contains(&dials), "{model}, {idle}: {dials}");
+    }
+}
+
+/// A paused process whose backlog is full: who dials is not heard, and tries again in a second.
+#[test]
+fn engines_agree_on_a_full_backlog() {
+    let pause = "at = \"1s\"; kind = \"pause\"; target = \"a\"; for = \"1500ms\"";
+    let patient = |backlog| {
+        let text = TEXT.replace("dial = \"300ms\", header = \"700ms\"", "dial = \"5s\"");
+        let text = text.replace("MODEL\"", &format!("fifo\"\nbacklog = {backlog}"));
+        let text = format!("{text}[[fault]]\n{}\n", pause.replace("; ", "\n"));
+        let [net, _] = agree(&format!("backlog of {backlog}"), &read(&text));
+        net.cell.value(Metric::Max, &Scope::All).unwrap_or_default()
+    };
+    let (wide, narrow) = (patient(511), patient(4));
+    assert!(narrow > wide + 300.0, "{narrow} ms, {wide} ms");
+}
+
+/// Requests are dealt out to workers; their pools are one, their idle connections are not.
+#[test]
+fn engines_agree_with_several_workers() {
+    let text = TEXT.replace("MODEL", "fifo");
+    let text = text.replace("[config]", "[config]\nserver = { workers = 3 }");
+    let [net, model] = agree("three workers", &read(&text));
+    let shares = |ended: &Ended| {
+        let endpoints = ended.cell.endpoints.iter();
+        endpoints.map(|e| e.requests).collect::<Vec<_>>()
+    };
+    assert_eq!(shares(&net), shares(&model));
 }

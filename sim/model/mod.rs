@@ -4,8 +4,8 @@
 //! and bytes: fast enough for fleets and days, and the exact reference that `net` is held against.
 //! What it leaves out: reading and writing take no time, clients have connections already (but
 //! for the first request of a session or user, and sockets), a dial
-//! costs a round trip (one more with TLS, one more with HTTP/2) and nothing else, and nobody closes
-//! an idle connection unless a fault does.
+//! costs a round trip (one more with TLS, one more with HTTP/2) and nothing else, and who closes an
+//! idle connection is heard at once.
 
 mod agenda;
 mod body;
@@ -104,6 +104,8 @@ struct Engine<'a> {
     troubles: Vec<Trouble>,
     /// While an origin is paused: what has reached it and is not read.
     unread: Vec<Option<Vec<What>>>,
+    /// And how many new connections wait in its backlog.
+    unaccepted: Vec<u32>,
     probes: Probes,
     deadlines: Deadlines,
     /// When clients lose patience.
@@ -157,6 +159,7 @@ impl<'a> Engine<'a> {
             timeline,
             troubles: vec![Trouble::new(seed); plan.origins.len()],
             unread: vec![None; plan.origins.len()],
+            unaccepted: vec![0; plan.origins.len()],
             probes: Probes::new(),
             deadlines: Deadlines::default(),
             patience: Deadlines::default(),

@@ -45,7 +45,7 @@ impl Proxy {
             pools,
             boards,
             origins: Vec::new(),
-            idle: Idle::new(&plan.generations[generation].config),
+            idle: Idle::new(&plan.generations[generation].config, plan.keep_alive()),
             picks: Stream::new(seed, &format!("{name}/pick")),
             requests: 0,
             open: 0,

@@ -1,5 +1,7 @@
 //! The model's upstream side: connections that are counted, origins that work, faults.
 
+use std::time::Duration;
+
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
@@ -11,6 +13,8 @@ use crate::link::Arrival as Arrived;
 use crate::origin::{Job, Verdict};
 use crate::timeline::Change;
 
+/// After how long Linux repeats a SYN that nobody has answered, for the first time.
+const SYN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The legs of what comes after a dial begin here, beyond those of all attempts.
 const MORE: u64 = 1 << 32;
 
@@ -28,7 +32,7 @@ impl Engine<'_> {
         let pool = live.pool;
         let proxy = &mut self.proxies[live.process];
         live.origin = proxy.origin(pool, endpoint);
-        live.reused = !fresh && proxy.idle.take(pool, endpoint.slot);
+        live.reused = !fresh && proxy.idle.take(pool, endpoint.slot, self.now);
         if live.reused {
             return Some(Event::Connected {
                 attempt,
@@ -61,6 +65,16 @@ impl Engine<'_> {
         let (there, back) = (Hop::Up(place, origin), Hop::Back(place, origin));
         let welcome = self.stations[origin].is_up() && !self.troubles[origin].refuses();
         let leg = 4 * u64::from(attempt);
+        if welcome && !self.queues(origin) {
+            // A full backlog drops it in silence, and the kernel tries again.
+            let again = What::Dial {
+                at,
+                serial,
+                attempt,
+            };
+            self.plan_at(self.now + SYN_TIMEOUT, again);
+            return None;
+        }
         let mut ready = self.arrival(back, n, leg + 3, self.now, 0).at();
         let config = &self.plan.config().pools[usize::from(pool)];
         // TLS takes one more, and the endpoint's word on how many streams it takes another one.
@@ -112,6 +126,17 @@ impl Engine<'_> {
             ),
         }
         None
+    }
+
+    /// A connection reaches an origin; false if a paused one has no room for it in its backlog.
+    fn queues(&mut self, origin: usize) -> bool {
+        let Some(_) = &self.unread[origin] else {
+            return true;
+        };
+        // The kernel queues one more than it was asked to.
+        let room = self.unaccepted[origin] <= self.plan.scenario.origin.backlog;
+        self.unaccepted[origin] += u32::from(room);
+        room
     }
 
     /// A connection of a request is there: one of HTTP/2 for others, too.
@@ -231,7 +256,7 @@ impl Engine<'_> {
             (Some(status), _) => {
                 if let Some(endpoint) = live.request.endpoint() {
                     let idle = &mut self.proxies[live.process].idle;
-                    idle.put(live.pool, endpoint.slot);
+                    idle.put(live.pool, endpoint.slot, self.now);
                 }
                 let next = self.decide(at, Event::Head { attempt, status });
                 return self.go_on(at, next);
@@ -262,6 +287,9 @@ impl Engine<'_> {
             Change::Pause => {
                 station.pause(now);
                 let unread = &mut self.unread[origin];
+                if unread.is_none() {
+                    self.unaccepted[origin] = 0;
+                }
                 *unread = unread.take().or_else(|| station.is_up().then(Vec::new));
             }
             Change::Resume => {

@@ -113,7 +113,7 @@ impl Application {
             free: RefCell::default(),
             driver: RefCell::default(),
             connections: Cell::new(0),
-            keep_alive: super::keep_alive(plan),
+            keep_alive: plan.keep_alive(),
         });
         run.applications.borrow_mut()[number] = Some(Rc::clone(&application));
         world.spawn(Rc::clone(&application).drive());

@@ -279,15 +279,5 @@ fn begin_origins(simulation: &mut Simulation, run: &Rc<Run>, packing: Packing) {
     }
 }
 
-/// How long a connection with nothing to do may be kept by an origin, if it closes at all.
-fn keep_alive(plan: &Plan) -> Option<Duration> {
-    use crate::origin::connection::{KEEP_ALIVE_ADVERTISED, KEEP_ALIVE_REAL};
-    use crate::scenario::Model;
-    // Node.js closes later than it announces.
-    let grace = KEEP_ALIVE_REAL - KEEP_ALIVE_ADVERTISED;
-    let node = plan.scenario.origin.model == Model::Node;
-    node.then(|| plan.scenario.origin.keep_alive + grace)
-}
-
 #[cfg(test)]
 mod test;
