@@ -20,7 +20,6 @@ use evenkeel_proxy::config::{Config, Listener, Pool};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::Target;
 use evenkeel_proxy::h1::Method;
-use evenkeel_proxy::pool::settings;
 
 use crate::certificate;
 use crate::law::Law;
@@ -71,7 +70,7 @@ pub struct Plan {
     /// What must hold for at least one seed.
     pub sometimes: Vec<Threshold>,
     /// What collectors must know.
-    pub setup: Setup,
+    pub setup: Arc<Setup>,
     /// The configurations that will be in force; the scenario's own is the first.
     pub generations: Vec<Generation>,
     /// What happens to proxies, in order of time.
@@ -155,7 +154,7 @@ impl Plan {
             behind,
             thresholds: applicable(&scenario, &scenario.thresholds),
             sometimes: applicable(&scenario, &scenario.sometimes),
-            setup: setup(&scenario),
+            setup: Arc::new(setup(&scenario)),
             asked: Asked::by(&generations),
             generations,
             turns,
@@ -251,9 +250,9 @@ impl Plan {
     /// Fresh pools of a generation, by number.
     #[must_use]
     pub fn pools(&self, generation: usize) -> Vec<pool::State> {
-        let pools = (0..).zip(&self.generations[generation].config.pools);
+        let pools = (0..).zip(&self.generations[generation].pools);
         pools
-            .map(|(id, config)| pool::State::new(id, settings(config)))
+            .map(|(id, settings)| pool::State::new(id, settings.clone()))
             .collect()
     }
 

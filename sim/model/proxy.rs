@@ -58,11 +58,21 @@ impl Proxy {
     fn look(&mut self, plan: &Plan) {
         let pools = self.pools.iter().enumerate();
         let origins = pools.map(|(pool, state)| {
-            let names = plan.setup.names[pool].iter();
-            let rows: BTreeMap<&str, usize> = names.map(String::as_str).zip(0..).collect();
-            let origin = |slot| {
-                let name = state.name(slot)?;
-                plan.behind[pool].get(*rows.get(name)?).copied()
+            let names = plan.setup.names[pool].as_slice();
+            let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut row = |slot: u32, name: &str| {
+                // Before the first change slots are rows.
+                if names.get(slot as usize).is_some_and(|known| known == name) {
+                    return Some(slot as usize);
+                }
+                if rows.is_empty() {
+                    rows.extend(names.iter().map(String::as_str).zip(0..));
+                }
+                rows.get(name).copied()
+            };
+            let mut origin = |slot| {
+                let row = row(slot, state.name(slot)?)?;
+                plan.behind[pool].get(row).copied()
             };
             let slots = 0..state.endpoints().len() as u32;
             slots

@@ -32,7 +32,7 @@ use self::flow::Flow;
 use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
 use crate::plan::{COOL_DOWN, Lane, Plan};
-use crate::result::Collector;
+use crate::result::{Collector, Setup};
 use crate::timeline::Timeline;
 use crate::workload::Arrivals;
 use crate::world::{Role, Setting, Simulation};
@@ -201,7 +201,7 @@ impl Run {
         };
         let rows = self.plan.behind.iter();
         let loads: Vec<_> = rows.map(|row| row.iter().map(load).collect()).collect();
-        let mut collector = self.collector.replace(Collector::new(Default::default()));
+        let mut collector = self.collector.replace(Collector::new(Setup::default()));
         for (number, proxy) in self.processes.take() {
             for pool in proxy.pools() {
                 pool.with(|state| collector.rest(number, pool.name(), state));

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_core::pool;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Config, Endpoint, Pool};
 use evenkeel_proxy::generation::Proxy;
+use evenkeel_proxy::pool::settings;
 
 use crate::scenario::{Change, Scenario, Target, What};
 
@@ -17,12 +19,15 @@ pub struct Generation {
     pub config: Arc<Config>,
     /// Its routes.
     pub routes: Arc<Proxy>,
+    /// Its pools as the core wants to know them.
+    pub pools: Vec<pool::Settings>,
 }
 
 impl Generation {
     fn new(config: Config) -> Self {
         Self {
             routes: Arc::new(Proxy::new(config.clone(), Default::default())),
+            pools: config.pools.iter().map(settings).collect(),
             config: Arc::new(config),
         }
     }

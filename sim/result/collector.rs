@@ -3,6 +3,8 @@
 //! Clients' numbers are of requests *due* in the measured window. Tries, connections and retries
 //! carry no due time: theirs are of what happened in it.
 
+use std::sync::Arc;
+
 use evenkeel_core::health::Standing;
 use evenkeel_core::panic::Mode;
 use evenkeel_core::pool;
@@ -122,7 +124,7 @@ struct Row {
 /// Collects one cell.
 #[derive(Debug)]
 pub struct Collector {
-    setup: Setup,
+    setup: Arc<Setup>,
     names: Vec<String>,
     /// The row of each workload's classes.
     index: Vec<Vec<usize>>,
@@ -158,7 +160,8 @@ impl Proxy {
 impl Collector {
     /// A collector that has seen nothing.
     #[must_use]
-    pub fn new(setup: Setup) -> Self {
+    pub fn new(setup: impl Into<Arc<Setup>>) -> Self {
+        let setup = setup.into();
         let mut names: Vec<String> = Vec::new();
         let mut row = |name: &String| {
             names.iter().position(|n| n == name).unwrap_or_else(|| {
@@ -350,7 +353,7 @@ impl Collector {
             endpoint.total = self.tries.all;
         }
         Cell {
-            settings: self.setup.settings,
+            settings: self.setup.settings.clone(),
             trace_hash,
             requests,
             latency_ms: latency,

@@ -122,7 +122,8 @@ impl State {
             stream: Stream::new(0, "health"),
             settings: Settings {
                 endpoints: Vec::new(),
-                ..settings.clone()
+                guard: settings.guard.clone(),
+                ..settings
             },
         };
         let nobody_waits = state.apply(Timestamp::ZERO, settings.into(), true);
