@@ -50,7 +50,7 @@ impl Asked {
         let pools = generations.iter().flat_map(|g| &g.config.pools);
         for source in pools.map(Source::new) {
             match source {
-                Source::Nothing | Source::Text(HashKey::Path) => {}
+                Source::Nothing | Source::Route | Source::Text(HashKey::Path) => {}
                 Source::Network | Source::Text(HashKey::Address) => asked.address = true,
                 Source::Text(mark) if asked.marks.contains(&mark) => {}
                 Source::Text(mark) => asked.marks.push(mark),
@@ -119,21 +119,23 @@ impl Plan {
     #[must_use]
     pub fn key(&self, source: &Source, arrival: &Arrival) -> Key {
         let home = || self.home(arrival).map(Into::into);
+        let ask = || &self.asks[usize::from(arrival.workload)][usize::from(arrival.class)];
         let path = || match &arrival.record {
             Some(record) => &*record.path,
-            None => &self.asks[usize::from(arrival.workload)][usize::from(arrival.class)].path,
+            None => &ask().path,
         };
+        let plain = || path().split_once('?').map_or(path(), |(path, _)| path);
         match source {
             Source::Nothing => Key::None,
             Source::Network => home().map_or_else(Key::nowhere, Key::network),
             Source::Text(HashKey::Address) => home().map_or(Key::None, key::address),
-            Source::Text(HashKey::Path) => {
-                let path = path();
-                Key::text(
-                    path.split_once('?')
-                        .map_or(path, |(path, _)| path)
-                        .as_bytes(),
-                )
+            Source::Text(HashKey::Path) => Key::text(plain().as_bytes()),
+            Source::Route => {
+                let method = match &arrival.record {
+                    Some(record) => &*record.method,
+                    None => &ask().method,
+                };
+                Key::route(method.as_bytes(), plain().as_bytes())
             }
             Source::Text(HashKey::Query(parameter)) if !is_absent(path(), parameter) => {
                 let query = path().split_once('?').map_or("", |(_, query)| query);

@@ -60,6 +60,8 @@ pub struct State {
     policy: Box<dyn Policy>,
     /// What the policy wants measured.
     measure: Option<Measure>,
+    /// How many policies there were before: what one has sent the next one knows nothing of.
+    era: u8,
     /// Requests in flight at all primaries, and at all backups.
     in_flight: [u64; 2],
     budget: Budget,
@@ -104,6 +106,16 @@ pub enum Verdict {
     },
 }
 
+/// A request whose answer is awaited, as the pool knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Up to where it is measured.
+    pub until: Until,
+    era: u8,
+    /// A number, as bytes: a request has no room for what would align it.
+    ticket: [u8; 4],
+}
+
 impl State {
     /// Pool number `id` (its place in the configuration) with `settings`.
     #[must_use]
@@ -112,6 +124,7 @@ impl State {
             id,
             policy: settings.policy.build(),
             measure: None,
+            era: 0,
             in_flight: [0; 2],
             budget: Budget::new(settings.retry_budget_ppm),
             endpoints: Vec::new(),
@@ -136,6 +149,7 @@ impl State {
     pub fn replace_policy(&mut self, policy: Box<dyn Policy>) {
         self.measure = policy.measure();
         self.policy = policy;
+        self.era = self.era.wrapping_add(1);
     }
 
     /// The pool's number.
@@ -350,17 +364,33 @@ impl State {
     /// A request is sent to `index` now; if the policy wants its latency, [`State::heard`] must be
     /// told, once, when its answer has come or is given up.
     #[inline]
-    pub fn send(&mut self, now: Timestamp, index: EndpointIndex) -> Option<Until> {
+    pub fn send(&mut self, now: Timestamp, index: EndpointIndex, key: Key) -> Option<Sent> {
         let until = self.measure?.until();
         self.present(index)?.latency.begin(now);
-        Some(until)
+        Some(Sent {
+            until,
+            era: self.era,
+            ticket: self.policy.send(index, key).to_ne_bytes(),
+        })
     }
 
-    /// The answer to a request sent to `index` at `sent` has come, or is given up.
-    pub fn heard(&mut self, now: Timestamp, index: EndpointIndex, sent: Timestamp, answer: Answer) {
+    /// The answer to a request sent to `index` at `at` has come, or is given up.
+    pub fn heard(
+        &mut self,
+        now: Timestamp,
+        index: EndpointIndex,
+        at: Timestamp,
+        sent: Sent,
+        answer: Answer,
+    ) {
+        if sent.era == self.era {
+            let took_ns = now.0.saturating_sub(at.0);
+            let ticket = u32::from_ne_bytes(sent.ticket);
+            self.policy.heard(ticket, now, took_ns, answer);
+        }
         let how = self.measure.map(|measure| (measure, answer));
         if let Some(endpoint) = self.present(index) {
-            endpoint.latency.end(now, sent, how);
+            endpoint.latency.end(now, at, how);
         }
     }
 

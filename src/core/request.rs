@@ -17,9 +17,9 @@
 mod event;
 mod turn;
 
-use crate::endpoint::{EndpointIndex, Tried, Until};
+use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
-use crate::pool;
+use crate::pool::{self, Sent};
 use crate::queue::{Grant, Token};
 use crate::rng::Rng;
 use crate::time::Timestamp;
@@ -71,8 +71,8 @@ pub struct Request {
     tried: Tried,
     /// What it is hashed by.
     key: Key,
-    /// Up to where this try is being measured, if it still is.
-    measured: Option<Until>,
+    /// How this try is being measured, if it still is.
+    measured: Option<Sent>,
     /// When this try was sent on its way.
     dispatched: Timestamp,
     /// From then to the head of its response, or [`NO_BYTE`].

@@ -16,6 +16,8 @@ pub enum Source {
     Nothing,
     /// The client's network (`ip_hash`).
     Network,
+    /// The request's route (`event_loop`).
+    Route,
     /// Some text.
     Text(HashKey),
 }
@@ -27,6 +29,7 @@ impl Source {
         match (&pool.key, pool.policy) {
             (Some(key), _) => Self::Text(key.clone()),
             (None, Policy::IpHash) => Self::Network,
+            (None, Policy::EventLoop { .. }) => Self::Route,
             (None, _) => Self::Nothing,
         }
     }
@@ -43,6 +46,9 @@ impl Source {
         let key = match self {
             Self::Nothing => return Key::None,
             Self::Network => return client().map_or_else(Key::nowhere, Key::network),
+            Self::Route => {
+                return Key::route(head.method_name.of(buf), head.target.path.of(buf));
+            }
             Self::Text(key) => key,
         };
         match key {

@@ -156,6 +156,9 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
                 quantile_percent,
                 probes,
             },
+            config::Policy::EventLoop { spare_percent } => {
+                policy::Kind::EventLoop { spare_percent }
+            }
             config::Policy::IpHash => policy::Kind::IpHash,
             config::Policy::Hash => policy::Kind::Hash,
             config::Policy::RingHash { bound_percent } => policy::Kind::RingHash { bound_percent },

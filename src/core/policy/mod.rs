@@ -3,6 +3,7 @@
 //! Mechanism counts, policy chooses: load data lives on the endpoint and is updated by the pool; a
 //! policy reads it and returns a choice. One policy, one file.
 
+mod event_loop;
 mod hash;
 mod ip_hash;
 mod key;
@@ -23,10 +24,11 @@ mod wheel;
 use std::fmt;
 use std::time::Duration;
 
-use crate::endpoint::{Endpoint, EndpointIndex, Measure, Tried, Until};
+use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Tried, Until};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 
+pub use event_loop::EventLoop;
 pub use hash::Hash;
 pub use ip_hash::IpHash;
 pub use key::Key;
@@ -57,6 +59,18 @@ pub trait Policy: fmt::Debug + Send {
     /// What the pool is to measure of the endpoints' latency.
     fn measure(&self) -> Option<Measure> {
         None
+    }
+
+    /// A request with `key` is sent to `index`, if [`Policy::measure`] asks for anything: a number
+    /// of the policy's choice, with which [`Policy::heard`] tells of it, once.
+    fn send(&mut self, index: EndpointIndex, key: Key) -> u32 {
+        let _ = (index, key);
+        0
+    }
+
+    /// The answer to what was sent under `ticket` has come after so long, or is given up.
+    fn heard(&mut self, ticket: u32, now: Timestamp, took_ns: u64, answer: Answer) {
+        let _ = (ticket, now, took_ns, answer);
     }
 
     /// Whether a pick compares all endpoints, so that one that has nothing in flight takes every
@@ -161,6 +175,11 @@ pub enum Kind {
         /// Probes for each pick; 1 to 8.
         probes: u32,
     },
+    /// Fewest requests in flight, weighed by what their routes do to others.
+    EventLoop {
+        /// How much requests are kept from those whom they would delay; 0 to 100.
+        spare_percent: u32,
+    },
     /// By the client's network, as nginx's.
     IpHash,
     /// By key, modulo the weights, as nginx's.
@@ -191,6 +210,7 @@ impl Kind {
                 quantile_percent,
                 probes,
             } => Box::new(Prequal::new(quantile_percent, probes)),
+            Self::EventLoop { spare_percent } => Box::new(EventLoop::new(spare_percent)),
             Self::IpHash => Box::<IpHash>::default(),
             Self::Hash => Box::<Hash>::default(),
             Self::RingHash { bound_percent } => Box::new(RingHash::new(bound_percent)),

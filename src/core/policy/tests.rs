@@ -1,6 +1,7 @@
 //! What holds for every policy, and the table of endpoints that the tests of each start from; what
 //! one policy alone promises is in the file of its name.
 
+mod event_loop;
 mod hash;
 mod keyed;
 mod latency;
@@ -22,7 +23,7 @@ use crate::endpoint::{Spec, State};
 use crate::rng::{Rng, Stream, mix};
 use keyed::moved;
 
-const EVERY: [Kind; 14] = [
+const EVERY: [Kind; 15] = [
     Kind::RoundRobin,
     Kind::Random,
     Kind::LeastRequest,
@@ -34,6 +35,7 @@ const EVERY: [Kind; 14] = [
     Kind::PeakEwma {
         decay: Duration::from_secs(10),
     },
+    Kind::EventLoop { spare_percent: 50 },
     Kind::IpHash,
     Kind::Hash,
     Kind::Maglev,
@@ -51,7 +53,7 @@ const EVERY: [Kind; 14] = [
     },
 ];
 /// Those whose shares are the weights, load or not.
-const FAIR: &[Kind] = EVERY.split_at(11).0;
+const FAIR: &[Kind] = EVERY.split_at(12).0;
 
 /// An endpoint of a configuration, with nothing unusual but its weight.
 pub(crate) fn spec(name: &str, weight: u32) -> Spec {

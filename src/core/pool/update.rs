@@ -21,6 +21,7 @@ impl State {
         let Update { settings, table } = update;
         if settings.policy != self.settings.policy {
             self.policy = settings.policy.build();
+            self.era = self.era.wrapping_add(1);
         }
         self.budget.set_share(settings.retry_budget_ppm);
         self.queue.set_limit(settings.queue_limit);

@@ -38,11 +38,11 @@ impl<P: PoolAccess> Turn<'_, P> {
         &mut self,
         ask: impl FnOnce(&mut pool::State) -> Option<Admission>,
     ) -> Option<Admission> {
-        let now = self.now;
+        let (now, key) = (self.now, self.request.key);
         let (admission, measured) = self.pool.with(|pool| {
             let admission = ask(pool);
             let measured = match admission {
-                Some(Admission::Picked(endpoint)) => pool.send(now, endpoint),
+                Some(Admission::Picked(endpoint)) => pool.send(now, endpoint, key),
                 _ => None,
             };
             (admission, measured)
@@ -159,7 +159,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.request.first_byte_us = u32::try_from(took).unwrap_or(NO_BYTE - 1);
             self.record(trace::Kind::Head { status });
             self.enter(Phase::Body);
-            if self.request.measured == Some(Until::Header) {
+            if matches!(self.request.measured, Some(sent) if sent.until == Until::Header) {
                 self.heard(quality(status), |_| ());
             }
             self.actions.push(Action::Forward { attempt });
@@ -345,11 +345,11 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Tells the pool how this try's measurement ended, if it is being measured, and `f` at once.
     fn heard<R>(&mut self, answer: Answer, f: impl FnOnce(&mut pool::State) -> R) -> R {
         let measured = self.request.measured.take();
-        let endpoint = self.request.endpoint.filter(|_| measured.is_some());
-        let (now, sent) = (self.now, self.request.dispatched);
+        let measured = self.request.endpoint.zip(measured);
+        let (now, at) = (self.now, self.request.dispatched);
         self.pool.with(|pool| {
-            if let Some(endpoint) = endpoint {
-                pool.heard(now, endpoint, sent, answer);
+            if let Some((endpoint, sent)) = measured {
+                pool.heard(now, endpoint, at, sent, answer);
             }
             f(pool)
         })

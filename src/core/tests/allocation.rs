@@ -143,6 +143,7 @@ fn a_request_allocates_nothing() {
             quantile_percent: 84,
             probes: 3,
         },
+        Kind::EventLoop { spare_percent: 50 },
         Kind::IpHash,
         Kind::Hash,
         Kind::RingHash {

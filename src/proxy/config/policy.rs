@@ -41,6 +41,11 @@ pub enum Policy {
         /// Probes for each pick.
         probes: u32,
     },
+    /// The fewest requests in flight, weighed by what their routes do to others.
+    EventLoop {
+        /// How much requests are kept from those whom they would delay.
+        spare_percent: u32,
+    },
     /// By the client's network.
     IpHash,
     /// By key, modulo the weights.
@@ -104,7 +109,7 @@ pub enum HashKey {
 
 /// Policies by name, with the defaults of their parameters; from [`DEPLOYED`] on those that only a
 /// simulation can have.
-const POLICIES: [(&str, Policy); 16] = [
+const POLICIES: [(&str, Policy); 17] = [
     ("round_robin", Policy::RoundRobin),
     ("random", Policy::Random),
     ("least_request", Policy::LeastRequest),
@@ -112,6 +117,7 @@ const POLICIES: [(&str, Policy); 16] = [
     ("least_time", Policy::LeastTime { until: UNTIL }),
     ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
     ("prequal", PREQUAL),
+    ("event_loop", EVENT_LOOP),
     ("ip_hash", Policy::IpHash),
     ("hash", Policy::Hash),
     ("ring_hash", UNBOUNDED),
@@ -128,7 +134,7 @@ const POLICIES: [(&str, Policy); 16] = [
     ),
     ("stale", STALE),
 ];
-const DEPLOYED: usize = 12;
+const DEPLOYED: usize = 13;
 const STALE: Policy = Policy::Simulated(Simulated::Stale {
     of: EVERYONE,
     period: PERIOD,
@@ -149,6 +155,8 @@ const PREQUAL: Policy = Policy::Prequal {
 /// The paper's 0.84 is for a hundred endpoints and several times worse for eight.
 const QUANTILE: f64 = 0.3;
 const PROBES: u32 = 3;
+const EVENT_LOOP: Policy = Policy::EventLoop { spare_percent: 50 };
+const SPARE: f64 = 0.5;
 const UNBOUNDED: Policy = Policy::RingHash {
     bound_percent: None,
 };
@@ -159,8 +167,9 @@ const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
     let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
                in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
-               (the faster of two drawn at random), prequal (the fastest that is not hot); the \
-               same key to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's \
+               (the faster of two drawn at random), prequal (the fastest that is not hot), \
+               event_loop (for Node.js: fewest in flight, weighed by how long each route keeps \
+               others waiting); the same key to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's \
                `hash ... consistent`), maglev (even shares), rendezvous (for few endpoints)";
     let (choice, simulates) = choice(t, purpose);
     let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, doc);
@@ -178,6 +187,10 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     let quantile = t.default("quantile", Float(0.0..=1.0), QUANTILE, doc);
     let doc = "prequal: endpoints probed for each pick; 3 is the paper's, fewer are stale";
     let probes = t.default("probes", Integer(1..=8_u32), PROBES, doc);
+    let doc = "event_loop: how much of what a request would make others wait it is charged; 0.5 is \
+               best for light requests and the mean, at the price of heavy ones; 0 helps all a \
+               little";
+    let spare = t.default("spare", Float(0.0..=1.0), SPARE, doc);
     let doc = "hash, ring_hash, maglev, rendezvous: what a request is hashed by; the address is \
                what every request has; one without its header, cookie or query is given out in turn";
     let key = t.default("key", Keyed, HashKey::Address, doc);
@@ -204,6 +217,10 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
                 probes,
             };
             (prequal, &["quantile", "probes"])
+        }
+        Policy::EventLoop { .. } => {
+            let spare_percent = (spare * 100.0).round() as u32;
+            (Policy::EventLoop { spare_percent }, &["spare"])
         }
         Policy::RingHash { .. } => {
             let bound_percent = bound.map(|bound| (bound * 100.0).round() as u32);
@@ -239,12 +256,13 @@ fn choice(t: &mut Table<'_>, purpose: Use) -> (Choice<Policy>, bool) {
 
 /// Parameters of another policy than the one named.
 fn misplaced(t: &mut Table<'_>, options: &[&str]) {
-    const OWNERS: [(&str, &str, &str); 9] = [
+    const OWNERS: [(&str, &str, &str); 10] = [
         ("choices", "p2c has", "p2c"),
         ("until", "least_time has", "least_time"),
         ("decay", "peak_ewma has", "peak_ewma"),
         ("quantile", "prequal has", "prequal"),
         ("probes", "prequal has", "prequal"),
+        ("spare", "event_loop has", "event_loop"),
         (
             "key",
             "hash, ring_hash, maglev and rendezvous have",

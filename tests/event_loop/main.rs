@@ -1,0 +1,111 @@
+//! `event_loop` against the other policies, on event loops that some requests block: the study of
+//! docs/event-loop.md in engine `model`.
+//!
+//!     EVENT_LOOP=full cargo test --release --test event_loop -- --nocapture    # writes the tables
+//!     EVENT_LOOP=tune cargo test --release --test event_loop -- --nocapture    # prints its own
+//!
+//! `tune` has other cells and other seeds: what is chosen there is judged on cells that were not
+//! looked at. Without either a few cells are run in a size that fits among other tests.
+#![cfg(feature = "sim")]
+#![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
+
+mod cell;
+mod study;
+mod table;
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use cell::Cell;
+use study::{METRICS, Metric, Study};
+
+/// What the study is run for.
+enum Size {
+    Full,
+    Tune,
+    Small,
+}
+
+impl Size {
+    fn wanted() -> Self {
+        match std::env::var("EVENT_LOOP").as_deref() {
+            Ok("full") => Self::Full,
+            Ok("tune") => Self::Tune,
+            Ok(other) => panic!("EVENT_LOOP={other}: the sizes are full and tune"),
+            Err(_) => Self::Small,
+        }
+    }
+}
+
+/// Ours first, then those that it is compared with, each with the best parameters of the tuning
+/// cells.
+const POLICIES: [&str; 7] = [
+    "\"event_loop\"",
+    "{ name = \"event_loop\", spare = 0.0 }",
+    "\"least_request\"",
+    "\"p2c\"",
+    "{ name = \"peak_ewma\", decay = \"10s\" }",
+    "\"least_time\"",
+    "{ name = \"prequal\", quantile = 0.3, probes = 3 }",
+];
+/// How many of them are ours.
+const OURS: usize = 2;
+
+const JUDGED: RangeInclusive<u64> = 1001..=1010;
+const TUNED: RangeInclusive<u64> = 1..=5;
+const REQUESTS: f64 = 60_000.0;
+
+#[test]
+fn light_requests_wait_less_than_under_any_other_policy() {
+    match Size::wanted() {
+        Size::Full => {
+            let grid = run(&cell::grid(), &POLICIES, JUDGED, REQUESTS);
+            let apart = run(&cell::apart(), &POLICIES, JUDGED, REQUESTS);
+            write(&table::page(&grid, &apart, OURS));
+        }
+        Size::Tune => {
+            let policies: Vec<String> = match std::env::var("POLICIES") {
+                Ok(list) => list.split(';').map(str::to_owned).collect(),
+                Err(_) => POLICIES.map(str::to_owned).to_vec(),
+            };
+            let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
+            let studies = run(&cell::tuning(), &policies, TUNED, REQUESTS);
+            println!("{}", table::every(&studies));
+        }
+        Size::Small => {
+            let cells = [cell::grid(), cell::apart()].concat();
+            let few = |cell: &&Cell| ["n 8, 5 %, 0.7, lognormal"].contains(&&*cell.name());
+            let cells: Vec<Cell> = cells.iter().filter(few).cloned().collect();
+            let studies = run(&cells, &POLICIES, 1..=2, 30_000.0);
+            for study in &studies {
+                let ratio = |(_, of): (&str, Metric)| study.ratio(0, study.best(of, OURS), of);
+                let [light, heavy, mean] = METRICS.map(ratio);
+                assert!(light < 0.8, "{}: {light}", study.cell);
+                assert!(heavy < 1.5, "{}: {heavy}", study.cell);
+                assert!(mean < 1.0, "{}: {mean}", study.cell);
+            }
+        }
+    }
+}
+
+fn run(cells: &[Cell], policies: &[&str], seeds: RangeInclusive<u64>, requests: f64) -> Vec<Study> {
+    let study = |cell| {
+        let study = Study::run(cell, policies, seeds.clone(), requests);
+        println!("{study}");
+        study
+    };
+    cells.iter().map(study).collect()
+}
+
+/// Puts the tables into their place in docs/event-loop.md.
+fn write(page: &str) {
+    const BEGIN: &str = "<!-- tables: begin -->\n";
+    const END: &str = "<!-- tables: end -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/event-loop.md");
+    let text = fs::read_to_string(&path).expect("the page is there");
+    let (before, rest) = text.split_once(BEGIN).expect("it says where tables begin");
+    let (_, after) = rest.split_once(END).expect("it says where they end");
+    let text = format!("{before}{BEGIN}{page}{END}{after}");
+    fs::write(&path, text).expect("the page can be written");
+}
