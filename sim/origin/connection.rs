@@ -1,7 +1,7 @@
 //! What a Node.js HTTP server does with connections; the constants, in one place.
 //!
-//! They were measured on Node 20, 22 and 24. Both engines close what is idle and fill backlogs; what
-//! an event loop accepts is the station's.
+//! They were measured on Node 20, 22 and 24. Both engines close what is idle and fill backlogs;
+//! what an event loop accepts is the station's.
 
 use std::time::Duration;
 

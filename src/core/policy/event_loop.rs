@@ -24,12 +24,12 @@
 //!
 //! Parameter: `spare` (0.5, 0 to 1; no unit). 0.5 is for light requests and for the mean; heavy
 //! ones pay (docs/event-loop.md). 0 asks nothing of anybody and keeps about half of the gain.
-//! Cost of a pick: O(n * routes in flight at an endpoint); budget 0.5 us at 16 endpoints and 5 us at
-//! 64 (`cargo bench --bench core event_loop`). Memory: 64 bytes for each request in flight, and a
-//! table of 256 routes; what is beyond shares one. Weights: an endpoint of weight 2 takes what two
-//! of weight 1 would; shares are exact while nothing is known. Pathology: a route whose requests
-//! differ as much as routes do has one harm for all of them; several proxies learn from their own
-//! requests alone. Source: docs/event-loop.md, which also says where it loses.
+//! Cost of a pick: O(n * routes in flight at an endpoint); budget 0.5 us at 16 endpoints and 5 us
+//! at 64 (`cargo bench --bench core event_loop`). Memory: 64 bytes for each request in flight, and
+//! a table of 256 routes; what is beyond shares one. Weights: an endpoint of weight 2 takes what
+//! two of weight 1 would; shares are exact while nothing is known. Pathology: a route whose
+//! requests differ as much as routes do has one harm for all of them; several proxies learn from
+//! their own requests alone. Source: docs/event-loop.md, which also says where it loses.
 
 mod flight;
 mod harm;

@@ -163,16 +163,18 @@ const UNBOUNDED: Policy = Policy::RingHash {
 /// Below 1.05 nearly every key is moved, above 10 nearly none is.
 const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 
+/// What each name stands for.
+const NAMES: &str = "round_robin (in turn), random, least_request (fewest in flight of all), p2c \
+    (fewest in flight of a few drawn at random), least_time (fastest for its load), peak_ewma (the \
+    faster of two drawn at random), prequal (the fastest that is not hot), event_loop (for \
+    Node.js: fewest in flight, weighed by how long each route keeps others waiting); the same key \
+    to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's `hash ... consistent`), \
+    maglev (even shares), rendezvous (for few endpoints)";
+
 /// The policy, and the key if it hashes by one of the file's choice.
 pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
-    let doc = "round_robin (in turn), random, least_request (fewest in flight of all), p2c (fewest \
-               in flight of a few drawn at random), least_time (fastest for its load), peak_ewma \
-               (the faster of two drawn at random), prequal (the fastest that is not hot), \
-               event_loop (for Node.js: fewest in flight, weighed by how long each route keeps \
-               others waiting); the same key to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's \
-               `hash ... consistent`), maglev (even shares), rendezvous (for few endpoints)";
     let (choice, simulates) = choice(t, purpose);
-    let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, doc);
+    let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, NAMES);
     let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
     let choices = t.default("choices", Integer(2..=CHOICES_MAX as u32), CHOICES, doc);
     let doc = "least_time: up to where an answer is measured, header or last_byte; a slow client \

@@ -78,8 +78,8 @@ fn only_answers_teach() {
 }
 
 proptest! {
-    /// Answers that take no time or for ever, tickets that nobody gave out, endpoints that are gone:
-    /// somebody eligible is picked all the same.
+    /// Answers that take no time or for ever, tickets that nobody gave out, endpoints that are
+    /// gone: somebody eligible is picked all the same.
     #[test]
     fn nothing_unsettles_it(
         steps in prop::collection::vec((churn(), 0..6_u8, any::<u32>(), any::<u64>()), 1..200),
