@@ -5,10 +5,6 @@ use std::cell::RefCell;
 
 /// Things of one kind that nobody uses now, at most [`KEPT`].
 #[derive(Debug)]
-#[expect(
-    clippy::vec_box,
-    reason = "boxes are handed on, not the things in them"
-)]
 pub(crate) struct Shelf<T>(RefCell<Vec<Box<T>>>);
 
 /// How many of a kind a worker keeps.

@@ -245,3 +245,17 @@ fn response_framing() {
         assert!(!response(format!("{start}{five}\r\n").as_bytes(), Get).keep_alive);
     }
 }
+
+#[test]
+fn a_head_that_was_reset_is_as_new() {
+    let new = format!("{:?}", ResponseHead::default());
+    let text = b"HTTP/1.0 201 Made\r\nConnection: close, x\r\nX: y\r\nContent-Length: 3\r\n\r\n";
+    for end in [20, text.len()] {
+        let mut head = ResponseHead::default();
+        let parsed = parse_response(&text[..end], Method::Get, &LIMITS, &mut head);
+        assert!(parsed.is_ok(), "{parsed:?}");
+        assert_ne!(format!("{head:?}"), new);
+        head.reset();
+        assert_eq!(format!("{head:?}"), new);
+    }
+}
