@@ -193,7 +193,9 @@ impl Relay {
         S: Sink,
     {
         loop {
-            self.advance(buffer)?;
+            if !buffer.is_empty() || self.decoder.is_end() {
+                self.advance(buffer)?;
+            }
             if self.is_waiting() {
                 ready!(self.poll_write(cx, buffer, sink)).map_err(|_| Broken::Sink)?;
                 continue;
