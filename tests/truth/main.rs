@@ -10,6 +10,7 @@
 mod lindley;
 mod model;
 mod net;
+mod policy;
 mod queueing;
 
 use std::path::Path;
@@ -34,20 +35,15 @@ fn size<T>(full: T, small: T) -> T {
     }
 }
 
-/// The scenario of ten endpoints under `policy` at `load`.
+/// Ten exponential servers under `policy` at `load`.
 fn scenario(policy: &str, load: &str) -> Scenario {
-    let file = match policy {
-        "random" => "mm1",
-        "round_robin" => "round-robin-10",
-        other => panic!("no scenario of {other}"),
-    };
-    let path = format!("scenarios/truth/{file}.toml");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/truth/mm1.toml");
     let text = std::fs::read(&path).expect("the scenario is there");
     let load: f64 = load.parse().expect("a number");
     let rate = format!("{}/s", (load * 1000.0).round());
     let key = "workload.all.arrivals.rate".to_owned();
-    let (cells, problems) = scenario::cells(&path, &text, &[], &[]);
+    let policy = [("policy".to_owned(), policy.to_owned())];
+    let (cells, problems) = scenario::cells(&path, &text, &policy, &[]);
     let is_it = |cell: &Scenario| cell.settings == [(key.clone(), rate.clone())];
     let scenario = cells.and_then(|cells| cells.into_iter().find(is_it));
     assert!(problems.is_empty(), "{problems:?}");
