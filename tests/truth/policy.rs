@@ -1,4 +1,4 @@
-//! Engine `net` against engine `model` under every policy that can be deployed: the same arrivals,
+//! Engine `net` against engine `model` under the policies that are deployed: the same arrivals,
 //! services and draws at both, so that what differs is what a network does to decisions.
 
 use std::sync::Mutex;
@@ -11,7 +11,8 @@ use evenkeel_sim::scenario::Engine;
 
 use crate::{plan, run, size};
 
-/// All policies that `serve` takes. What hashes does so by the client's address.
+/// The policies that `serve` takes, but for `event_loop`. What hashes does so by the client's
+/// address.
 const POLICIES: [&str; 12] = [
     "round_robin",
     "random",
@@ -76,8 +77,8 @@ fn net_is_model_under_every_policy() {
     let place = |pair: &Pair| POLICIES.iter().position(|policy| *policy == pair.policy);
     pairs.sort_by_key(place);
     println!(
-        "| policy | requests | p50 | net | p99 | net | beyond {BOUND} ticks | dials, net and model | \
-         shares apart |"
+        "| policy | requests | p50 | net | p99 | net | beyond {BOUND} ticks | \
+         dials, net and model | shares apart |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     pairs.iter().for_each(Pair::print);
