@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from math import comb
 from statistics import median
 
 from .proxy import NAMES
@@ -71,13 +72,13 @@ class Against:
     values: list
     goal: float
     rounds: int
-    # The goal is for the median; otherwise the whole spread has to be on the right side.
+    # The goal is for the median; otherwise all of its interval has to be on the right side.
     by_median: bool
 
     def verdict(self):
         if len(self.values) < self.rounds:
             return "not resolved"
-        low, high = min(self.values), max(self.values)
+        low, high = interval(self.values)
         if self.by_median:
             low = high = median(self.values)
         if high <= self.goal:
@@ -106,10 +107,27 @@ def verdict(rows):
     return worst[0] if worst else "no goal"
 
 
+def interval(values):
+    """Where the median of such values lies with a probability of 95 %, whatever their law.
+
+    Between two of the sorted values: each value is on either side of the median like a coin. Fewer
+    than six cannot say it: the least and the most of them.
+    """
+    values, n = sorted(values), len(values)
+    outside, rank = 0.0, 0
+    while rank < (n - 1) // 2:
+        outside += 2 * comb(n, rank) / 2 ** n
+        if outside > 0.05:
+            break
+        rank += 1
+    rank = max(rank, 1)
+    return values[rank - 1], values[n - rank]
+
+
 def spread(values):
     if not values:
         return "-"
-    return "%.2f (%.2f..%.2f)" % (median(values), min(values), max(values))
+    return "%.2f (%.2f..%.2f)" % (median(values), *interval(values))
 
 
 def number(value):
@@ -228,7 +246,8 @@ def render(machine, samples):
     lines = machine_lines(machine) + suites(found) + [""]
     lines += main_table(found) + [
         "", "CPU microseconds a request (KiB a connection where idle; p50 and p99 where open "
-        "loop), the median of all rounds; ratios are of the same round: median (least..most)."]
+        "loop), the median of all rounds; ratios are of the same round: their median, and where "
+        "it lies at 95 % (of fewer than six rounds the least and the most)."]
     if any(rows.disturbed() for rows in found):
         lines.append("\\* Other programs used the machine during some of these samples, and "
                      "again when they were repeated.")
