@@ -64,6 +64,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         retry_budget_ppm: 200_000,
         queue_limit: 256,
         guard: Default::default(),
+        affinity: None,
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use evenkeel_proxy::affinity::Keyring;
 use evenkeel_proxy::config::{Certificate, Config, Host};
 use evenkeel_proxy::tls::{Error, Vault, names_in};
 use rcgen::{
@@ -101,6 +102,10 @@ impl Vault for Issuer {
 
     fn authorities(&self, _: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         Ok(vec![self.authority.as_ref().der().clone()])
+    }
+
+    fn keyring(&self, path: &Path) -> Result<Keyring, Error> {
+        Ok(Keyring::of(path.as_os_str().as_encoded_bytes()))
     }
 
     fn system(&self) -> Result<RootCertStore, Error> {

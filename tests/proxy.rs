@@ -1,5 +1,7 @@
 //! What clients and origins see of the proxy, byte by byte: raw sockets on both sides of
 //! `evenkeel serve`.
+#[path = "proxy/affinity.rs"]
+mod affinity;
 #[path = "proxy/bad_input.rs"]
 mod bad_input;
 #[path = "proxy/body.rs"]

@@ -196,3 +196,5 @@ fn engines_agree_with_several_workers() {
     };
     assert_eq!(shares(&net), shares(&model));
 }
+
+mod affinity;

@@ -94,6 +94,7 @@ impl Engine<'_> {
         if let Visit::Session { first: true, .. } = visit {
             self.collector.session(due);
         }
+        self.visitors.given(&arrival);
         let until = self.conduct.until(&arrival, self.plan.end());
         let at = self.slot(arrival);
         self.live[at].waiting.socket = until.map(|until| {
@@ -114,6 +115,7 @@ impl Engine<'_> {
                 live.arrival = arrival;
                 live.waiting.gone = false;
                 live.waiting.until = NEVER;
+                (live.session, live.served, live.gift) = (None, None, None);
                 at
             }
             None => {
@@ -128,6 +130,7 @@ impl Engine<'_> {
     fn send(&mut self, at: usize) {
         let live = &mut self.live[at];
         live.waiting.upgraded = false;
+        (live.served, live.gift) = (None, None);
         let arrival = &live.arrival;
         let workload = arrival.workload;
         let holds = self.conduct.holds(workload);
@@ -303,6 +306,7 @@ impl Engine<'_> {
 
     /// The slot's request has ended for its user.
     fn tell(&mut self, at: usize, end: End, done: Timestamp) {
+        self.keep_gift(at, end);
         let arrival = &self.live[at].arrival;
         let completion = Completion {
             due: arrival.due,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use evenkeel_core::affinity::Session;
 use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{self, PoolAccess, Request};
@@ -10,6 +11,7 @@ use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
 
 use super::client::Waiting;
+use super::session::Present;
 use crate::result::Collector;
 use crate::workload::Arrival;
 
@@ -37,6 +39,12 @@ pub(super) struct Live {
     pub(super) reused: bool,
     /// What its client is at.
     pub(super) waiting: Waiting,
+    /// Its session, if its pool keeps any.
+    pub(super) session: Option<Session>,
+    /// The origin that has answered.
+    pub(super) served: Option<usize>,
+    /// What the client gets with the answer.
+    pub(super) gift: Option<Present>,
 }
 
 /// Of a slot's request until the first one reaches the proxy.
@@ -68,6 +76,9 @@ impl Live {
             offers: 0,
             reused: false,
             waiting: Waiting::default(),
+            session: None,
+            served: None,
+            gift: None,
         }
     }
 }
@@ -80,6 +91,7 @@ pub(super) struct Access<'a> {
     pub(super) collector: &'a mut Collector,
     /// The health of endpoints has changed.
     pub(super) disturbed: &'a mut bool,
+    pub(super) session: &'a mut Option<Session>,
 }
 
 impl PoolAccess for Access<'_> {
@@ -89,6 +101,10 @@ impl PoolAccess for Access<'_> {
 
     fn grant(&mut self, grant: Grant) {
         self.grants.push_back(grant);
+    }
+
+    fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
     }
 
     #[inline(always)]

@@ -18,6 +18,7 @@ mod planned;
 mod probe;
 mod proxy;
 mod report;
+mod session;
 mod upstream;
 mod wire;
 
@@ -37,6 +38,7 @@ use self::live::Live;
 use self::planned::{Planned, What};
 use self::probe::Probes;
 use self::proxy::{Place, Proxy};
+use self::session::Given;
 use self::wire::{Hop, Wires};
 use crate::engine::{Ended, Error, Seen};
 use crate::hole::Holes;
@@ -45,7 +47,7 @@ use crate::origin::{self, Load, Station, Trouble};
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
 use crate::result::{Collector, End};
 use crate::timeline::Timeline;
-use crate::workload::{Arrival, Arrivals, Conduct, Service};
+use crate::workload::{Arrival, Arrivals, Conduct, Service, Visitors};
 
 /// Runs `plan` under `seed`. With `observe`, every request is reported. `on_time` is called now and
 /// then with the simulated time; false ends the run.
@@ -115,6 +117,7 @@ struct Engine<'a> {
     service: Service,
     jitter: Stream,
     finished: Vec<(u64, Timestamp)>,
+    visitors: Visitors<Given>,
 }
 
 impl<'a> Engine<'a> {
@@ -168,6 +171,7 @@ impl<'a> Engine<'a> {
             service: Service::new(seed, plan.cpu.clone(), plan.io.clone()),
             jitter: Stream::new(seed, "jitter"),
             finished: Vec::new(),
+            visitors: Visitors::default(),
         }
     }
 
@@ -349,7 +353,9 @@ impl<'a> Engine<'a> {
         let (way, idempotent) = self.way(&self.live[at].arrival);
         match way {
             Way::Pool(pool, plan) => {
+                let session = self.claim(at, process, pool);
                 let live = &mut self.live[at];
+                live.session = session;
                 let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
                 live.request = Request::new(id, Token(at as u64), pool, plan).keyed(key);
                 live.rng = self.proxies[process].picks.at(id);
@@ -376,6 +382,7 @@ impl<'a> Engine<'a> {
     }
 
     fn into_ended(mut self) -> Ended {
+        self.visitors.close(&mut self.collector);
         for (number, proxy) in self.proxies.iter().enumerate() {
             proxy.rest(number, self.plan.config(), &mut self.collector);
         }

@@ -54,6 +54,7 @@ impl Engine<'_> {
             grants: &mut self.grants,
             collector: &mut self.collector,
             disturbed: &mut self.probes.disturbed,
+            session: &mut live.session,
         };
         let actions = live.request.on(event, self.now, &mut access, &mut live.rng);
         let mut next = None;
@@ -67,7 +68,10 @@ impl Engine<'_> {
                 } => next = self.connect(at, attempt, endpoint, fresh),
                 Action::Send { attempt } => self.pass(at, attempt),
                 Action::Cancel { .. } => self.live[at].serial += 1,
-                Action::Forward { .. } => next = self.forward(at),
+                Action::Forward { .. } => {
+                    self.give(at);
+                    next = self.forward(at);
+                }
                 Action::Finish(outcome) => self.finish(at, outcome),
             }
         }

@@ -247,6 +247,9 @@ impl Engine<'_> {
     }
 
     pub(super) fn reply(&mut self, at: usize, attempt: u8, status: Option<u16>) {
+        if status.is_some() {
+            self.name_session(at);
+        }
         let live = &self.live[at];
         let event = match (status, live.reused) {
             (Some(200), _) if self.conduct.holds(live.arrival.workload) => {

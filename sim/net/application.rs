@@ -20,7 +20,8 @@ use tokio::io::AsyncWriteExt;
 use super::Run;
 use super::exchange::write_body;
 use super::flow::{FIELD, Ticket};
-use super::line::Received;
+use super::line::{Received, readable};
+use super::luggage::handed_out;
 use super::socket;
 use crate::origin::{self, Job, JobId, Load, Station, Trouble, Verdict};
 use crate::plan::Ask;
@@ -51,6 +52,7 @@ pub(super) struct Application {
     driver: RefCell<Option<Waker>>,
     connections: Cell<u64>,
     keep_alive: Option<Duration>,
+    names_sessions: bool,
 }
 
 /// A job of a connection.
@@ -86,6 +88,8 @@ struct Order {
     upgrade: bool,
     reset: bool,
     receipt: Option<Receipt>,
+    /// Lines of the head and the beginning of the body that name a session.
+    handed_out: (String, String),
 }
 
 impl Application {
@@ -114,6 +118,11 @@ impl Application {
             driver: RefCell::default(),
             connections: Cell::new(0),
             keep_alive: plan.keep_alive(),
+            names_sessions: plan
+                .config()
+                .pools
+                .iter()
+                .any(|pool| pool.affinity.is_some()),
         });
         run.applications.borrow_mut()[number] = Some(Rc::clone(&application));
         world.spawn(Rc::clone(&application).drive());
@@ -287,6 +296,11 @@ impl Application {
             .values(received.bytes(), FIELD)
             .next()
             .and_then(Ticket::parse);
+        // Who names sessions looks at what the client has brought.
+        let text = match self.names_sessions {
+            true => received.bytes()[..length].to_vec(),
+            false => Vec::new(),
+        };
         received.consume(length);
         let framing = match (&*stream, head.framing) {
             // A stream's end is the body's.
@@ -296,10 +310,15 @@ impl Application {
         if !received.skip(stream, framing).await {
             return None;
         }
-        Some(self.order(ticket, head, seat))
+        Some(self.order(ticket, (head, &text), seat))
     }
 
-    fn order(&self, ticket: Option<Ticket>, head: &RequestHead, seat: Seat) -> Order {
+    fn order(
+        &self,
+        ticket: Option<Ticket>,
+        (head, text): (&RequestHead, &[u8]),
+        seat: Seat,
+    ) -> Order {
         let mut order = Order {
             status: 200,
             bytes: 0,
@@ -308,6 +327,7 @@ impl Application {
             upgrade: head.upgrade,
             reset: false,
             receipt: None,
+            handed_out: Default::default(),
         };
         if ticket.is_none() {
             // A probe: no work of its own, but it waits for its turn.
@@ -316,7 +336,8 @@ impl Application {
             return order;
         }
         let drawn = ticket.and_then(|ticket| {
-            self.run.flow.offer(ticket, |arrival, offers| {
+            self.run.flow.offer(ticket, self.number, |arrival, offers| {
+                order.handed_out = handed_out(&self.run.plan, self.number, arrival, head, text);
                 let (status, bytes) = match &arrival.record {
                     Some(record) => (record.status, Ask::recorded(record).response_bytes),
                     None => {
@@ -442,32 +463,27 @@ impl Application {
     }
 }
 
-/// Waits until there is something to read; false when `deadline` passes first.
-async fn readable(stream: &mut Channel<Stream>, alarm: &mut Sleep, deadline: Timestamp) -> bool {
-    alarm.reset(deadline);
-    poll_fn(|cx| {
-        if stream.poll_readable(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        Pin::new(&mut *alarm).poll(cx).map(|()| false)
-    })
-    .await
-}
-
 async fn answer(stream: &mut Channel<Stream>, order: &Order) -> io::Result<()> {
     let mut head = String::with_capacity(128);
     let status = order.status;
     let _ = write!(head, "HTTP/1.1 {status} {}\r\n", h1::reason(status));
+    let (lines, begin) = &order.handed_out;
+    let length = order.bytes.max(begin.len() as u64);
+    head.push_str(lines);
     let bodiless = order.head_only || matches!(status, 100..200 | 204 | 304);
     if !matches!(status, 100..200 | 204) {
-        let _ = write!(head, "Content-Length: {}\r\n", order.bytes);
+        let _ = write!(head, "Content-Length: {length}\r\n");
     }
     if order.close {
         head.push_str("Connection: close\r\n");
     }
     head.push_str("\r\n");
     let mut message = head.into_bytes();
-    let bytes = if bodiless { 0 } else { order.bytes };
+    let (begin, bytes) = match bodiless {
+        true => ("", 0),
+        false => (&**begin, length - begin.len() as u64),
+    };
+    message.extend_from_slice(begin.as_bytes());
     if bytes <= WHOLE {
         message.resize(message.len() + bytes as usize, b'x');
         stream.write_all(&message).await?;

@@ -20,6 +20,7 @@ use super::Run;
 use super::exchange::{Broken, exchange, was_lost};
 use super::flow::Ticket;
 use super::line::Received;
+use super::luggage::Packed;
 use super::secret::Secrets;
 use crate::engine::Seen;
 use crate::plan::{ANYBODY, Ask, KEPT, client};
@@ -74,6 +75,8 @@ pub(super) struct Job {
     home: Option<Ipv4Addr>,
     /// It asks for a tunnel.
     pub(super) upgrade: bool,
+    /// What its client carries, if it comes back.
+    pub(super) luggage: Option<Packed>,
 }
 
 impl Clients {
@@ -151,16 +154,21 @@ impl Clients {
 
     /// What is written for a try that is sent at `sent`.
     pub(super) fn job(&self, arrival: Arrival, sent: Timestamp, upgrade: bool) -> Job {
-        let ask = match &arrival.record {
+        let mut ask = match &arrival.record {
             Some(record) => Ask::recorded(record),
             None => {
                 let asks = &self.run.plan.asks[usize::from(arrival.workload)];
                 asks[usize::from(arrival.class)].clone()
             }
         };
+        let luggage = Packed::new(&self.world, &self.run, &arrival);
+        if let Some(luggage) = &luggage {
+            ask.path = luggage.path(&arrival, &ask.path);
+        }
         Job {
             home: self.run.plan.home(&arrival),
             ask: self.run.plan.marked(ask, &arrival),
+            luggage,
             until: self.conduct.patience(&arrival, sent),
             guest: (arrival.visit != Visit::Single).then_some(arrival.client),
             ticket: self.run.flow.enter(arrival, sent),
@@ -367,6 +375,7 @@ impl Clients {
     /// that it came for.
     fn complete(self: &Rc<Self>, job: &Job, end: Option<End>) -> bool {
         let done = self.world.now();
+        let origin = self.run.flow.origin(job.ticket);
         let arrival = match end {
             Some(_) => self.run.flow.leave(job.ticket),
             None => self.run.flow.abandon(job.ticket, done),
@@ -384,11 +393,20 @@ impl Clients {
                 false
             }
             Next::Over(end, done) => {
+                self.part(&arrival, end, origin);
                 self.tell(&arrival, end, done);
                 self.over(&arrival, done);
                 matches!(arrival.visit, Visit::Session { last: true, .. })
             }
         }
+    }
+
+    /// A visitor's request has ended, at `origin` if it has reached one.
+    pub(super) fn part(&self, arrival: &Arrival, end: End, origin: Option<usize>) {
+        let origin = origin.filter(|_| matches!(end, End::Status(_)));
+        let mut collector = self.run.collector.borrow_mut();
+        let mut visitors = self.run.visitors.borrow_mut();
+        visitors.ended(arrival, end, origin, &mut collector);
     }
 
     /// A client tries again at `again`.

@@ -62,6 +62,9 @@ pub(super) async fn read_head(
     loop {
         match h1::parse_response(received.bytes(), method, &limits, head) {
             Ok(Status::Complete(length)) => {
+                if let Some(luggage) = &job.luggage {
+                    luggage.take(head, received.bytes());
+                }
                 received.consume(length);
                 if !head.is_interim() {
                     return Ok(());
@@ -99,6 +102,9 @@ pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result
     );
     if *body_bytes > 0 {
         let _ = write!(head, "Content-Length: {body_bytes}\r\n");
+    }
+    if let Some(luggage) = &job.luggage {
+        head.push_str(&luggage.lines);
     }
     if job.upgrade {
         head.push_str(UPGRADE);

@@ -58,6 +58,8 @@ struct Slot {
     serial: u32,
     arrival: Option<Arrival>,
     offers: u8,
+    /// The origin that it reached last.
+    origin: usize,
 }
 
 impl Flow {
@@ -74,6 +76,7 @@ impl Flow {
                 entry.serial += 1;
                 entry.arrival = Some(arrival);
                 entry.offers = 0;
+                entry.origin = usize::MAX;
                 Ticket {
                     slot,
                     serial: entry.serial,
@@ -84,22 +87,36 @@ impl Flow {
                     serial: 0,
                     arrival: Some(arrival),
                     offers: 0,
+                    origin: usize::MAX,
                 });
                 Ticket { slot, serial: 0 }
             }
         }
     }
 
-    /// A request has reached an origin: looks at it, with the number of times it has by now. `None`
-    /// if its client no longer waits.
-    pub(super) fn offer<R>(&self, ticket: Ticket, f: impl FnOnce(&Arrival, u8) -> R) -> Option<R> {
+    /// A request has reached origin number `origin`: looks at it, with the number of times that it
+    /// has reached one by now. `None` if its client no longer waits.
+    pub(super) fn offer<R>(
+        &self,
+        ticket: Ticket,
+        origin: usize,
+        f: impl FnOnce(&Arrival, u8) -> R,
+    ) -> Option<R> {
         let mut flow = self.0.borrow_mut();
         let slot = flow.slots.get_mut(ticket.slot as usize)?;
         if slot.serial != ticket.serial {
             return None;
         }
         slot.offers = slot.offers.saturating_add(1);
+        slot.origin = origin;
         Some(f(slot.arrival.as_ref()?, slot.offers))
+    }
+
+    /// The origin that a request on its way has reached last.
+    pub(super) fn origin(&self, ticket: Ticket) -> Option<usize> {
+        let flow = self.0.borrow();
+        let slot = flow.slots.get(ticket.slot as usize)?;
+        (slot.serial == ticket.serial && slot.origin != usize::MAX).then_some(slot.origin)
     }
 
     /// A request has ended for its client.

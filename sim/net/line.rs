@@ -1,12 +1,17 @@
 //! Reading on a simulated connection: what came and is not parsed yet.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 
+use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::channel::Channel;
 use evenkeel_proxy::h1::{Decoder, Eof, Framing, Limits};
+use evenkeel_proxy::world::Sleep as _;
 use tokio::io::AsyncReadExt;
 
-use crate::world::Stream;
+use crate::world::{Sleep, Stream};
 
 /// Room made for each read.
 const READ: usize = 4 << 10;
@@ -61,6 +66,22 @@ impl Received {
         }
         true
     }
+}
+
+/// Waits until there is something to read; false when `deadline` passes first.
+pub(super) async fn readable(
+    stream: &mut Channel<Stream>,
+    alarm: &mut Sleep,
+    deadline: Timestamp,
+) -> bool {
+    alarm.reset(deadline);
+    poll_fn(|cx| {
+        if stream.poll_readable(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        Pin::new(&mut *alarm).poll(cx).map(|()| false)
+    })
+    .await
 }
 
 impl From<Vec<u8>> for Received {

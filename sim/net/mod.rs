@@ -9,6 +9,7 @@ mod client;
 mod exchange;
 mod flow;
 mod line;
+mod luggage;
 mod proxy;
 mod secret;
 mod socket;
@@ -29,12 +30,13 @@ use evenkeel_proxy::serve::BindError;
 use self::application::Application;
 use self::client::Clients;
 use self::flow::Flow;
+use self::luggage::Shared;
 use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
 use crate::plan::{COOL_DOWN, Lane, Plan};
 use crate::result::{Collector, Setup};
 use crate::timeline::Timeline;
-use crate::workload::Arrivals;
+use crate::workload::{Arrivals, Visitors};
 use crate::world::{Role, Setting, Simulation};
 
 const CLIENTS: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
@@ -149,6 +151,8 @@ struct Run {
     exhausted: Cell<bool>,
     /// Users' requests that have not ended for them.
     waiting: Cell<u64>,
+    /// Clients that come back, with what they carry.
+    visitors: RefCell<Visitors<Shared>>,
 }
 
 impl Run {
@@ -173,6 +177,7 @@ impl Run {
             failed: Cell::default(),
             exhausted: Cell::new(false),
             waiting: Cell::new(0),
+            visitors: RefCell::default(),
         })
     }
 
@@ -207,6 +212,7 @@ impl Run {
                 pool.with(|state| collector.rest(number, pool.name(), state));
             }
         }
+        self.visitors.borrow().close(&mut collector);
         Ended {
             cell: collector.finish(now, &loads),
             now,

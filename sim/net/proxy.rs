@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::{Ask, Config};
+use evenkeel_proxy::affinity::Keyring;
+use evenkeel_proxy::config::{self, AffinityKind, Ask, Config, Cookie};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::Proxy;
 use evenkeel_proxy::serve::{self, BindError, Places};
@@ -75,7 +76,12 @@ impl Seat {
     fn material(&self) -> Material {
         let secrets = self.run.secrets.as_ref();
         let material = secrets.and_then(|secrets| secrets.materials.get(self.swaps));
-        material.cloned().unwrap_or_default()
+        let mut material = material.cloned().unwrap_or_default();
+        let process = self.run.plan.proxy_name(self.place, self.restarts);
+        for pool in &self.config().pools {
+            material.seal(&pool.name, keys(pool, &process));
+        }
+        material
     }
 
     /// Starts process number `number`, and tells clients where it is.
@@ -233,6 +239,17 @@ impl Seat {
         let process = self.start(number).await?;
         self.teach(&process);
         Ok(process)
+    }
+}
+
+/// The keys of a pool's sessions: those of one file are the same in all proxies, others are a
+/// process's own.
+fn keys(pool: &config::Pool, process: &str) -> Keyring {
+    match pool.affinity.as_ref().map(|affinity| &affinity.kind) {
+        Some(AffinityKind::Cookie(Cookie {
+            keys: Some(path), ..
+        })) => Keyring::of(path.as_os_str().as_encoded_bytes()),
+        _ => Keyring::of(process.as_bytes()),
     }
 }
 

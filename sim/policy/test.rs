@@ -71,6 +71,7 @@ fn settings(endpoints: usize) -> Settings {
         retry_budget_ppm: 0,
         queue_limit: 100,
         guard: Default::default(),
+        affinity: None,
     }
 }
 

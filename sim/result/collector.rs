@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Standing;
 use evenkeel_core::panic::Mode;
 use evenkeel_core::pool;
@@ -218,6 +219,15 @@ impl Collector {
         self.sessions.started += u64::from(self.measured(at));
     }
 
+    /// A session that began at `began` is over: whether it was served by more than one endpoint,
+    /// and whether a request of it failed.
+    pub fn session_ended(&mut self, began: Timestamp, moved: bool, broken: bool) {
+        if self.measured(began) {
+            self.sessions.moved += u64::from(moved);
+            self.sessions.broken += u64::from(broken);
+        }
+    }
+
     /// Something happened to a client's socket.
     pub fn socket(&mut self, at: Timestamp, turn: Turn) {
         if self.measured(at) {
@@ -317,6 +327,9 @@ impl Collector {
             Kind::Health {
                 standing: Standing::Down,
             } => self.at(event, row, |e| e.outages += 1),
+            Kind::Session {
+                step: Step::Begun | Step::Moved,
+            } => self.at(event, row, |endpoint| endpoint.sessions += 1),
             Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }

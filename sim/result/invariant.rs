@@ -9,6 +9,7 @@ mod rest;
 
 use std::collections::VecDeque;
 
+use evenkeel_core::affinity::Step;
 use evenkeel_core::pool;
 use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
@@ -52,6 +53,8 @@ mod fact {
     pub(super) const SPENT: u8 = 1 << 5;
     /// It has waited: what it was promised then is not judged by what is known now.
     pub(super) const WAITED: u8 = 1 << 6;
+    /// Its next try goes to a draining endpoint, which keeps its session.
+    pub(super) const KEPT: u8 = 1 << 7;
 }
 
 impl Life {
@@ -159,6 +162,7 @@ impl Checker {
                 self.disturb(event);
                 self.draw(event, budgeted);
             }
+            Kind::Session { step: Step::Kept } => self.lives[index].facts |= fact::KEPT,
             Kind::Head { status: 101 } => self.upgrade(event, index),
             Kind::Failed { sent, .. } => {
                 self.failed += 1;
@@ -294,7 +298,7 @@ impl Checker {
         let life = &mut self.lives[index];
         let before = *life;
         *life = Life {
-            facts: before.facts | fact::IN_FLIGHT,
+            facts: before.facts & !fact::KEPT | fact::IN_FLIGHT,
             attempt: event.attempt,
         };
         if !before.is(fact::ARRIVED) {
@@ -322,7 +326,7 @@ impl Checker {
                 "its tries are not numbered one by one",
             );
         }
-        self.occupy(event);
+        self.occupy(event, before.is(fact::KEPT));
         let fitness = self.fitness.get(usize::from(event.pool));
         let fit = fitness
             .zip(event.endpoint)
@@ -356,8 +360,8 @@ impl Checker {
         }
     }
 
-    /// A place at the event's endpoint is taken.
-    fn occupy(&mut self, event: &Event) {
+    /// A place at the event's endpoint is taken, which may drain if the session is `kept`.
+    fn occupy(&mut self, event: &Event, kept: bool) {
         let (pool, Some(endpoint)) = (usize::from(event.pool), event.endpoint) else {
             return;
         };
@@ -365,7 +369,7 @@ impl Checker {
         let (share, occupancy) = (self.shares.get_mut(pool), self.occupancies.get_mut(pool));
         let serves = share.is_none_or(|share| share.pick(seat, event.at));
         let has_room = occupancy.is_none_or(|occupancy| occupancy.pick(seat));
-        if !serves {
+        if !serves && !kept {
             let text = "it was sent to an endpoint that is down or has no weight";
             self.violated(event, Invariant::InService, text);
         }

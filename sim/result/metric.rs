@@ -61,8 +61,16 @@ metrics! {
     Cancelled "cancelled" Count "ac"
     /// How often clients sent a request again.
     ClientRetries "client_retries" Count "ac"
-    /// Sessions that began.
-    Sessions "sessions" Count "a"
+    /// Sessions that began; at an endpoint, those that affinity bound to it.
+    Sessions "sessions" Count "ae"
+    /// Sessions that more than one endpoint served.
+    SessionsMoved "sessions_moved" Count "a"
+    /// Sessions of which a request failed.
+    SessionsBroken "sessions_broken" Count "a"
+    /// Sessions that more than one endpoint served over those that began.
+    MovedRate "moved_rate" Ratio "a"
+    /// Sessions of which a request failed over those that began.
+    BrokenRate "broken_rate" Ratio "a"
     /// Sockets that were opened, again or for the first time.
     Sockets "sockets" Count "a"
     /// Sockets that ended before their clients wanted them to.

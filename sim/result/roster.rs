@@ -148,6 +148,7 @@ mod test {
             retry_budget_ppm: 0,
             queue_limit: 0,
             guard: Default::default(),
+            affinity: None,
         }
     }
 

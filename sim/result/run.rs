@@ -186,7 +186,7 @@ pub struct Endpoint {
     /// How often its checks took it out.
     #[serde(default)]
     pub outages: u64,
-    /// Sessions that were bound to it.
+    /// Sessions that began at it or moved to it.
     pub sessions: u64,
     /// What its origin carried.
     pub load: Load,
@@ -197,9 +197,9 @@ pub struct Endpoint {
 pub struct Sessions {
     /// Begun.
     pub started: u64,
-    /// Ended by a failure.
+    /// Those of which a request failed.
     pub broken: u64,
-    /// Served by more than one endpoint.
+    /// Those that more than one endpoint served.
     pub moved: u64,
 }
 
@@ -346,6 +346,10 @@ impl Cell {
             Metric::RetryAmplification => self.tries.amplification(),
             Metric::Retried => self.requests.retried.map(|count| count as f64),
             Metric::Sessions => Some(self.sessions.started as f64),
+            Metric::SessionsMoved => Some(self.sessions.moved as f64),
+            Metric::SessionsBroken => Some(self.sessions.broken as f64),
+            Metric::MovedRate => quotient(self.sessions.moved, self.sessions.started),
+            Metric::BrokenRate => quotient(self.sessions.broken, self.sessions.started),
             Metric::Sockets => Some(self.sockets.opened as f64),
             Metric::SocketsCut => Some(self.sockets.cut as f64),
             Metric::Reconnects => Some(self.sockets.reconnects as f64),
@@ -373,6 +377,7 @@ fn of_endpoint(metric: Metric, endpoint: &Endpoint) -> Option<u64> {
         Metric::Connects => Some(endpoint.connects),
         Metric::Ejections => Some(endpoint.ejections),
         Metric::Outages => Some(endpoint.outages),
+        Metric::Sessions => Some(endpoint.sessions),
         _ => None,
     }
 }

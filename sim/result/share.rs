@@ -49,7 +49,7 @@ impl Promise {
         Self {
             weights: endpoints.iter().map(weight).collect(),
             bounds: endpoints.iter().map(bound).collect(),
-            law: law.filter(|_| free),
+            law: law.filter(|_| free && pool.affinity.is_none()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod source;
 #[cfg(test)]
 mod test;
 mod visit;
+mod visitor;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub use conduct::{Conduct, Next, Talk};
 pub use count::Count;
 pub use service::Service;
 pub use shape::Shape;
+pub use visitor::Visitors;
 
 /// One workload.
 #[derive(Clone, Debug)]

@@ -3,10 +3,12 @@
 //! Plain data with `&mut self`. The proxy keeps it behind a mutex that is held for a pick or a
 //! completion only, so everything here is exact across workers; engine `model` owns it.
 
+mod affinity;
 mod guard;
 mod update;
 mod watch;
 
+use crate::affinity::{self as session, Home};
 use crate::budget::Budget;
 use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Spec, Tried, Until};
 use crate::outlier::{Ended, Report};
@@ -15,6 +17,7 @@ use crate::queue::{Grant, Queue, Token, Waiter};
 use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
 
+use affinity::{Affinity, Stay};
 use guard::Guard;
 pub use guard::Settings as GuardSettings;
 
@@ -31,6 +34,8 @@ pub struct Settings {
     pub queue_limit: usize,
     /// What keeps requests from endpoints that are not fine.
     pub guard: GuardSettings,
+    /// What keeps clients with their endpoints; absent: nothing does.
+    pub affinity: Option<session::Settings>,
 }
 
 /// Settings with what is better made before the pool is locked to change.
@@ -70,6 +75,8 @@ pub struct State {
     tiers: bool,
     /// Keeps requests from endpoints that are not fine, if that is configured.
     guard: Option<Box<Guard>>,
+    /// Keeps clients with their endpoints, if that is configured.
+    affinity: Option<Box<Affinity>>,
     /// What draws of the guard are made of.
     stream: Stream,
 }
@@ -132,6 +139,7 @@ impl State {
             queue: Queue::default(),
             tiers: false,
             guard: None,
+            affinity: None,
             stream: Stream::new(0, "health"),
             settings: Settings {
                 endpoints: Vec::new(),
@@ -222,7 +230,7 @@ impl State {
         if let Some(index) = self.pick(now, &tried, key, rng) {
             return Admission::Picked(index);
         }
-        if !may_serve(&self.endpoints, &tried) {
+        if !self.may_serve(now, &tried) {
             return Admission::NoEndpoint;
         }
         let waiter = Waiter {
@@ -230,6 +238,7 @@ impl State {
             tried,
             key,
             rng: *rng,
+            home: self.represented(),
         };
         if self.queue.join(waiter) {
             Admission::Queued
@@ -246,9 +255,11 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
-        let index = match self.guard {
-            None => self.choose(now, tried, key, rng),
-            Some(_) => self.choose_warm(now, tried, key, rng),
+        let index = match (self.stay(now, tried), &self.guard) {
+            (Stay::Free, None) => self.choose(now, tried, key, rng),
+            (Stay::Free, Some(_)) => self.choose_warm(now, tried, key, rng),
+            (Stay::At(index), _) => Some(index),
+            (Stay::Later | Stay::Never, _) => None,
         }?;
         let endpoint = &mut self.endpoints[index.slot as usize];
         endpoint.in_flight += 1;
@@ -425,16 +436,14 @@ impl State {
             return None;
         }
         let mut queue = std::mem::take(&mut self.queue);
-        let grant = queue.grant(|w| self.pick(now, &w.tried, w.key, &mut w.rng));
+        let grant = queue.grant(|w| {
+            self.represent(w.home);
+            self.pick(now, &w.tried, w.key, &mut w.rng)
+        });
+        self.represent(Home::None);
         self.queue = queue;
         grant
     }
-}
-
-/// Whether anybody may take the request, now or when there is room.
-fn may_serve(endpoints: &[Endpoint], tried: &Tried) -> bool {
-    let able = |e: &Endpoint| e.is_in_service() && e.is_fit() && !tried.contains(e.index);
-    endpoints.iter().any(able)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use crate::affinity::Home;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::rng::Rng;
@@ -29,6 +30,8 @@ pub(crate) struct Waiter {
     pub(crate) tried: Tried,
     pub(crate) key: Key,
     pub(crate) rng: Rng,
+    /// Where its session lives.
+    pub(crate) home: Home,
 }
 
 #[derive(Debug, Default)]

@@ -15,8 +15,10 @@
 //! 6. A body cut after its head is passed on as cut.
 
 mod event;
+mod session;
 mod turn;
 
+use crate::affinity::Session;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::pool::{self, Sent};
@@ -36,6 +38,10 @@ pub trait PoolAccess {
     fn grant(&mut self, grant: Grant);
     /// Takes note of a decision.
     fn record(&mut self, event: trace::Event);
+    /// What is known of the request's session, if its pool keeps any.
+    fn session(&mut self) -> Option<&mut Session> {
+        None
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

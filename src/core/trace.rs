@@ -6,6 +6,7 @@
 
 mod reason;
 
+use crate::affinity;
 use crate::endpoint::EndpointIndex;
 use crate::health::{self, Standing};
 use crate::outlier::Cause;
@@ -155,6 +156,12 @@ pub enum Kind {
         /// How.
         mode: panic::Mode,
     },
+    /// A step in the life of the request's session. `Kept` precedes `Picked`; `Begun` and `Moved`
+    /// follow `Head`; `Forged` and `Stale` follow `Arrived`; `Broken` precedes `Finished`.
+    Session {
+        /// Which.
+        step: affinity::Step,
+    },
 }
 
 impl Kind {
@@ -216,6 +223,7 @@ impl Event {
             Kind::OnTrial => (21, 0),
             Kind::Returned => (22, 0),
             Kind::Panic { mode } => (23, mode as u16),
+            Kind::Session { step } => (24, step as u16),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -15,6 +15,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::io;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use evenkeel_core::time::Timestamp;
+
 use crate::exposition::Observed;
 use crate::serve::BREATH;
 use crate::world::World;
@@ -27,9 +29,9 @@ pub async fn serve<W: World>(world: W, listener: W::Listener, observed: Observed
             world.sleep_until(world.now() + BREATH).await;
             continue;
         };
-        let observed = observed.clone();
+        let (observed, now) = (observed.clone(), world.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let response = answer(&request, &observed);
+            let response = answer(&request, &observed, now.now());
             async move { Ok::<_, Infallible>(response) }
         });
         let serving = http1::Builder::new()
@@ -42,9 +44,13 @@ pub async fn serve<W: World>(world: W, listener: W::Listener, observed: Observed
     }
 }
 
-fn answer(request: &Request<Incoming>, observed: &Observed) -> Response<Full<Bytes>> {
+fn answer(
+    request: &Request<Incoming>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Response<Full<Bytes>> {
     let (status, kind, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, METRICS, observed.page()),
+        (&Method::GET | &Method::HEAD, "/metrics") => (StatusCode::OK, METRICS, observed.page(now)),
         (&Method::GET | &Method::HEAD, "/ready") => match observed.unready() {
             None => (StatusCode::OK, TEXT, "ready\n".into()),
             Some(why) => (StatusCode::SERVICE_UNAVAILABLE, TEXT, why),

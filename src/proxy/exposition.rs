@@ -1,5 +1,6 @@
 //! The text of `/metrics`: names are put to what was counted, in the Prometheus text format.
 
+mod affinity;
 mod downstream;
 mod health;
 
@@ -14,6 +15,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use evenkeel_core::panic::Mode;
+use evenkeel_core::pool;
+use evenkeel_core::time::Timestamp;
 
 use crate::generation::Proxy;
 use crate::log::Log;
@@ -33,8 +36,8 @@ pub struct Observed {
 impl Observed {
     /// The page of `/metrics`.
     #[must_use]
-    pub fn page(&self) -> String {
-        Scrape::new(self).page()
+    pub fn page(&self, now: Timestamp) -> String {
+        Scrape::new(self, now).page()
     }
 
     /// Why no request could be served now; nothing if some could.
@@ -87,40 +90,49 @@ struct EndpointNow {
     slot: usize,
     in_flight: u32,
     tunnels: u32,
+    /// Sessions in the pool's table, if it has one.
+    sessions: Option<u64>,
     /// `ejected`, or what is known of it by its checks.
     health: &'static str,
 }
 
+impl PoolNow {
+    fn new(name: &str, state: &mut pool::State, now: Timestamp) -> Self {
+        let slots = 0..state.endpoints().len() as u32;
+        let endpoint = |slot: u32| {
+            let name = state.name(slot)?.to_owned();
+            let sessions = state.sessions(now, &name);
+            let endpoint = state.endpoints().get(slot as usize)?;
+            Some(EndpointNow {
+                name,
+                slot: slot as usize,
+                in_flight: endpoint.in_flight,
+                tunnels: endpoint.tunnels,
+                sessions,
+                health: match state.is_ejected(slot) {
+                    true => health::EJECTED,
+                    false => state.standing(slot).name(),
+                },
+            })
+        };
+        Self {
+            endpoints: slots.filter_map(endpoint).collect(),
+            name: name.to_owned(),
+            id: state.id(),
+            queued: state.queued(),
+            panics: state.panic() != Mode::Off,
+        }
+    }
+}
+
 impl Scrape {
-    fn new(observed: &Observed) -> Self {
+    fn new(observed: &Observed, now: Timestamp) -> Self {
         let mut counts = Counts::default();
         for worker in &observed.counters {
             counts.add(&worker.snapshot());
         }
-        let pools = observed.proxy.pools().into_iter().map(|pool| {
-            pool.with(|state| PoolNow {
-                name: pool.name().to_owned(),
-                id: pool.id(),
-                queued: state.queued(),
-                panics: state.panic() != Mode::Off,
-                endpoints: state
-                    .endpoints()
-                    .iter()
-                    .filter_map(|e| {
-                        Some(EndpointNow {
-                            name: state.name(e.index.slot)?.to_owned(),
-                            slot: e.index.slot as usize,
-                            in_flight: e.in_flight,
-                            tunnels: e.tunnels,
-                            health: match state.is_ejected(e.index.slot) {
-                                true => health::EJECTED,
-                                false => state.standing(e.index.slot).name(),
-                            },
-                        })
-                    })
-                    .collect(),
-            })
-        });
+        let pools = observed.proxy.pools().into_iter();
+        let pools = pools.map(|pool| pool.with(|state| PoolNow::new(pool.name(), state, now)));
         let generation = observed.proxy.generation();
         let certificates = generation.material.certificates().into_iter().map(|c| {
             let path = c.path.display().to_string();
@@ -307,6 +319,7 @@ impl Collector for Scrape {
         self.by_endpoint(e, ("evenkeel_stale_connections", help), |c| c.stale)?;
         self.gauges(e)?;
         self.health(e)?;
+        self.affinity(e)?;
         self.downstream(e)
     }
 }

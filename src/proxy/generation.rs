@@ -16,6 +16,7 @@ use evenkeel_core::trace::Event;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::affinity::Keeper;
 use crate::config::{self, Action, Config};
 use crate::key;
 use crate::notice::Notices;
@@ -48,6 +49,8 @@ pub struct PoolTarget {
     pub http2: bool,
     /// What its policy hashes by.
     pub key: key::Source,
+    /// What reads and writes its sessions, if it keeps any.
+    pub affinity: Option<Keeper>,
     /// Times and attempts.
     pub plan: Plan,
     /// How many idle connections a worker keeps to an endpoint, and for how long.
@@ -252,7 +255,7 @@ fn build(
             Some(Target::Pool(Arc::new(pool_target(
                 pool,
                 Arc::clone(pools.get(name)?),
-                material.client(name).cloned(),
+                &material,
                 route,
             ))))
         }
@@ -270,14 +273,15 @@ fn build(
 fn pool_target(
     config: &config::Pool,
     pool: Arc<Pool>,
-    tls: Option<Arc<tls::Client>>,
+    material: &Material,
     route: &config::Route,
 ) -> PoolTarget {
     PoolTarget {
         pool,
-        tls,
+        tls: material.client(&config.name).cloned(),
         http2: config.http2,
         key: key::Source::new(config),
+        affinity: material.keeper(config),
         plan: Plan {
             attempts: u8::try_from(config.retry.attempts).unwrap_or(u8::MAX),
             queue: Span::of(config.queue.timeout),

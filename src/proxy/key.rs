@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use evenkeel_core::policy::Key;
 
+use crate::affinity::carrier;
 use crate::config::{self, HashKey, Policy};
 use crate::document::Network;
 use crate::h1::encode::{self, Forwarded};
@@ -54,11 +55,8 @@ impl Source {
         match key {
             HashKey::Address => client().map_or(Key::None, address),
             HashKey::Path => Key::text(head.target.path.of(buf)),
-            HashKey::Header(name) => first(head.fields.values(buf, name)),
-            HashKey::Cookie(name) => {
-                let lines = head.fields.known(buf, Known::Cookie);
-                let pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
-                first(pairs.filter_map(|pair| value(pair.trim_ascii(), name)))
+            HashKey::Header(_) | HashKey::Cookie(_) => {
+                carrier::asked(head, buf, key).map_or(Key::None, Key::text)
             }
             HashKey::Query(name) => {
                 let query = head.target.query.of(buf);
@@ -77,17 +75,7 @@ pub fn address(address: IpAddr) -> Key {
 /// The key that `query`, without its question mark, has in its parameter `name`.
 #[must_use]
 pub fn in_query(query: &[u8], name: &str) -> Key {
-    let pairs = query.split(|b| *b == b'&');
-    first(pairs.filter_map(|pair| value(pair, name)))
-}
-
-fn first<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Key {
-    values.next().map_or(Key::None, Key::text)
-}
-
-/// What stands behind `name=`.
-fn value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    carrier::parameter(query, name).map_or(Key::None, Key::text)
 }
 
 /// Who sent the request: the connection's other end, or, if that is a trusted proxy, the rightmost

@@ -1,6 +1,7 @@
 //! Everything of evenkeel that awaits: the data path, connections, configuration, administration.
 
 pub mod admin;
+pub mod affinity;
 mod alarm;
 pub mod buffer;
 pub mod channel;

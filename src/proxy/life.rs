@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_core::affinity::Session;
 use evenkeel_core::policy::Key;
 use evenkeel_core::queue::Grant;
 use evenkeel_core::request::{Actions, Event, PoolAccess, Request};
@@ -22,6 +23,8 @@ pub(crate) struct Life<W: World> {
     pub(crate) request: Request,
     pub(crate) id: u64,
     pub(crate) entry: Option<Box<Entry>>,
+    /// Its session, if its pool keeps any.
+    pub(crate) session: Option<Session>,
     pool: Arc<Pool>,
     /// Keeps the routes and addresses that this request was routed by.
     _generation: Arc<Generation>,
@@ -35,7 +38,7 @@ impl<W: World> Life<W> {
         id: u64,
         generation: Arc<Generation>,
         target: &PoolTarget,
-        key: Key,
+        (key, session): (Key, Option<Session>),
         entry: Option<Box<Entry>>,
     ) -> Self {
         let pool = Arc::clone(&target.pool);
@@ -43,6 +46,7 @@ impl<W: World> Life<W> {
             request: Request::new(id, worker.token(id), pool.id(), target.plan).keyed(key),
             id,
             entry,
+            session,
             rng: worker.picks.at(id),
             pool,
             _generation: generation,
@@ -58,12 +62,14 @@ impl<W: World> Life<W> {
             pool,
             worker,
             entry,
+            session,
             ..
         } = self;
         let mut access = Access {
             pool,
             worker,
             entry,
+            session,
         };
         request.on(event, now, &mut access, rng)
     }
@@ -90,6 +96,7 @@ struct Access<'a, W: World> {
     pool: &'a Pool,
     worker: &'a Worker<W>,
     entry: &'a mut Option<Box<Entry>>,
+    session: &'a mut Option<Session>,
 }
 
 impl<W: World> PoolAccess for Access<'_, W> {
@@ -99,6 +106,10 @@ impl<W: World> PoolAccess for Access<'_, W> {
 
     fn grant(&mut self, grant: Grant) {
         self.worker.grant(grant);
+    }
+
+    fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
     }
 
     fn record(&mut self, event: trace::Event) {

@@ -17,6 +17,8 @@ use evenkeel_core::trace::{Event, Kind};
 /// What `format = "json"` writes, as the schema tells it.
 pub const JSON: &str = "what a line looks like; json is one object per line: time (Unix time, s), \
     id, client, method, host, path, pool, \
+    session (the last step of it: begun, moved, kept by a draining endpoint, broken, forged, stale; \
+    null: it stays, or there is none), \
     outcome (complete; local: an answer of our own; cut: ended inside the body; cancelled: the \
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
@@ -101,6 +103,8 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     began: Timestamp,
     tries: Vec<Try>,
+    /// The last step of its session.
+    session: &'static str,
     ended: Option<Ending>,
 }
 
@@ -134,6 +138,7 @@ impl Entry {
             bytes: 0,
             began,
             tries: Vec::new(),
+            session: "",
             ended: None,
         }
     }
@@ -163,6 +168,7 @@ impl Entry {
                 self.end(at, outcome_name(outcome), status(outcome));
             }
             Kind::Rejected { status } => self.end(at, "rejected", status),
+            Kind::Session { step } => self.session = step.name(),
             _ => {}
         }
     }
@@ -216,6 +222,7 @@ impl Entry {
             ("host", &self.host),
             ("path", &self.path),
             ("pool", &self.pool),
+            ("session", self.session),
             ("outcome", outcome),
         ] {
             let _ = write!(line, ",\"{key}\":");

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Outcome;
 use evenkeel_core::outlier::Cause;
 use evenkeel_core::panic;
@@ -69,6 +70,8 @@ pub struct Pool {
     pub latency_sum_ns: u64,
     /// Times that it began to panic.
     pub panics: u64,
+    /// Steps of sessions, by [`Step`].
+    pub sessions: [u64; Step::ALL.len()],
     /// By slot.
     pub endpoints: Vec<Endpoint>,
 }
@@ -92,6 +95,8 @@ pub struct Endpoint {
     pub stale: u64,
     /// Probes, by what they came to.
     pub probes: Vec<(Outcome, u64)>,
+    /// Steps of sessions at it, by [`Step`].
+    pub sessions: [u64; Step::ALL.len()],
     /// Times it was ejected, by cause.
     pub ejections: Vec<(Cause, u64)>,
 }
@@ -181,6 +186,7 @@ impl Counts {
             | Kind::Ejected { .. }
             | Kind::OnTrial
             | Kind::Returned => {}
+            Kind::Session { step } => pool.sessions[step as usize] += 1,
             Kind::Panic { mode } => pool.panics += u64::from(mode != panic::Mode::Off),
         }
         if let Some(index) = event.endpoint {
@@ -220,11 +226,10 @@ impl Pool {
         self.retried += other.retried;
         self.cut += other.cut;
         self.panics += other.panics;
+        sum(&mut self.sessions, &other.sessions);
         self.latency_sum_ns += other.latency_sum_ns;
         merge(&mut self.finished, &other.finished);
-        for (sum, n) in self.latency.iter_mut().zip(other.latency) {
-            *sum += n;
-        }
+        sum(&mut self.latency, &other.latency);
         for (slot, endpoint) in other.endpoints.iter().enumerate() {
             at(&mut self.endpoints, slot).add(endpoint);
         }
@@ -243,6 +248,7 @@ impl Endpoint {
             Kind::Completed => self.completed += 1,
             Kind::Probed { outcome, .. } => bump(&mut self.probes, outcome),
             Kind::Ejected { cause } => bump(&mut self.ejections, cause),
+            Kind::Session { step } => self.sessions[step as usize] += 1,
             _ => {}
         }
     }
@@ -255,6 +261,7 @@ impl Endpoint {
         self.connected += other.connected;
         self.reused += other.reused;
         self.stale += other.stale;
+        sum(&mut self.sessions, &other.sessions);
         merge(&mut self.probes, &other.probes);
         merge(&mut self.ejections, &other.ejections);
     }
@@ -273,6 +280,10 @@ fn bump<K: PartialEq>(list: &mut Vec<(K, u64)>, key: K) {
         Some((_, n)) => *n += 1,
         None => list.push((key, 1)),
     }
+}
+
+fn sum<const N: usize>(sums: &mut [u64; N], other: &[u64; N]) {
+    sums.iter_mut().zip(other).for_each(|(sum, n)| *sum += n);
 }
 
 fn merge<K: PartialEq + Copy>(list: &mut Vec<(K, u64)>, other: &[(K, u64)]) {

@@ -9,6 +9,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 use evenkeel_core::{health, panic, policy, pool};
 
+use crate::affinity;
 use crate::config;
 use crate::world::Address;
 
@@ -182,5 +183,6 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             },
             slow_starts: config.endpoints.iter().map(|e| e.slow_start).collect(),
         },
+        affinity: config.affinity.as_ref().map(affinity::settings),
     }
 }

@@ -1,12 +1,15 @@
 //! Bad inputs that every proxy meets, by HTTP/1: each has one answer, and nothing of what is
 //! refused reaches the origin. Their numbers are those of the list that they were taken from.
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::affinity::{cookie_of, named, sticky, sticky_config};
 use super::{GET, HELLO, local};
 use crate::real::evenkeel::{Config, Evenkeel};
+use crate::real::message::Answer;
 use crate::real::origin;
 
 /// The proxy in front of an origin that notes the heads it is sent, and the notes.
@@ -296,4 +299,102 @@ fn a_path_is_matched_and_sent_as_the_same_bytes() {
         .map(|head| head.split(' ').nth(1).unwrap_or_default());
     let served = cases.iter().filter(|case| case.1 == 200).map(|case| case.0);
     assert!(sent.eq(served), "{notes:?}");
+}
+
+/// Requests with one `Cookie` each.
+fn asking(proxy: &Evenkeel, cookie: &str) -> Answer {
+    let request = format!("GET / HTTP/1.1\r\nHost: app\r\nCookie: {cookie}\r\n\r\n");
+    let answer = proxy.client().exchange("GET", request.as_bytes());
+    answer.expect("an answer")
+}
+
+/// 26: a cookie that is forged, cut, of another key or of 8 KiB is ignored and counted, and the
+/// client is treated as a new one.
+#[test]
+fn cookies_that_we_have_not_made_are_ignored_and_counted() {
+    let strange = sticky([named("a")]);
+    let theirs = cookie_of(&strange.client().exchange("GET", GET).unwrap()).expect("a new client");
+    let proxy = sticky([named("a"), named("b")]);
+    let ours = cookie_of(&proxy.client().exchange("GET", GET).unwrap()).expect("a new client");
+    let changed = match ours.strip_suffix('A') {
+        Some(rest) => format!("{rest}B"),
+        None => format!("{}A", &ours[..ours.len() - 1]),
+    };
+    let huge = format!("srv={}", "x".repeat(8 << 10));
+    let bad = [
+        &ours[..20],
+        "srv=",
+        "srv=10.0.0.1:3000",
+        &theirs,
+        &changed,
+        &huge,
+    ];
+    for (count, cookie) in (1..).zip(bad) {
+        let answer = asking(&proxy, cookie);
+        assert_eq!(answer.head.status, 200, "{cookie}");
+        assert!(cookie_of(&answer).is_some(), "{cookie}: it is a new client");
+        assert_eq!(
+            proxy.counter("evenkeel_session_cookies_forged_total"),
+            count
+        );
+    }
+    assert_eq!(cookie_of(&asking(&proxy, &ours)), None, "this one is known");
+    proxy.stop();
+}
+
+/// 27: a cookie that names a server that is gone: another one, and a new cookie, once.
+#[test]
+fn a_cookie_of_a_server_that_is_gone_is_replaced_once() {
+    let origins = [named("a"), named("b")];
+    let proxy = sticky(origins);
+    let first = proxy.client().exchange("GET", GET).unwrap();
+    let (cookie, gone) = (cookie_of(&first).expect("a new client"), first.body);
+    let mut config = sticky_config(origins);
+    config.endpoints.retain(|(name, _)| name.as_bytes() != gone);
+    proxy.reload(&config.text());
+    let moved = (0..1000)
+        .map(|_| asking(&proxy, &cookie))
+        .find(|answer| answer.body != gone);
+    let moved = moved.expect("the reload removes it");
+    let new = cookie_of(&moved).expect("it is told where it lives");
+    for _ in 0..10 {
+        let answer = asking(&proxy, &new);
+        assert_eq!(
+            (cookie_of(&answer), answer.body),
+            (None, moved.body.clone())
+        );
+    }
+    proxy.reload(&sticky_config(origins).text());
+    for _ in 0..10 {
+        assert_eq!(
+            asking(&proxy, &new).body,
+            moved.body,
+            "it does not flap back"
+        );
+    }
+    proxy.stop();
+}
+
+/// 28: of two sticky cookies the first valid one counts.
+#[test]
+fn of_two_cookies_the_first_valid_one_counts() {
+    let proxy = sticky([named("a"), named("b")]);
+    let mut of = BTreeMap::new();
+    while of.len() < 2 {
+        let answer = proxy.client().exchange("GET", GET).unwrap();
+        let cookie = cookie_of(&answer).expect("a new client");
+        of.insert(answer.body, cookie);
+    }
+    let (a, b) = (&of[&b"a"[..]], &of[&b"b"[..]]);
+    for (cookies, expected) in [
+        (format!("{a}; {b}"), b"a"),
+        (format!("{b}; {a}"), b"b"),
+        (format!("srv=x; {b}; {a}"), b"b"),
+        (format!("srv=; srv={}; {a}", "y".repeat(38)), b"a"),
+    ] {
+        for _ in 0..4 {
+            assert_eq!(asking(&proxy, &cookies).body, expected, "{cookies}");
+        }
+    }
+    proxy.stop();
 }

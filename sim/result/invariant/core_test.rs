@@ -69,6 +69,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         retry_budget_ppm: LIMIT.budget_ppm,
         queue_limit,
         guard: Default::default(),
+        affinity: None,
     };
     let bound = |spec: &endpoint::Spec| spec.max_connections.unwrap_or(u32::MAX);
     let promise = Promise {

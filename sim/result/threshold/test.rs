@@ -186,7 +186,8 @@ fn wrong_thresholds_say_where_and_what_was_expected() {
 /// have a value, and the others have none.
 #[test]
 fn metrics_exist_where_results_have_them() {
-    let cell = cell();
+    let mut cell = cell();
+    cell.sessions.started = 1;
     let class = Scope::Class("light".to_owned());
     let endpoint = Scope::Endpoint("b".to_owned());
     for metric in Metric::ALL {

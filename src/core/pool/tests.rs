@@ -19,6 +19,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         retry_budget_ppm: 0,
         queue_limit: 3,
         guard: Default::default(),
+        affinity: None,
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{State, Update, may_serve};
+use super::{State, Update};
+use crate::affinity::Home;
 use crate::endpoint::{Endpoint, EndpointIndex, Spec, State as Admin};
 use crate::queue::Grant;
 use crate::time::Timestamp;
@@ -38,14 +39,20 @@ impl State {
         });
         self.settings = settings;
         self.watch(now, self.settings.guard.clone(), founding);
+        self.remember(self.settings.affinity);
         self.settle(now)
     }
 
     /// Looks at all that wait: some may go ahead, others have nobody left to wait for.
     pub(super) fn settle(&mut self, now: Timestamp) -> Vec<Grant> {
         let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
-        let endpoints = &self.endpoints;
-        grants.extend(self.queue.dismiss(|w| !may_serve(endpoints, &w.tried)));
+        let mut queue = std::mem::take(&mut self.queue);
+        grants.extend(queue.dismiss(|w| {
+            self.represent(w.home);
+            !self.may_serve(now, &w.tried)
+        }));
+        self.represent(Home::None);
+        self.queue = queue;
         grants
     }
 

@@ -9,6 +9,7 @@ fn waiter(token: u64) -> Waiter {
         tried: Tried::default(),
         key: Key::None,
         rng: Stream::new(1, "pick").at(token),
+        home: crate::affinity::Home::None,
     }
 }
 

@@ -49,6 +49,7 @@ impl Shell {
             retry_budget_ppm: 0,
             queue_limit: 2,
             guard: Default::default(),
+            affinity: None,
         };
         Self {
             pool: State::new(0, settings),
@@ -162,6 +163,7 @@ impl Rig {
             retry_budget_ppm: 0,
             queue_limit: 2,
             guard: Default::default(),
+            affinity: None,
         };
         self.shell.pool.update(self.now, settings)
     }

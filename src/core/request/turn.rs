@@ -27,6 +27,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.idempotent = idempotent;
         self.request.arrived = self.now;
         self.record(trace::Kind::Arrived { idempotent });
+        self.recognise();
         let (now, token, key) = (self.now, self.request.token, self.request.key);
         let admission = self.ask(|pool| Some(pool.arrive(now, token, key, rng)));
         self.admit(admission, false);
@@ -39,8 +40,12 @@ impl<P: PoolAccess> Turn<'_, P> {
         ask: impl FnOnce(&mut pool::State) -> Option<Admission>,
     ) -> Option<Admission> {
         let (now, key) = (self.now, self.request.key);
+        let session = self.pool.session().copied();
         let (admission, measured) = self.pool.with(|pool| {
-            let admission = ask(pool);
+            let admission = match &session {
+                None => ask(pool),
+                Some(session) => pool.on_behalf(session, ask),
+            };
             let measured = match admission {
                 Some(Admission::Picked(endpoint)) => pool.send(now, endpoint, key),
                 _ => None,
@@ -96,6 +101,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.replaced = false;
         self.request.dialled = Timestamp::MAX;
         self.request.first_byte_us = NO_BYTE;
+        self.lodge(endpoint);
         self.record(trace::Kind::Picked { budgeted });
         self.enter(Phase::Connecting);
         let attempt = self.request.attempt;
@@ -158,6 +164,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             let took = self.now.since(self.request.dispatched).as_micros();
             self.request.first_byte_us = u32::try_from(took).unwrap_or(NO_BYTE - 1);
             self.record(trace::Kind::Head { status });
+            self.settle_in();
             self.enter(Phase::Body);
             if matches!(self.request.measured, Some(sent) if sent.until == Until::Header) {
                 self.heard(quality(status), |_| ());
@@ -171,6 +178,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = 101;
             self.record(trace::Kind::Head { status: 101 });
+            self.settle_in();
             self.enter(Phase::Tunnel);
             if let Some(endpoint) = self.request.endpoint {
                 let (now, report) = (self.now, self.told(Ended::Answered(101)));
@@ -383,6 +391,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     #[inline(never)]
     fn answer(&mut self, local: Local) {
+        self.break_off();
         self.actions.push(Action::Answer(local));
         self.finish(Outcome::Local(local));
     }
@@ -410,7 +419,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     // Inlined, so that what takes note of it needs no match on the kind.
     #[inline(always)]
-    fn record(&mut self, kind: trace::Kind) {
+    pub(super) fn record(&mut self, kind: trace::Kind) {
         self.pool.record(trace::Event {
             at: self.now,
             request: self.request.id,

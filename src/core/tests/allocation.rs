@@ -94,6 +94,7 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
         retry_budget_ppm: 200_000,
         queue_limit: 16,
         guard,
+        affinity: None,
     };
     Alone(State::new(0, settings))
 }

@@ -4,6 +4,7 @@
 //! key is declared in one place with its help and the reason for its default; defaults suit
 //! Node.js applications.
 
+mod affinity;
 mod check;
 mod health;
 mod listener;
@@ -27,6 +28,7 @@ use crate::document::{
     self, Diagnostic, Entry, Integer, Key, Names, Node, Socket, Source, Span, Table, Value,
 };
 
+pub use affinity::{Affinity, Cookie, Kind as AffinityKind, SameSite};
 pub use health::{Ask, Check, Health, Panic};
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
 pub use policy::{HashKey, Policy, Simulated};

@@ -284,7 +284,7 @@ fn misplaced(t: &mut Table<'_>, options: &[&str]) {
 
 /// `"address"`, `"path"`, `"header:NAME"`, `"cookie:NAME"` or `"query:NAME"`.
 #[derive(Clone, Copy, Debug)]
-struct Keyed;
+pub(super) struct Keyed;
 
 impl Keyed {
     const EXPECTED: &str =

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use evenkeel_core::{outlier, slow_start};
 
+use super::affinity::{Affinity, affinity};
 use super::health::{Health, Panic, health, panic};
 use super::policy::{HashKey, Policy, policy};
 use super::slow_start::slow_start;
@@ -41,6 +42,8 @@ pub struct Pool {
     pub outlier: Option<outlier::Settings>,
     /// What happens when too few endpoints are fit.
     pub panic: Panic,
+    /// What keeps clients with their endpoints, if anything does.
+    pub affinity: Option<Affinity>,
 }
 
 /// One address that can be picked.
@@ -141,6 +144,8 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let panic = t.shorthand("panic", "below", doc, panic);
     let doc = "a growing share for endpoints that come up or join, unless all do; absent: none";
     let slow_start = slow_start(t, doc);
+    let doc = "what keeps a client with the endpoint that it began with; absent: nothing";
+    let affinity = t.shorthand("affinity", "kind", doc, affinity);
     check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
     let mut endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
     for endpoint in &mut endpoints {
@@ -166,6 +171,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         health,
         outlier,
         panic,
+        affinity,
     })
 }
 

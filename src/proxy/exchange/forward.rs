@@ -18,6 +18,7 @@ impl<W: World> Exchange<'_, W> {
     pub(super) async fn forward(&mut self, attempt: u8) -> Event {
         self.answered = true;
         self.stalled = None;
+        self.tell();
         poll_fn(|cx| self.poll_forward(cx, attempt)).await
     }
 

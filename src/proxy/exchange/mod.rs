@@ -9,6 +9,7 @@ mod finish;
 mod forward;
 mod interim;
 mod send;
+mod session;
 
 use std::future::poll_fn;
 use std::io;
@@ -90,7 +91,10 @@ pub(crate) async fn run<W: World>(
         connection.forwarded,
         &connection.terms.trusted,
     );
-    let life = Life::new(&worker, id, generation, target, key, entry);
+    let keeper = target.affinity.as_ref();
+    let buf = connection.buffer.filled();
+    let session = keeper.map(|keeper| keeper.session(head, buf, worker.world.unix_now()));
+    let life = Life::new(&worker, id, generation, target, (key, session), entry);
     let mut draft = worker.drafts.take();
     let plan = RequestPlan {
         forwarded: connection.forwarded,

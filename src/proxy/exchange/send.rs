@@ -142,6 +142,9 @@ impl<W: World> Exchange<'_, W> {
                     return Some(failed);
                 }
                 Ok(Status::Complete(length)) => {
+                    if !self.learn(length) {
+                        return None;
+                    }
                     self.begin_download(length);
                     return Some(Event::Head {
                         attempt,

@@ -93,6 +93,7 @@ fn tunnels_stand_beside_requests_in_flight() {
         slot: 0,
         in_flight: 3,
         tunnels: 1_000,
+        sessions: None,
         health: "up",
     };
     let pool = PoolNow {
@@ -145,6 +146,7 @@ fn health_of_endpoints() {
         slot: 0,
         in_flight: 0,
         tunnels: 0,
+        sessions: None,
         health: "down",
     };
     let pool = PoolNow {

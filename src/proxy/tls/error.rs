@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::affinity::Weak;
 use crate::document::{Severity, Step};
 
 /// Something wrong with what a configuration says of TLS.
@@ -139,6 +140,19 @@ pub enum Error {
     /// The system has no randomness for keys of session tickets.
     #[error("no keys for session tickets: {0}")]
     Tickets(rustls::Error),
+    /// The keys of sessions in a file are no good.
+    #[error(
+        "the keys in {path} cannot be used: {weak}; write one: openssl rand -base64 32 > {path}"
+    )]
+    WeakKeys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        weak: Weak,
+    },
+    /// The system has no randomness for the keys of sessions.
+    #[error("no keys for sessions: the system has no randomness")]
+    NoRandomness,
     /// A certificate is over.
     #[error(
         "the certificate in {path} expired {}; clients refuse it: renew it",

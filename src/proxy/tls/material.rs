@@ -1,4 +1,4 @@
-//! All that a configuration says of TLS, read and ready for handshakes.
+//! All that a configuration says of TLS, read and ready for handshakes; and keys of sessions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +10,19 @@ use rustls::ServerConfig;
 
 use super::identity::{self, Identity};
 use super::{Authority, Client, Error, Files, Problem, Vault, lint, server};
-use crate::config::{self, Config};
+use crate::affinity::{Keeper, Keyring};
+use crate::config::{self, AffinityKind, Config, Cookie};
 use crate::document::{Severity, Step};
 
-/// The TLS side of each listener and pool. The default one is that of a configuration without TLS.
+/// The TLS side of each listener and pool, and the keys of pools that keep sessions. The default
+/// one is that of a configuration without either.
 #[derive(Clone, Default)]
 pub struct Material {
     authority: Option<Authority>,
     servers: BTreeMap<String, Server>,
     clients: BTreeMap<String, Arc<Client>>,
+    /// The keys of each pool that keeps sessions, and whether they were drawn here.
+    keyrings: BTreeMap<String, (Arc<Keyring>, bool)>,
 }
 
 #[derive(Clone)]
@@ -73,6 +77,9 @@ impl Material {
             if let Some(client) = loader.client(n, pool) {
                 material.clients.insert(pool.name.clone(), Arc::new(client));
             }
+            if let Some(keys) = loader.keyring(n, pool) {
+                material.keyrings.insert(pool.name.clone(), keys);
+            }
         }
         let mut problems = loader.problems;
         let failed = problems
@@ -96,6 +103,19 @@ impl Material {
     #[must_use]
     pub fn client(&self, pool: &str) -> Option<&Arc<Client>> {
         self.clients.get(pool)
+    }
+
+    /// Gives a pool's sessions these keys.
+    pub fn seal(&mut self, pool: &str, keys: Keyring) {
+        self.keyrings
+            .insert(pool.to_owned(), (Arc::new(keys), false));
+    }
+
+    /// What reads and writes the sessions of a pool, if it keeps any.
+    #[must_use]
+    pub fn keeper(&self, pool: &config::Pool) -> Option<Keeper> {
+        let (keys, _) = self.keyrings.get(&pool.name)?;
+        Keeper::new(pool, keys)
     }
 
     /// Says what date it is; before each handshake, of either side.
@@ -145,6 +165,12 @@ impl Material {
         for (listener, server) in &earlier.servers {
             if !self.servers.contains_key(listener) {
                 self.servers.insert(listener.clone(), server.clone());
+            }
+        }
+        // Keys that were drawn for a process are good for as long as it lives.
+        for (pool, (keys, drawn)) in &mut self.keyrings {
+            if let (true, Some((known, true))) = (*drawn, earlier.keyrings.get(pool)) {
+                *keys = Arc::clone(known);
             }
         }
     }
@@ -206,6 +232,26 @@ impl Loader<'_> {
             Err(error) => {
                 let place = [&place[..], &[Step::Key("ca")]].concat();
                 self.problem(&owner, place, error);
+                None
+            }
+        }
+    }
+
+    /// The keys of a pool that keeps sessions; drawn, where no file is named.
+    fn keyring(&mut self, n: usize, pool: &config::Pool) -> Option<(Arc<Keyring>, bool)> {
+        let kind = &pool.affinity.as_ref()?.kind;
+        let loaded = match kind {
+            AffinityKind::Cookie(Cookie {
+                keys: Some(path), ..
+            }) => self.vault.keyring(path).map(|keys| (keys, false)),
+            _ => self.authority.draw().map(|key| (Keyring::of(&key), true)),
+        };
+        match loaded {
+            Ok((keys, drawn)) => Some((Arc::new(keys), drawn)),
+            Err(error) => {
+                let affinity = ["affinity", "keys"].map(Step::Key);
+                let place = [&[Step::Key("pool"), Step::Index(n)][..], &affinity].concat();
+                self.problem(&format!("pool `{}`", pool.name), place, error);
                 None
             }
         }

@@ -81,6 +81,14 @@ impl Authority {
         )
     }
 
+    /// A key that nobody can guess.
+    fn draw(&self) -> Result<[u8; 32], Error> {
+        let mut key = [0; 32];
+        let drawn = self.provider.secure_random.fill(&mut key);
+        drawn.map_err(|_| Error::NoRandomness)?;
+        Ok(key)
+    }
+
     /// Says what date it is: certificates end by it, keys of tickets change by it.
     pub fn set_time(&self, unix_now: Duration) {
         self.clock.set(unix_now);

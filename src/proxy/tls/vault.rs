@@ -6,6 +6,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Error, pem};
+use crate::affinity::Keyring;
 use crate::config;
 
 /// Where certificates, keys and authorities are kept. In a simulation there are none of those that
@@ -27,6 +28,13 @@ pub trait Vault {
     ///
     /// If there are none, or it cannot be read.
     fn authorities(&self, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error>;
+
+    /// The keys of sessions in a file.
+    ///
+    /// # Errors
+    ///
+    /// If there are none that are any good, or it cannot be read.
+    fn keyring(&self, path: &Path) -> Result<Keyring, Error>;
 
     /// The authorities that everybody believes.
     ///
@@ -50,6 +58,18 @@ impl Vault for Files {
 
     fn authorities(&self, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         pem::certificates(path)
+    }
+
+    fn keyring(&self, path: &Path) -> Result<Keyring, Error> {
+        let unreadable = |source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Keyring::parse(&text).map_err(|weak| Error::WeakKeys {
+            path: path.to_owned(),
+            weak,
+        })
     }
 
     /// Some that cannot be parsed are usual.

@@ -64,7 +64,8 @@ pub trait World: Clone + 'static {
     /// The time since this world began.
     fn now(&self) -> Timestamp;
 
-    /// The date, since 1970: for log lines and certificates, never for decisions.
+    /// The date, since 1970: for log lines, certificates and the age of cookies, which
+    /// several proxies must agree on; never for other decisions.
     fn unix_now(&self) -> Duration;
 
     /// Sleeps until an instant. Never for a duration: late wake-ups would add up.

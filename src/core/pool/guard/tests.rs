@@ -55,6 +55,7 @@ fn settings(names: &str, guard: Settings) -> PoolSettings {
         retry_budget_ppm: 0,
         queue_limit: 3,
         guard,
+        affinity: None,
     }
 }
 

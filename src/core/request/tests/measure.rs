@@ -15,6 +15,7 @@ fn rig(policy: Kind) -> Rig {
         retry_budget_ppm: 0,
         queue_limit: 2,
         guard: Default::default(),
+        affinity: None,
     };
     assert_eq!(rig.shell.pool.update(START, settings), []);
     rig

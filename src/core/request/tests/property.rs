@@ -114,6 +114,7 @@ impl World {
             retry_budget_ppm: 0,
             queue_limit: 2,
             guard: Default::default(),
+            affinity: None,
         };
         let grants = self.shell.pool.update(self.now, settings);
         self.shell.grants.extend(grants);

@@ -368,3 +368,64 @@ fn listeners_that_only_redirect_need_no_pool() {
     ];
     check(cases.into_iter());
 }
+
+/// The affinity of a pool, and what is told.
+const AFFINITIES: &[(&str, &[&str])] = &[
+    ("\"cookie\"", &[]),
+    ("\"none\"", &[]),
+    (
+        "{ kind = \"learn\", from = \"query:sid\", ttl = \"5m\", limit = 10 }",
+        &[],
+    ),
+    (
+        "{ kind = \"route\", from = \"cookie:JSESSIONID\", on_down = \"queue\" }",
+        &[],
+    ),
+    (
+        "\"cokie\"",
+        &[":5:12: error: unknown kind of affinity `cokie`; did you mean `cookie`?"],
+    ),
+    (
+        "\"learn\"",
+        &[":5:12: error: `affinity.from` is missing; expected `from`, such as"],
+    ),
+    (
+        "{ kind = \"learn\", from = \"address\" }",
+        &[":5:36: error: `pool.affinity.from` is"],
+    ),
+    (
+        "{ kind = \"cookie\", limit = 3 }",
+        &[":5:39: error: only learn has `limit`"],
+    ),
+    (
+        "{ kind = \"cookie\", name = \"a b\" }",
+        &[":5:38: error: no cookie can be called \"a b\""],
+    ),
+    (
+        "{ kind = \"cookie\", same_site = \"none\" }",
+        &[":5:43: error: browsers refuse `same_site = \"none\"` without TLS"],
+    ),
+    (
+        "{ kind = \"cookie\", name = \"__Host-a\", secure = true, domain = \"e.com\" }",
+        &[":5:38: error: browsers refuse a `__Host-` cookie with another path or a domain"],
+    ),
+    (
+        "{ kind = \"cookie\", path = \"/;x\" }",
+        &[":5:38: error: no cookie can have this path"],
+    ),
+    (
+        "{ kind = \"cookie\", ttl = \"100ms\" }",
+        &[":5:37: error: cookies count in seconds"],
+    ),
+];
+
+#[test]
+fn affinities_that_cannot_work() {
+    check(AFFINITIES.iter().map(|(affinity, wanted)| {
+        let endpoints = "endpoints = [{ address = \"a:1\" }]";
+        (
+            with_pool(&format!("{endpoints}\naffinity = {affinity}")),
+            *wanted,
+        )
+    }));
+}
