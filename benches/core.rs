@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use evenkeel_core::endpoint::{Answer, EndpointIndex, Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
-use evenkeel_core::pool::{Admission, Settings, State, Verdict};
+use evenkeel_core::pool::{Admission, Sent, Settings, State, Verdict};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
@@ -122,7 +122,8 @@ fn pick(c: &mut Criterion) {
         quantile_percent: 84,
         probes: 3,
     };
-    let policies: [(&str, Kind, Weight); 17] = [
+    let event_loop = Kind::EventLoop { spare_percent: 50 };
+    let policies: [(&str, Kind, Weight); 18] = [
         ("round_robin", Kind::RoundRobin, equal),
         ("round_robin weighted", Kind::RoundRobin, unequal),
         ("random", Kind::Random, equal),
@@ -133,6 +134,7 @@ fn pick(c: &mut Criterion) {
         ("peak_ewma", Kind::PeakEwma { decay }, equal),
         ("peak_ewma weighted", Kind::PeakEwma { decay }, unequal),
         ("prequal", prequal, equal),
+        ("event_loop", event_loop, equal),
         ("ip_hash", Kind::IpHash, equal),
         ("hash", Kind::Hash, equal),
         ("ring_hash", ring(plain), equal),
@@ -155,9 +157,9 @@ fn pick(c: &mut Criterion) {
 /// A pool with some requests in flight: each pick is followed by the end of the oldest.
 struct Turn {
     pool: State,
-    flying: VecDeque<(EndpointIndex, Timestamp, Option<Until>)>,
+    flying: VecDeque<(EndpointIndex, Timestamp, Option<Sent>)>,
     picks: Stream,
-    of_networks: bool,
+    policy: Kind,
     id: u64,
 }
 
@@ -167,7 +169,7 @@ impl Turn {
             pool: State::new(0, settings(policy, n, weight)),
             flying: VecDeque::new(),
             picks: Stream::new(1, "pick"),
-            of_networks: policy == Kind::IpHash,
+            policy,
             id: 0,
         };
         (0..32).for_each(|_| turn.send());
@@ -178,8 +180,8 @@ impl Turn {
         self.send();
         if let Some((index, sent, measured)) = self.flying.pop_front() {
             let now = Timestamp(self.id * 1_000);
-            if measured.is_some() {
-                self.pool.heard(now, index, sent, Answer::Good);
+            if let Some(measured) = measured {
+                self.pool.heard(now, index, sent, measured, Answer::Good);
             }
             black_box(self.pool.complete(now, index, Verdict::Success));
         }
@@ -190,19 +192,24 @@ impl Turn {
         let now = Timestamp(self.id * 1_000);
         // Making a key is the shell's; this is as cheap as it can be.
         let bits = (self.id as u32).wrapping_mul(0x9e37_79b9);
-        let key = match self.of_networks {
-            true => Key::Network {
+        let key = match self.policy {
+            Kind::IpHash => Key::Network {
                 scale: 553,
                 shift: (bits % 6271) as u16,
             },
-            false => Key::Text {
+            // Five routes.
+            Kind::EventLoop { .. } => Key::Text {
+                crc: 1 + bits % 5,
+                length: 8,
+            },
+            _ => Key::Text {
                 crc: bits,
                 length: 8,
             },
         };
         let mut rng = self.picks.at(self.id);
         if let Admission::Picked(index) = self.pool.arrive(now, Token(self.id), key, &mut rng) {
-            let measured = self.pool.send(now, index);
+            let measured = self.pool.send(now, index, key);
             self.flying.push_back((index, now, measured));
         }
     }

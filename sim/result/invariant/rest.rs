@@ -61,6 +61,7 @@ mod test {
                 retry_budget_ppm: 0,
                 queue_limit: 1,
                 guard: Default::default(),
+                affinity: None,
             },
         )
     }
@@ -81,7 +82,7 @@ mod test {
         let in_flight = "pool p, endpoint a still counts 1 in flight";
         let own = "pool p still counts 1 in flight";
         assert_eq!(leftovers("p", &pool), [own, in_flight]);
-        assert_eq!(pool.send(NOW, index), Some(Until::Header));
+        let sent = pool.send(NOW, index, Key::None).expect("it is measured");
         let awaited = "pool p, endpoint a still counts 1 answers awaited";
         assert_eq!(leftovers("p", &pool), [own, in_flight, awaited]);
         pool.upgrade(NOW, index);
@@ -91,7 +92,7 @@ mod test {
         let waiting = "pool p still counts 1 waiting";
         assert_eq!(leftovers("p", &pool), [waiting, tunnel, awaited]);
         assert_eq!(pool.leave(NOW, Token(1)), None);
-        pool.heard(NOW, index, NOW, evenkeel_core::endpoint::Answer::Good);
+        pool.heard(NOW, index, NOW, sent, evenkeel_core::endpoint::Answer::Good);
         assert_eq!(pool.hang_up(NOW, index, Verdict::Success), None);
         assert!(leftovers("p", &pool).is_empty());
     }

@@ -20,8 +20,8 @@ impl<W: World> Exchange<'_, W> {
         };
         let buf = upstream.buffer.filled();
         let body = &buf[length..];
-        session.named = keeper.named(&self.response, buf, body);
-        session.named.is_some() || !keeper.wants_body(session, &self.response, body)
+        session.named = keeper.named(&self.draft.response, buf, body);
+        session.named.is_some() || !keeper.wants_body(session, &self.draft.response, body)
     }
 
     /// Tells the client where its session lives, if it has to be told: in the head that is about to
