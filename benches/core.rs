@@ -23,6 +23,7 @@ const PLAN: Plan = Plan {
     dial: Span::of(Duration::from_secs(1)),
     head: Span::of(Duration::from_secs(60)),
     idle: Span::of(Duration::from_secs(60)),
+    patience_ms: u32::MAX,
     tunnel: Span::of(Duration::from_secs(3600)),
     total: Span::MAX,
 };
@@ -62,7 +63,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         policy,
         endpoints: (0..n).map(endpoint).collect(),
         retry_budget_ppm: 200_000,
-        queue_limit: 256,
+        queue: evenkeel_core::queue::Settings::fifo(256),
         guard: Default::default(),
         affinity: None,
     }

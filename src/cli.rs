@@ -64,6 +64,9 @@ pub(crate) struct Check {
     /// Configurations and scenarios; a file with [[workload]] is a scenario
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Requests at each endpoint, for what is told of their losses
+    #[arg(long, value_name = "RATE", default_value = "100/s")]
+    pub(crate) rate: String,
 }
 
 #[derive(Debug, Args)]

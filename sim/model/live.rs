@@ -54,6 +54,7 @@ const BLANK: request::Plan = request::Plan {
     dial: Span::MAX,
     head: Span::MAX,
     idle: Span::MAX,
+    patience_ms: u32::MAX,
     tunnel: Span::MAX,
     total: Span::MAX,
 };

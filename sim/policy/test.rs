@@ -69,7 +69,7 @@ fn settings(endpoints: usize) -> Settings {
         policy: policy::Kind::Random,
         endpoints: (0..endpoints).map(spec).collect(),
         retry_budget_ppm: 0,
-        queue_limit: 100,
+        queue: evenkeel_core::queue::Settings::fifo(100),
         guard: Default::default(),
         affinity: None,
     }

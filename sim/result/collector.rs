@@ -135,6 +135,7 @@ pub struct Collector {
     tries: Tries,
     retried: u64,
     panics: u64,
+    queued: u64,
     sessions: Sessions,
     sockets: Sockets,
     proxies: Vec<Proxy>,
@@ -189,6 +190,7 @@ impl Collector {
             tries: Tries::default(),
             retried: 0,
             panics: 0,
+            queued: 0,
             sessions: Sessions::default(),
             sockets: Sockets::default(),
             proxies: vec![Proxy::new(&setup)],
@@ -330,6 +332,7 @@ impl Collector {
             Kind::Session {
                 step: Step::Begun | Step::Moved,
             } => self.at(event, row, |endpoint| endpoint.sessions += 1),
+            Kind::Queued { .. } => self.queued += 1,
             Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }
@@ -377,6 +380,7 @@ impl Collector {
             sockets: self.sockets,
             tries: self.tries,
             panics: self.panics,
+            queued: self.queued,
             invariants,
             ..Cell::default()
         }

@@ -61,9 +61,9 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// SHA-256 over the fixed records of a run's events.
 ///
-/// Three kinds of event are left out, because the others imply each: an arrival is followed at once
-/// by its pick, its wait or its outcome, a completion by its outcome, and a connection that was
-/// idle is what a try without a word about its connection has. What is left says all that was
+/// Four kinds of event are left out, because the others imply each: an arrival is followed at once
+/// by its pick, its wait or its outcome, a wait's end by a pick or the outcome, a completion by its
+/// outcome, and a connection that was idle is what a try without a word about its connection has. What is left says all that was
 /// decided, in half of the time.
 #[derive(Clone, Debug)]
 pub struct TraceHash {
@@ -89,7 +89,10 @@ impl TraceHash {
     pub fn record(&mut self, event: &Event) {
         if matches!(
             event.kind,
-            Kind::Arrived { .. } | Kind::Completed | Kind::Connected { reused: true }
+            Kind::Arrived { .. }
+                | Kind::Waited { .. }
+                | Kind::Completed
+                | Kind::Connected { reused: true }
         ) {
             return;
         }

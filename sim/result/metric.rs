@@ -77,6 +77,8 @@ metrics! {
     SocketsCut "sockets_cut" Count "a"
     /// Attempts to open a socket again.
     Reconnects "reconnects" Count "a"
+    /// How often a request had to wait for an endpoint.
+    Queued "queued" Count "a"
     /// Requests with more than one try.
     Retried "retried" Count "a"
     /// Tries over requests that were tried.

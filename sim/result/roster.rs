@@ -146,7 +146,7 @@ mod test {
             policy: policy::Kind::Random,
             endpoints: endpoints.iter().map(spec).collect(),
             retry_budget_ppm: 0,
-            queue_limit: 0,
+            queue: evenkeel_core::queue::Settings::fifo(0),
             guard: Default::default(),
             affinity: None,
         }

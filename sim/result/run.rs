@@ -113,6 +113,9 @@ pub struct Cell {
     /// Times that too few endpoints of a pool were fine.
     #[serde(default)]
     pub panics: u64,
+    /// How often a request had to wait for an endpoint.
+    #[serde(default)]
+    pub queued: u64,
     /// What became of its thresholds.
     pub thresholds: Vec<Verdict>,
     /// What became of its `sometimes`: for a run of its own, whether it was seen in it.
@@ -331,6 +334,7 @@ impl Cell {
         self.tries.all += other.tries.all;
         self.tries.first += other.tries.first;
         self.panics += other.panics;
+        self.queued += other.queued;
     }
 
     /// That of all classes.
@@ -362,6 +366,7 @@ impl Cell {
             Metric::InFlight => self.presence().mean(),
             Metric::Little => self.presence().little(),
             Metric::Panics => Some(self.panics as f64),
+            Metric::Queued => Some(self.queued as f64),
             Metric::DialFailures | Metric::Connects | Metric::Ejections | Metric::Outages => {
                 let counts = self.endpoints.iter().filter_map(|e| of_endpoint(metric, e));
                 Some(counts.sum::<u64>() as f64)

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use evenkeel_proxy::config::Config;
-use evenkeel_proxy::document::Diagnostic;
+use evenkeel_proxy::document::{Diagnostic, Rate};
 use evenkeel_proxy::tls::{self, Authority};
 
-use super::terminal::{complain, say};
+use super::terminal::{complain, say, warn};
 use super::{Exit, authority, read};
 use crate::cli;
 
@@ -14,6 +14,16 @@ pub(crate) fn run(arguments: &cli::Check) -> Exit {
     let authority = match authority() {
         Ok(authority) => authority,
         Err(exit) => return exit,
+    };
+    let rate_per_s = match Rate::parse(&arguments.rate) {
+        Ok(rate) => rate,
+        Err(expected) => {
+            let given = &arguments.rate;
+            warn(format_args!(
+                "evenkeel: --rate {given}: expected {expected}"
+            ));
+            return Exit::Usage;
+        }
     };
     let mut exit = Exit::Ok;
     for path in &arguments.files {
@@ -24,7 +34,7 @@ pub(crate) fn run(arguments: &cli::Check) -> Exit {
                     exit = Exit::Invalid;
                 } else {
                     say(format_args!("{}: {kind} ok", path.display()));
-                    for line in config.iter().flat_map(Config::outlook) {
+                    for line in config.iter().flat_map(|config| config.outlook(rate_per_s)) {
                         say(format_args!("  {line}"));
                     }
                 }

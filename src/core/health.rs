@@ -5,7 +5,8 @@
 //! it back, and the first pass ends the wait of a new one. While a state is in doubt, probes come
 //! faster. The machine asks for a probe as data ([`Order`]); a shell performs it and reports.
 //!
-//! How long a fault stays unseen follows from the configuration alone: [`Check::detection`].
+//! How long a fault stays unseen follows from the configuration alone: [`Check::detection`]; and how
+//! long its end: [`Check::recovery`].
 
 use std::time::Duration;
 
@@ -45,15 +46,25 @@ pub struct Check {
 }
 
 impl Check {
+    /// Mean and longest time from the end of a fault to the end of the probe that brings the endpoint
+    /// back, if each probe passes after `passing`.
+    #[must_use]
+    pub fn recovery(&self, passing: Duration) -> (Duration, Duration) {
+        self.found(self.rise, passing)
+    }
+
+    /// The first of `probes` in a row comes within an interval, the others while in doubt.
+    fn found(&self, probes: u32, each: Duration) -> (Duration, Duration) {
+        let certain = self.interval_in_doubt.max(each) * probes.saturating_sub(1) + each;
+        (self.interval / 2 + certain, self.interval + certain)
+    }
+
     /// Mean and longest time from a fault to the end of the probe that takes the endpoint down, if
     /// each probe fails after `failing` (a round trip where connections are refused, the timeout
     /// where nothing answers).
     #[must_use]
     pub fn detection(&self, failing: Duration) -> (Duration, Duration) {
-        let failing = failing.min(self.timeout);
-        let further = self.interval_in_doubt.max(failing) * self.fall.saturating_sub(1);
-        let certain = further + failing;
-        (self.interval / 2 + certain, self.interval + certain)
+        self.found(self.fall, failing.min(self.timeout))
     }
 }
 

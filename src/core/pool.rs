@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Spec, Tried, Until};
 use crate::outlier::{Ended, Report};
 use crate::policy::{self, Key, PickContext, Policy, Tier};
-use crate::queue::{Grant, Queue, Token, Waiter};
+use crate::queue::{self, Grant, Queue, Token, Waiter};
 use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
 
@@ -30,8 +30,8 @@ pub struct Settings {
     pub endpoints: Vec<Spec>,
     /// Retry budget in retries per million requests.
     pub retry_budget_ppm: u64,
-    /// Most requests that wait for an endpoint.
-    pub queue_limit: usize,
+    /// Requests that wait for an endpoint.
+    pub queue: queue::Settings,
     /// What keeps requests from endpoints that are not fine.
     pub guard: GuardSettings,
     /// What keeps clients with their endpoints; absent: nothing does.
@@ -90,6 +90,8 @@ pub enum Admission {
     Queued,
     /// All are full, and so is the queue.
     QueueFull,
+    /// It has waited for too long in an overload, or newer ones took its place in the queue.
+    Shed,
     /// No endpoint may take this request.
     NoEndpoint,
 }
@@ -235,6 +237,7 @@ impl State {
         }
         let waiter = Waiter {
             token,
+            since: now,
             tried,
             key,
             rng: *rng,
@@ -308,16 +311,19 @@ impl State {
         rng: &mut Rng,
     ) -> Admission {
         match self.queue.leave(token) {
-            Some(index) if self.endpoints[index.slot as usize].index == index => {
+            queue::Answer::Booked(index) if self.endpoints[index.slot as usize].index == index => {
                 Admission::Picked(index)
             }
+            queue::Answer::Shed => Admission::Shed,
             _ => self.admit(now, token, tried, key, rng),
         }
     }
 
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
     pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
-        let booked = self.queue.leave(token)?;
+        let queue::Answer::Booked(booked) = self.queue.leave(token) else {
+            return None;
+        };
         let report = Report {
             dispatched: now,
             ended: Ended::Left,
@@ -431,12 +437,18 @@ impl State {
         self.grant(now)
     }
 
+    /// Another request that waits for nothing any more, after one was queued or granted: it was sent
+    /// away in its favour.
+    pub fn untold(&mut self) -> Option<Grant> {
+        self.queue.untold()
+    }
+
     fn grant(&mut self, now: Timestamp) -> Option<Grant> {
         if self.queue.len() == 0 {
             return None;
         }
         let mut queue = std::mem::take(&mut self.queue);
-        let grant = queue.grant(|w| {
+        let grant = queue.grant(now, |w| {
             self.represent(w.home);
             self.pick(now, &w.tried, w.key, &mut w.rng)
         });

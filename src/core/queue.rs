@@ -1,16 +1,63 @@
 //! The queue of a pool: requests that found every endpoint full.
 //!
-//! First in, first out, bounded in number; the wait is bounded by the request's own deadline. A
-//! grant comes with the endpoint already booked, so nobody can overtake between the wake-up and the
-//! pick, and a waiter that left gives its grant back. What was booked is known here alone: the
-//! configuration may change while the grant is on its way, so the request asks when it has come.
+//! Bounded in number; the wait is bounded by the request's own deadline. A grant comes with the
+//! endpoint already booked, so nobody can overtake between the wake-up and the pick, and a waiter
+//! that left gives its grant back. What was booked is known here alone: the configuration may change
+//! while the grant is on its way, so the request asks when it has come.
+//!
+//! An overload is a queue that has not been empty for a while. First in, first out is fair until
+//! then, and fatal afterwards: everybody waits for as long as clients have patience, and what is
+//! served is given up a moment later. [`Order::Adaptive`] turns the order round, so that most are
+//! served at once and some never; [`Settings::codel`] tells those early who have waited for too
+//! long. Both are Facebook's ("Fail at Scale", ACM Queue 13(8), 2015), after CoDel (RFC 8289).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::affinity::Home;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::rng::Rng;
+use crate::time::Timestamp;
+
+/// What a configuration says of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most requests that wait.
+    pub limit: usize,
+    /// Whose turn it is.
+    pub order: Order,
+    /// How long the queue has not been empty in an overload.
+    pub overload: Duration,
+    /// In an overload, who has waited for so long is sent away when another goes ahead; never, if
+    /// it is not set.
+    pub codel: Option<Duration>,
+}
+
+impl Settings {
+    /// First in, first out, with room for `limit`.
+    #[must_use]
+    pub const fn fifo(limit: usize) -> Self {
+        Self {
+            limit,
+            order: Order::Fifo,
+            overload: Duration::from_millis(100),
+            codel: None,
+        }
+    }
+}
+
+/// Whose turn it is when a place is free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Who came first.
+    #[default]
+    Fifo,
+    /// Who came last. A full queue sends away who came first.
+    Lifo,
+    /// Who came first, and in an overload who came last.
+    Adaptive,
+}
 
 /// Names a waiting request to its shell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +74,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiter {
     pub(crate) token: Token,
+    pub(crate) since: Timestamp,
     pub(crate) tried: Tried,
     pub(crate) key: Key,
     pub(crate) rng: Rng,
@@ -34,44 +82,119 @@ pub(crate) struct Waiter {
     pub(crate) home: Home,
 }
 
-#[derive(Debug, Default)]
+/// What a waiting request learns when it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// An endpoint counts it as in flight.
+    Booked(EndpointIndex),
+    /// It was sent away.
+    Shed,
+    /// Nothing: it waits, or has nothing left to wait for.
+    Nothing,
+}
+
+#[derive(Debug)]
 pub(crate) struct Queue {
+    settings: Settings,
+    /// In the order in which they came.
     waiting: VecDeque<Waiter>,
     /// Granted, and not yet taken up by the request.
     granted: Vec<(Token, EndpointIndex)>,
-    limit: usize,
+    /// Sent away, and not yet aware of it.
+    shed: Vec<Token>,
+    /// Those of them that nobody has been told of.
+    untold: VecDeque<Grant>,
+    /// Since when somebody has been waiting all the time.
+    busy_since: Timestamp,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            settings: Settings::fifo(0),
+            waiting: VecDeque::new(),
+            granted: Vec::new(),
+            shed: Vec::new(),
+            untold: VecDeque::new(),
+            busy_since: Timestamp::ZERO,
+        }
+    }
 }
 
 impl Queue {
-    pub(crate) const fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+    pub(crate) const fn set(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Joins the queue, or returns false if it is full.
-    pub(crate) fn join(&mut self, waiter: Waiter) -> bool {
-        let room = self.waiting.len() < self.limit;
-        if room {
-            self.waiting.push_back(waiter);
-        }
-        room
+    fn is_overloaded(&self, now: Timestamp) -> bool {
+        !self.waiting.is_empty() && now.since(self.busy_since) >= self.settings.overload
     }
 
-    /// Grants to the first waiter for whom `pick` finds an endpoint.
+    fn newest_first(&self, now: Timestamp) -> bool {
+        match self.settings.order {
+            Order::Fifo => false,
+            Order::Lifo => true,
+            Order::Adaptive => self.is_overloaded(now),
+        }
+    }
+
+    /// Joins the queue, or returns false if it is full. Where the newest goes first, it is the
+    /// oldest that a full queue has no place for.
+    pub(crate) fn join(&mut self, waiter: Waiter) -> bool {
+        let now = waiter.since;
+        if self.waiting.len() < self.settings.limit {
+            if self.waiting.is_empty() {
+                self.busy_since = now;
+            }
+        } else if self.settings.limit > 0 && self.newest_first(now) {
+            self.send_away();
+        } else {
+            return false;
+        }
+        self.waiting.push_back(waiter);
+        true
+    }
+
+    /// Sends away who has waited longest.
+    fn send_away(&mut self) {
+        if let Some(Waiter { token, .. }) = self.waiting.pop_front() {
+            self.shed.push(token);
+            self.untold.push_back(Grant { token });
+        }
+    }
+
+    /// The next who was sent away and has not been told.
+    pub(crate) fn untold(&mut self) -> Option<Grant> {
+        self.untold.pop_front()
+    }
+
+    /// Grants to the first waiter, in the order in force, for whom `pick` finds an endpoint. In an
+    /// overload those who have waited for too long are sent away then.
     pub(crate) fn grant(
         &mut self,
+        now: Timestamp,
         mut pick: impl FnMut(&mut Waiter) -> Option<EndpointIndex>,
     ) -> Option<Grant> {
-        let (at, endpoint) = self
-            .waiting
-            .iter_mut()
-            .enumerate()
-            .find_map(|(at, w)| Some((at, pick(w)?)))?;
+        let overloaded = self.is_overloaded(now);
+        let mut try_one = |(at, w): (usize, &mut Waiter)| Some((at, pick(w)?));
+        let newest_first = self.newest_first(now);
+        let mut line = self.waiting.iter_mut().enumerate();
+        let (at, endpoint) = match newest_first {
+            true => line.rev().find_map(&mut try_one),
+            false => line.find_map(&mut try_one),
+        }?;
         let token = self.waiting.remove(at)?.token;
         self.granted.push((token, endpoint));
+        if let Some(patience) = self.settings.codel.filter(|_| overloaded) {
+            let is_late = |w: &Waiter| now.since(w.since) > patience;
+            while self.waiting.front().is_some_and(is_late) {
+                self.send_away();
+            }
+        }
         Some(Grant { token })
     }
 
@@ -86,21 +209,27 @@ impl Queue {
         told
     }
 
-    /// What has been booked for the request, if anything has.
+    /// What there is for the request, if anything is.
+    #[cfg(test)]
     pub(crate) fn booked(&self, token: Token) -> Option<EndpointIndex> {
         let (_, endpoint) = self.granted.iter().find(|(granted, _)| *granted == token)?;
         Some(*endpoint)
     }
 
-    /// The request no longer waits. Returns what had been booked for it, if anything had.
-    pub(crate) fn leave(&mut self, token: Token) -> Option<EndpointIndex> {
-        let booked = self.booked(token);
-        if booked.is_some() {
-            self.granted.retain(|(granted, _)| *granted != token);
-        } else {
-            self.waiting.retain(|w| w.token != token);
+    /// The request no longer waits. Returns what there was for it.
+    pub(crate) fn leave(&mut self, token: Token) -> Answer {
+        if let Some(at) = self.granted.iter().position(|(t, _)| *t == token) {
+            return Answer::Booked(self.granted.swap_remove(at).1);
         }
-        booked
+        if let Some(at) = self.shed.iter().position(|t| *t == token) {
+            self.shed.swap_remove(at);
+            self.untold.retain(|grant| grant.token != token);
+            return Answer::Shed;
+        }
+        if let Some(at) = self.waiting.iter().position(|w| w.token == token) {
+            self.waiting.remove(at);
+        }
+        Answer::Nothing
     }
 }
 

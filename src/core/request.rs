@@ -13,6 +13,8 @@
 //! 5. A connection lost before the head is retried when nothing was sent, or when the method is
 //!    idempotent (RFC 9110 section 9.2.2) and the body can be sent again.
 //! 6. A body cut after its head is passed on as cut.
+//! 7. A try without a head in time is retried as in 5, if a shorter time is set for that; else its
+//!    request is answered with 504.
 
 mod event;
 mod session;
@@ -24,7 +26,7 @@ use crate::policy::Key;
 use crate::pool::{self, Sent};
 use crate::queue::{Grant, Token};
 use crate::rng::Rng;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::trace;
 
 pub use event::{ATTEMPTS_MAX, Action, Actions, Event, Failure, Local, Outcome, Plan};
@@ -177,12 +179,17 @@ impl Request {
             Phase::New | Phase::Done => return Timestamp::MAX,
             Phase::Waiting => self.plan.queue,
             Phase::Connecting => self.plan.dial,
+            Phase::Sent if self.may_replay() => self.plan.head.min(self.patience()),
             Phase::Sent => self.plan.head,
             Phase::Body => self.plan.idle,
             // A tunnel has no end in time: it outlives `total`.
             Phase::Tunnel => return self.progress + self.plan.tunnel,
         };
         (self.progress + limit).min(self.total_deadline())
+    }
+
+    const fn patience(&self) -> Span {
+        Span(self.plan.patience_ms as u64 * 1_000_000)
     }
 
     fn total_deadline(&self) -> Timestamp {

@@ -39,8 +39,8 @@ pub struct Event {
 
 /// What an [`Event`] says.
 ///
-/// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` as often as it
-/// has to wait, `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
+/// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to wait, as often
+/// as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
 /// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
 /// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
 /// event of its request, and what [`Kind::is_outside`] concerns no request.
@@ -57,6 +57,12 @@ pub enum Kind {
     Queued {
         /// Whether this is a retry that drew on the retry budget now.
         budgeted: bool,
+    },
+    /// The wait that [`Kind::Queued`] began is over. A try or the outcome follows at once, so it is
+    /// not in the trace hash.
+    Waited {
+        /// When it began.
+        since: Timestamp,
     },
     /// An endpoint was chosen; the request counts as in flight there from now on.
     Picked {
@@ -224,6 +230,7 @@ impl Event {
             Kind::Returned => (22, 0),
             Kind::Panic { mode } => (23, mode as u16),
             Kind::Session { step } => (24, step as u16),
+            Kind::Waited { .. } => (25, 0),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -206,18 +206,28 @@ impl Scrape {
         }
         let help = "Time from a request's arrival to its end";
         let name = "evenkeel_request_duration_seconds";
+        self.durations(encoder, (name, help), |pool| &pool.latency)?;
+        let help = "Time that a request waited for an endpoint, if it had to";
+        let name = "evenkeel_queue_duration_seconds";
+        self.durations(encoder, (name, help), |pool| &pool.wait)
+    }
+
+    fn durations(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        value: impl Fn(&metric::Pool) -> &metric::Histogram,
+    ) -> fmt::Result {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (now, counts) in self.pools() {
-            let bounds = BUCKETS_MS
-                .iter()
-                .map(|ms| *ms as f64 / 1e3)
-                .chain([f64::MAX]);
-            let buckets: Vec<_> = bounds.zip(counts.latency).collect();
-            let total = counts.latency.iter().sum();
-            let sum = counts.latency_sum_ns as f64 / 1e9;
+            let metric::Histogram { counts, sum_ns } = value(counts);
+            let bounds = BUCKETS_MS.iter().map(|ms| *ms as f64 / 1e3);
+            let bounds = bounds.chain([f64::MAX]);
+            let buckets: Vec<_> = bounds.zip(counts.iter().copied()).collect();
+            let total = counts.iter().sum();
             family
                 .encode_family(&[("pool", &*now.name)])?
-                .encode_histogram::<NoLabelSet>(sum, total, &buckets, None)?;
+                .encode_histogram::<NoLabelSet>(*sum_ns as f64 / 1e9, total, &buckets, None)?;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     outcome (complete; local: an answer of our own; cut: ended inside the body; cancelled: the \
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
-    total_ms, and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
+    total_ms, queue_ms (waiting for an endpoint), and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
     outcome (ok, failed, dial_failed), and error (why it was not dialled; absent: it took too long); \
     what is not known of a rejected request is null";
 
@@ -102,6 +102,7 @@ pub(crate) struct Entry {
     pub(crate) pool: String,
     pub(crate) bytes: u64,
     began: Timestamp,
+    waited: Duration,
     tries: Vec<Try>,
     /// The last step of its session.
     session: &'static str,
@@ -137,6 +138,7 @@ impl Entry {
             pool: String::new(),
             bytes: 0,
             began,
+            waited: Duration::ZERO,
             tries: Vec::new(),
             session: "",
             ended: None,
@@ -147,6 +149,7 @@ impl Entry {
     pub(crate) fn note(&mut self, event: &Event) {
         let at = event.at;
         match event.kind {
+            Kind::Waited { since } => self.waited += at.since(since),
             Kind::Picked { .. } => {
                 let slot = event.endpoint.map_or(0, |e| e.slot);
                 self.tries.push(Try {
@@ -233,7 +236,8 @@ impl Entry {
             }
         }
         let _ = write!(line, ",\"status\":{status},\"bytes\":{}", self.bytes);
-        let _ = write!(line, ",\"total_ms\":{:.3},\"tries\":[", ms(total));
+        let _ = write!(line, ",\"total_ms\":{:.3}", ms(total));
+        let _ = write!(line, ",\"queue_ms\":{:.3},\"tries\":[", ms(self.waited));
         for (n, tried) in self.tries.iter().enumerate() {
             line.push_str(if n == 0 {
                 "{\"endpoint\":"

@@ -4,12 +4,14 @@
 //! counted under its pool and slot; names are put to them when they are read.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Outcome;
 use evenkeel_core::outlier::Cause;
 use evenkeel_core::panic;
 use evenkeel_core::request;
+use evenkeel_core::time::nanos;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
 
 /// Upper bounds of the latency histogram's buckets, in milliseconds.
@@ -64,10 +66,10 @@ pub struct Pool {
     pub finished: Vec<(u16, u64)>,
     /// Responses cut inside the body.
     pub cut: u64,
-    /// Latency from arrival to the end: a count for each bucket and one for beyond.
-    pub latency: [u64; BUCKETS_MS.len() + 1],
-    /// Sum of the latencies in nanoseconds.
-    pub latency_sum_ns: u64,
+    /// From arrival to the end.
+    pub latency: Histogram,
+    /// In the queue.
+    pub wait: Histogram,
     /// Times that it began to panic.
     pub panics: u64,
     /// Steps of sessions, by [`Step`].
@@ -99,6 +101,31 @@ pub struct Endpoint {
     pub sessions: [u64; Step::ALL.len()],
     /// Times it was ejected, by cause.
     pub ejections: Vec<(Cause, u64)>,
+}
+
+/// Durations by size.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// How many there were in each bucket of [`BUCKETS_MS`], and beyond.
+    pub counts: [u64; BUCKETS_MS.len() + 1],
+    /// Their sum in nanoseconds.
+    pub sum_ns: u64,
+}
+
+impl Histogram {
+    fn record(&mut self, took: Duration) {
+        let took_ns = nanos(took);
+        let bucket = BUCKETS_MS.partition_point(|ms| ms * 1_000_000 < took_ns);
+        self.counts[bucket] += 1;
+        self.sum_ns += took_ns;
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sum_ns += other.sum_ns;
+        for (sum, n) in self.counts.iter_mut().zip(other.counts) {
+            *sum += n;
+        }
+    }
 }
 
 impl Worker {
@@ -163,9 +190,10 @@ impl Counts {
                 pool.queued += 1;
                 pool.retried += u64::from(budgeted);
             }
+            Kind::Waited { since } => pool.wait.record(event.at.since(since)),
             Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
             Kind::Finished { outcome, arrived } => {
-                pool.finish(outcome, event.at.since(arrived).as_nanos());
+                pool.finish(outcome, event.at.since(arrived));
             }
             Kind::Connected { .. }
             | Kind::DialFailed
@@ -204,7 +232,7 @@ impl Counts {
 }
 
 impl Pool {
-    fn finish(&mut self, outcome: request::Outcome, took_ns: u128) {
+    fn finish(&mut self, outcome: request::Outcome, took: Duration) {
         let status = match outcome {
             request::Outcome::Complete { status } => status,
             request::Outcome::Cut { status } => {
@@ -215,9 +243,7 @@ impl Pool {
             request::Outcome::Cancelled => 0,
         };
         bump(&mut self.finished, status);
-        let bucket = BUCKETS_MS.partition_point(|ms| u128::from(*ms) * 1_000_000 < took_ns);
-        self.latency[bucket] += 1;
-        self.latency_sum_ns += u64::try_from(took_ns).unwrap_or(u64::MAX);
+        self.latency.record(took);
     }
 
     fn add(&mut self, other: &Self) {
@@ -227,9 +253,9 @@ impl Pool {
         self.cut += other.cut;
         self.panics += other.panics;
         sum(&mut self.sessions, &other.sessions);
-        self.latency_sum_ns += other.latency_sum_ns;
+        self.latency.add(&other.latency);
+        self.wait.add(&other.wait);
         merge(&mut self.finished, &other.finished);
-        sum(&mut self.latency, &other.latency);
         for (slot, endpoint) in other.endpoints.iter().enumerate() {
             at(&mut self.endpoints, slot).add(endpoint);
         }

@@ -170,7 +170,7 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
         },
         endpoints: config.endpoints.iter().map(endpoint).collect(),
         retry_budget_ppm: u64::from(config.retry.budget.ppm()),
-        queue_limit: config.queue.limit as usize,
+        queue: config.queue.settings,
         guard: pool::GuardSettings {
             health: config.health.as_ref().map(|health| health::Settings {
                 checks: health.checks.iter().map(config::Check::schedule).collect(),

@@ -67,7 +67,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         policy: policy::Kind::Random,
         endpoints: endpoints.to_vec(),
         retry_budget_ppm: LIMIT.budget_ppm,
-        queue_limit,
+        queue: evenkeel_core::queue::Settings::fifo(queue_limit),
         guard: Default::default(),
         affinity: None,
     };
@@ -91,6 +91,7 @@ fn plan() -> Plan {
         dial: Span::of(Duration::from_millis(20)),
         head: Span::of(Duration::from_millis(80)),
         idle: Span::of(Duration::from_millis(80)),
+        patience_ms: u32::MAX,
         tunnel: Span::of(Duration::from_secs(1)),
         total: Span::of(Duration::from_millis(400)),
     }

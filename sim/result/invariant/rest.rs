@@ -59,7 +59,7 @@ mod test {
                 policy: policy::Kind::LeastTime { until },
                 endpoints: vec![spec],
                 retry_budget_ppm: 0,
-                queue_limit: 1,
+                queue: evenkeel_core::queue::Settings::fifo(1),
                 guard: Default::default(),
                 affinity: None,
             },

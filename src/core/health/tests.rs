@@ -101,6 +101,8 @@ fn detection_follows_from_the_configuration() {
         ..check("a")
     };
     assert_eq!(slow.detection(S * 60), (S * 23 / 2, S * 14));
+    // 0 or 5 s to the first pass, and one more 2 s later.
+    assert_eq!(check("a").recovery(ms), (S * 9 / 2 + ms, S * 7 + ms));
 }
 
 #[test]

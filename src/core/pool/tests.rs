@@ -17,7 +17,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         policy: Kind::RoundRobin,
         endpoints: endpoints.to_vec(),
         retry_budget_ppm: 0,
-        queue_limit: 3,
+        queue: crate::queue::Settings::fifo(3),
         guard: Default::default(),
         affinity: None,
     }

@@ -25,7 +25,7 @@ impl State {
             self.era = self.era.wrapping_add(1);
         }
         self.budget.set_share(settings.retry_budget_ppm);
-        self.queue.set_limit(settings.queue_limit);
+        self.queue.set(settings.queue);
         self.replace(&settings.endpoints);
         self.tiers = self
             .endpoints
@@ -46,6 +46,7 @@ impl State {
     /// Looks at all that wait: some may go ahead, others have nobody left to wait for.
     pub(super) fn settle(&mut self, now: Timestamp) -> Vec<Grant> {
         let mut grants: Vec<_> = std::iter::from_fn(|| self.grant(now)).collect();
+        grants.extend(std::iter::from_fn(|| self.queue.untold()));
         let mut queue = std::mem::take(&mut self.queue);
         grants.extend(queue.dismiss(|w| {
             self.represent(w.home);

@@ -1,11 +1,17 @@
-//! The queue alone: order, the bound, and what becomes of a grant.
+//! The queue alone: order, the bound, what becomes of a grant, and what an overload changes.
+
+mod machine;
 
 use super::*;
 use crate::rng::Stream;
 
-fn waiter(token: u64) -> Waiter {
+const NOW: Timestamp = Timestamp(5_000_000_000);
+const MS: Duration = Duration::from_millis(1);
+
+fn waiter(token: u64, since: Timestamp) -> Waiter {
     Waiter {
         token: Token(token),
+        since,
         tried: Tried::default(),
         key: Key::None,
         rng: Stream::new(1, "pick").at(token),
@@ -21,17 +27,30 @@ fn slot(slot: u32) -> EndpointIndex {
 }
 
 fn queue(limit: usize, tokens: &[u64]) -> Queue {
+    ordered(Settings::fifo(limit), tokens)
+}
+
+/// Who joins one after the other, a millisecond apart.
+fn ordered(settings: Settings, tokens: &[u64]) -> Queue {
     let mut queue = Queue::default();
-    queue.set_limit(limit);
+    queue.set(settings);
+    let mut at = NOW;
     for token in tokens {
-        assert!(queue.join(waiter(*token)));
+        assert!(queue.join(waiter(*token, at)));
+        at = at + MS;
     }
     queue
 }
 
 /// Grants slot 0 to whomever is first.
 fn next(queue: &mut Queue) -> Option<u64> {
-    queue.grant(|_| Some(slot(0))).map(|grant| grant.token.0)
+    next_at(queue, NOW + MS * 10)
+}
+
+fn next_at(queue: &mut Queue, now: Timestamp) -> Option<u64> {
+    queue
+        .grant(now, |_| Some(slot(0)))
+        .map(|grant| grant.token.0)
 }
 
 #[test]
@@ -44,18 +63,18 @@ fn first_in_first_out() {
 #[test]
 fn the_limit_counts_those_who_wait_and_not_the_granted() {
     let mut queue = queue(2, &[1, 2]);
-    assert!(!queue.join(waiter(3)));
+    assert!(!queue.join(waiter(3, NOW)));
     assert_eq!(next(&mut queue), Some(1));
-    assert!(queue.join(waiter(3)));
-    queue.set_limit(0);
-    assert!(!queue.join(waiter(4)));
+    assert!(queue.join(waiter(3, NOW)));
+    queue.set(Settings::fifo(0));
+    assert!(!queue.join(waiter(4, NOW)));
     assert_eq!(queue.len(), 2, "a smaller limit sends nobody away");
 }
 
 #[test]
 fn who_cannot_go_is_passed_over_and_keeps_the_place() {
     let mut queue = queue(3, &[1, 2, 3]);
-    let granted = queue.grant(|w| (w.token != Token(1)).then(|| slot(7)));
+    let granted = queue.grant(NOW, |w| (w.token != Token(1)).then(|| slot(7)));
     assert_eq!(granted, Some(Grant { token: Token(2) }));
     assert_eq!(queue.booked(Token(2)), Some(slot(7)));
     assert_eq!(next(&mut queue), Some(1));
@@ -64,12 +83,96 @@ fn who_cannot_go_is_passed_over_and_keeps_the_place() {
 #[test]
 fn leaving_gives_back_what_was_booked_and_nothing_else() {
     let mut queue = queue(4, &[1, 2, 3]);
-    assert_eq!(queue.leave(Token(2)), None, "waiting: nothing was booked");
+    assert_eq!(
+        queue.leave(Token(2)),
+        Answer::Nothing,
+        "waiting: nothing was booked"
+    );
     assert_eq!(next(&mut queue), Some(1));
     assert_eq!(next(&mut queue), Some(3));
-    assert_eq!(queue.leave(Token(1)), Some(slot(0)), "granted");
-    assert_eq!(queue.leave(Token(1)), None, "only once");
-    assert_eq!(queue.leave(Token(3)), Some(slot(0)), "granted");
-    assert_eq!(queue.leave(Token(9)), None, "never seen");
+    assert_eq!(queue.leave(Token(1)), Answer::Booked(slot(0)), "granted");
+    assert_eq!(queue.leave(Token(1)), Answer::Nothing, "only once");
+    assert_eq!(queue.leave(Token(3)), Answer::Booked(slot(0)), "granted");
+    assert_eq!(queue.leave(Token(9)), Answer::Nothing, "never seen");
     assert_eq!(queue.len(), 0);
+}
+
+/// An adaptive queue that is overloaded after 100 ms, with CoDel's bound at 20 ms.
+const ADAPTIVE: Settings = Settings {
+    limit: 3,
+    order: Order::Adaptive,
+    overload: Duration::from_millis(100),
+    codel: Some(Duration::from_millis(20)),
+};
+
+#[test]
+fn last_in_first_out_sends_away_the_oldest_when_it_is_full() {
+    let lifo = Settings {
+        order: Order::Lifo,
+        ..Settings::fifo(2)
+    };
+    let mut queue = ordered(lifo, &[1, 2, 3]);
+    assert_eq!(queue.untold(), Some(Grant { token: Token(1) }));
+    assert_eq!(queue.untold(), None);
+    assert_eq!(queue.leave(Token(1)), Answer::Shed);
+    assert_eq!(queue.leave(Token(1)), Answer::Nothing, "told once");
+    let order: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
+    assert_eq!(order, [3, 2]);
+    queue.set(Settings { limit: 0, ..lifo });
+    assert!(!queue.join(waiter(4, NOW)), "there is no queue");
+}
+
+#[test]
+fn an_overload_turns_the_queue_round_and_sends_away_who_is_late() {
+    let mut queue = ordered(ADAPTIVE, &[1, 2, 3]);
+    assert!(
+        !queue.join(waiter(4, NOW + MS * 99)),
+        "no overload, and full"
+    );
+    let fifo = next_at(&mut queue, NOW + MS * 99);
+    assert_eq!((fifo, queue.untold()), (Some(1), None), "no overload");
+    assert!(queue.join(waiter(5, NOW + MS * 99)));
+    let newest = next_at(&mut queue, NOW + MS * 100);
+    assert_eq!((newest, queue.len()), (Some(5), 0));
+    let late: Vec<_> = std::iter::from_fn(|| queue.untold()).collect();
+    assert_eq!(
+        late,
+        [2, 3].map(|token| Grant {
+            token: Token(token)
+        })
+    );
+}
+
+#[test]
+fn a_queue_that_was_empty_is_not_overloaded() {
+    let mut queue = ordered(ADAPTIVE, &[1]);
+    assert_eq!(next_at(&mut queue, NOW + MS * 90), Some(1));
+    for token in [2, 3] {
+        assert!(queue.join(waiter(token, NOW + MS * 95)));
+    }
+    assert_eq!(next_at(&mut queue, NOW + MS * 190), Some(2));
+    assert_eq!(next_at(&mut queue, NOW + MS * 191), Some(3));
+    assert_eq!(queue.untold(), None);
+}
+
+#[test]
+fn a_place_is_not_left_empty_because_all_are_late() {
+    let mut queue = ordered(
+        Settings {
+            order: Order::Fifo,
+            ..ADAPTIVE
+        },
+        &[1, 2],
+    );
+    assert_eq!(next_at(&mut queue, NOW + MS * 500), Some(1));
+    assert_eq!(queue.untold(), Some(Grant { token: Token(2) }));
+}
+
+#[test]
+fn who_was_sent_away_and_leaves_is_not_told() {
+    let mut queue = ordered(ADAPTIVE, &[1, 2, 3]);
+    assert_eq!(next_at(&mut queue, NOW + MS * 200), Some(3));
+    assert_eq!(queue.leave(Token(1)), Answer::Shed);
+    assert_eq!(queue.untold(), Some(Grant { token: Token(2) }));
+    assert_eq!(queue.untold(), None);
 }

@@ -44,6 +44,8 @@ pub enum Local {
     BadGateway,
     /// The endpoint's head did not come in time: 504.
     GatewayTimeout,
+    /// Sent away from the queue in an overload: 503.
+    Shed,
 }
 
 impl Local {
@@ -51,7 +53,7 @@ impl Local {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::NoEndpoint | Self::QueueFull | Self::QueueTimeout => 503,
+            Self::NoEndpoint | Self::QueueFull | Self::QueueTimeout | Self::Shed => 503,
             Self::BadGateway => 502,
             Self::GatewayTimeout => 504,
         }
@@ -98,6 +100,9 @@ pub const ATTEMPTS_MAX: u8 = TRIED_MAX as u8 + 1;
 pub struct Plan {
     /// Most tries, the first included; from 1 to [`ATTEMPTS_MAX`].
     pub attempts: u8,
+    /// Longest silence before the head of a try in whose place there may be another; beyond `head`
+    /// for no difference. Milliseconds, so that it fits beside `attempts`.
+    pub patience_ms: u32,
     /// Longest wait in the queue.
     pub queue: Span,
     /// Longest time to open a connection.

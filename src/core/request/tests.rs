@@ -14,6 +14,7 @@ use crate::endpoint::Spec;
 use crate::policy::tests::spec;
 use crate::policy::{Key, Kind};
 use crate::pool::{Admission, Settings, State, Verdict};
+use crate::queue;
 use crate::rng::Stream;
 use crate::time::Span;
 
@@ -25,6 +26,7 @@ const PLAN: Plan = Plan {
     queue: Span::of(Duration::from_millis(10)),
     dial: Span::of(Duration::from_millis(20)),
     head: Span::of(Duration::from_millis(30)),
+    patience_ms: u32::MAX,
     idle: Span::of(Duration::from_millis(40)),
     tunnel: Span::of(Duration::from_millis(50)),
     total: Span::MAX,
@@ -47,7 +49,7 @@ impl Shell {
             policy: Kind::RoundRobin,
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
-            queue_limit: 2,
+            queue: crate::queue::Settings::fifo(2),
             guard: Default::default(),
             affinity: None,
         };
@@ -75,6 +77,22 @@ impl Shell {
             self.pool
                 .complete(START, index, Verdict::Cancelled { dialled: None });
         }
+    }
+
+    /// Another queue from now on.
+    fn queue(&mut self, queue: queue::Settings) {
+        let settings = Settings {
+            policy: Kind::RoundRobin,
+            endpoints: vec![Spec {
+                max_connections: Some(1),
+                ..spec("a", 1)
+            }],
+            retry_budget_ppm: 0,
+            queue,
+            guard: Default::default(),
+            affinity: None,
+        };
+        assert_eq!(self.pool.update(START, settings), []);
     }
 
     fn in_flight(&self) -> u32 {
@@ -161,7 +179,7 @@ impl Rig {
             policy: Kind::RoundRobin,
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
-            queue_limit: 2,
+            queue: crate::queue::Settings::fifo(2),
             guard: Default::default(),
             affinity: None,
         };
@@ -222,6 +240,7 @@ fn note(event: &trace::Event) -> String {
         trace::Kind::Arrived { .. } => "arrived".into(),
         trace::Kind::Queued { budgeted: false } => "queued".into(),
         trace::Kind::Queued { budgeted: true } => "queued on budget".into(),
+        trace::Kind::Waited { .. } => "waited".into(),
         trace::Kind::Picked { budgeted: false } => "picked".into(),
         trace::Kind::Picked { budgeted: true } => "picked on budget".into(),
         trace::Kind::Connected { reused: true } => "reused".into(),

@@ -6,6 +6,7 @@ use super::{Action, Actions, Failure, Local, NO_BYTE, Outcome, Phase, PoolAccess
 use crate::endpoint::{Answer, EndpointIndex, Until};
 use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
+use crate::queue::Grant;
 use crate::rng::Rng;
 use crate::time::Timestamp;
 use crate::trace;
@@ -66,6 +67,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         match admission {
             Admission::Picked(endpoint) => self.connect(endpoint, budgeted),
             Admission::Queued => {
+                self.tell();
                 self.record(trace::Kind::Queued { budgeted });
                 // A wait that goes on after a void grant is no longer for it.
                 if self.request.phase != Phase::Waiting {
@@ -76,6 +78,7 @@ impl<P: PoolAccess> Turn<'_, P> {
                 });
             }
             Admission::QueueFull => self.answer(Local::QueueFull),
+            Admission::Shed => self.answer(Local::Shed),
             Admission::NoEndpoint if self.request.tried.is_empty() => {
                 self.answer(Local::NoEndpoint);
             }
@@ -91,6 +94,9 @@ impl<P: PoolAccess> Turn<'_, P> {
         let (now, token) = (self.now, self.request.token);
         let (tried, key) = (self.request.tried, self.request.key);
         let admission = self.ask(|pool| Some(pool.take_up(now, token, tried, key, rng)));
+        if admission != Some(Admission::Queued) {
+            self.waited();
+        }
         self.admit(admission, false);
     }
 
@@ -250,6 +256,16 @@ impl<P: PoolAccess> Turn<'_, P> {
                 self.actions.push(Action::Cancel { attempt });
                 self.dial_failed(attempt, Failure::DialTimeout, rng);
             }
+            Phase::Sent if !total && self.may_be_replaced() => {
+                self.actions.push(Action::Cancel { attempt });
+                self.fail(Failure::HeadTimeout, true);
+                let (now, token) = (self.now, self.request.token);
+                let (tried, key) = (self.request.tried, self.request.key);
+                match self.ask(|pool| pool.retry(now, token, tried, key, rng)) {
+                    None | Some(Admission::NoEndpoint) => self.answer(Local::GatewayTimeout),
+                    admission => self.admit(admission, true),
+                }
+            }
             Phase::Connecting | Phase::Sent => {
                 let failure = if total {
                     Failure::TotalTimeout
@@ -296,6 +312,26 @@ impl<P: PoolAccess> Turn<'_, P> {
     fn leave_queue(&mut self) {
         let (now, token) = (self.now, self.request.token);
         if let Some(grant) = self.pool.with(|pool| pool.leave(now, token)) {
+            self.hand(grant);
+        }
+        self.waited();
+    }
+
+    fn waited(&mut self) {
+        let since = self.request.progress;
+        self.record(trace::Kind::Waited { since });
+    }
+
+    /// Delivers a grant, and tells those who were sent away in its favour.
+    #[inline(never)]
+    fn hand(&mut self, grant: Grant) {
+        self.pool.grant(grant);
+        self.tell();
+    }
+
+    /// Tells those who were sent away from the queue.
+    fn tell(&mut self) {
+        while let Some(grant) = self.pool.with(pool::State::untold) {
             self.pool.grant(grant);
         }
     }
@@ -346,7 +382,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.endpoint = None;
         self.spread(is_news);
         if let Some(grant) = grant {
-            self.pool.grant(grant);
+            self.hand(grant);
         }
     }
 
@@ -411,6 +447,12 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     fn is_current(&self, attempt: u8, phases: &[Phase]) -> bool {
         attempt == self.request.attempt && phases.contains(&self.request.phase)
+    }
+
+    /// Whether the time that has passed is that of a try in whose place there may be another.
+    fn may_be_replaced(&self) -> bool {
+        let head = self.request.progress + self.request.plan.head;
+        self.request.may_replay() && self.now < head
     }
 
     fn may_send_again(&self, sent: bool) -> bool {

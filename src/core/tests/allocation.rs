@@ -19,6 +19,7 @@ const PLAN: Plan = Plan {
     dial: Span::of(Duration::from_secs(1)),
     head: Span::of(Duration::from_secs(60)),
     idle: Span::of(Duration::from_secs(60)),
+    patience_ms: u32::MAX,
     tunnel: Span::of(Duration::from_secs(3600)),
     total: Span::MAX,
 };
@@ -92,7 +93,7 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
         policy,
         endpoints: (0..16).map(endpoint).collect(),
         retry_budget_ppm: 200_000,
-        queue_limit: 16,
+        queue: evenkeel_core::queue::Settings::fifo(16),
         guard,
         affinity: None,
     };

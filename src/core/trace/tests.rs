@@ -3,7 +3,7 @@
 use super::*;
 use crate::request::Local;
 
-/// Every kind, its number and its detail.
+/// Those of requests and of connections of clients.
 fn kinds() -> Vec<(Kind, u8, u16)> {
     let finished = |outcome| Kind::Finished {
         outcome,
@@ -71,9 +71,23 @@ fn of_health() -> Vec<(Kind, u8, u16)> {
     ]
 }
 
+/// What is no part of the hash has a number all the same.
+const WAITED: (Kind, u8, u16) = (
+    Kind::Waited {
+        since: Timestamp(5),
+    },
+    24,
+    0,
+);
+
+/// Every kind, its number and its detail.
+fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
+    kinds().into_iter().chain(of_health()).chain([WAITED])
+}
+
 #[test]
 fn records_are_frozen() {
-    for (kind, number, detail) in kinds().into_iter().chain(of_health()) {
+    for (kind, number, detail) in all() {
         let event = Event {
             at: Timestamp(0x0102_0304_0506_0708),
             request: 0x1_0000_0009,
@@ -92,8 +106,8 @@ fn records_are_frozen() {
 
 #[test]
 fn connections_are_outside_of_requests() {
-    for (kind, number, _) in kinds().into_iter().chain(of_health()) {
-        let outside = [10, 11].contains(&number) || number >= 13;
+    for (kind, number, _) in all() {
+        let outside = [10, 11].contains(&number) || (13..24).contains(&number);
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_core::queue::{self, Order};
 use evenkeel_core::{outlier, slow_start};
 
 use super::affinity::{Affinity, affinity};
@@ -10,7 +11,7 @@ use super::policy::{HashKey, Policy, policy};
 use super::slow_start::slow_start;
 use super::{Named, Use, check, named_address, tls};
 use crate::document::{
-    Address, Boolean, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
+    Address, Boolean, Choice, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
 };
 
 /// A named group of endpoints.
@@ -76,6 +77,8 @@ pub struct Retry {
     pub attempts: u32,
     /// Retries against requests.
     pub budget: Percent,
+    /// How long a try waits for its head, if there may be another.
+    pub timeout: Option<Duration>,
     /// Bytes of a body kept so that it can be sent again.
     pub buffer_bytes: u64,
 }
@@ -103,8 +106,8 @@ pub struct Idle {
 /// Requests that wait for an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Queue {
-    /// How many may wait.
-    pub limit: u32,
+    /// How many may wait, and whose turn it is.
+    pub settings: queue::Settings,
     /// How long one waits.
     pub timeout: Duration,
 }
@@ -130,6 +133,14 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     );
     let retry = t.table("retry", "what happens after a failed try", retry);
     let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
+    if retry
+        .timeout
+        .is_some_and(|timeout| timeout >= timeouts.header)
+    {
+        let message = "a try that ends with `timeouts.header` is not replaced";
+        let problem = t.problem(t.span("retry"), message).warning();
+        t.report(problem.label("expected a `timeout` below it"));
+    }
     let idle = t.table("idle", "connections kept for later requests", idle);
     let queue = t.table(
         "queue",
@@ -240,6 +251,12 @@ fn retry(t: &mut Table<'_>) -> Retry {
             "retries against requests over 10s, with at least 10/s; 20% bounds what a failing pool \
              gets on top",
         ),
+        timeout: t.optional(
+            "timeout",
+            Time::POSITIVE,
+            "how long a try of an idempotent request waits for its head before another endpoint is \
+             tried, within attempts and budget; absent: as long as timeouts.header, and then 504",
+        ),
         buffer_bytes: t.default(
             "buffer",
             Size,
@@ -304,19 +321,54 @@ fn idle(t: &mut Table<'_>) -> Idle {
 }
 
 fn queue(t: &mut Table<'_>) -> Queue {
+    const ORDER: Choice<Order> = Choice {
+        what: "order",
+        of: &[
+            ("fifo", Order::Fifo),
+            ("lifo", Order::Lifo),
+            ("adaptive", Order::Adaptive),
+        ],
+    };
+    let limit = t.default(
+        "limit",
+        Integer(0..=1_000_000_u32),
+        256,
+        "requests that may wait, further ones get 503; 0 is no queue; 256 is a second's work of \
+         one process",
+    );
+    let timeout = t.default(
+        "timeout",
+        Time::POSITIVE,
+        Duration::from_secs(1),
+        "how long one waits before it gets 503; after 1s people press reload",
+    );
+    let doc = "whose turn it is: fifo, who came first; lifo, who came last, and a full queue sends \
+               away who came first; adaptive, fifo until an overload and lifo in it";
+    let order = t.default("order", ORDER, Order::Fifo, doc);
+    let doc = "an overload is a queue that has not been empty for so long; 100ms is a burst, and \
+               more than that does not end by itself";
+    let usual = Duration::from_millis(100);
+    let overload = t.default("overload", Time::POSITIVE, usual, doc);
+    let doc = "in an overload, who has waited for so long gets 503 when another goes ahead, as \
+               CoDel has it; a few times what an endpoint needs for a request; absent: nobody";
+    let codel = t.optional("codel", Time::POSITIVE, doc);
+    if t.has("overload") && order != Order::Adaptive && codel.is_none() {
+        let problem = t.problem(t.span("overload"), "nothing depends on an overload");
+        let help = "order = \"adaptive\" turns the queue round, `codel` sends away";
+        let label = "expected `order` or `codel` beside it";
+        t.report(problem.warning().label(label).help(help));
+    }
+    if codel.is_some_and(|codel| codel >= timeout) {
+        let problem = t.problem(t.span("codel"), "nobody waits for so long");
+        t.report(problem.warning().label("expected less than `timeout`"));
+    }
     Queue {
-        limit: t.default(
-            "limit",
-            Integer(0..=1_000_000_u32),
-            256,
-            "requests that may wait, further ones get 503; 0 is no queue; 256 is a second's work \
-             of one process",
-        ),
-        timeout: t.default(
-            "timeout",
-            Time::POSITIVE,
-            Duration::from_secs(1),
-            "how long one waits before it gets 503; after 1s people press reload",
-        ),
+        settings: queue::Settings {
+            limit: limit as usize,
+            order,
+            overload,
+            codel,
+        },
+        timeout,
     }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_core::endpoint::Until;
+use evenkeel_core::queue;
 
 use super::*;
 use crate::document::{Address, Network, Percent, Severity, render};
@@ -52,10 +53,10 @@ endpoints = [
   { address = "App:3002", weight = 2, max_connections = 100 },
   { name = "c", address = "unix:app.sock", backup = true, down = true },
 ]
-retry = { attempts = 3, budget = "0.5%", buffer = "1KiB" }
+retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB" }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
-queue = { limit = 0, timeout = "250ms" }
+queue = { limit = 9, timeout = "250ms", order = "adaptive", overload = "50ms", codel = "20ms" }
 http2 = true
 tls = { ca = "ca.pem", server_name = "app.internal", certificate = { cert = "me.pem", key = "me.key" } }
 
@@ -242,6 +243,7 @@ fn every_key_of_pools_arrives() {
     assert_eq!(pool.policy, Policy::P2c { choices: 3 });
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
     assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
+    assert_eq!(pool.retry.timeout, Some(s(2)));
     assert_eq!(pool.retry.budget.to_string(), "0.5%");
     let timeouts = PoolTimeouts {
         dial: Duration::from_millis(500),
@@ -259,7 +261,12 @@ fn every_key_of_pools_arrives() {
     assert_eq!(
         pool.queue,
         Queue {
-            limit: 0,
+            settings: queue::Settings {
+                limit: 9,
+                order: queue::Order::Adaptive,
+                overload: Duration::from_millis(50),
+                codel: Some(Duration::from_millis(20)),
+            },
             timeout: Duration::from_millis(250)
         }
     );
@@ -291,6 +298,7 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
     let retry = Retry {
         attempts: 2,
         budget: Percent::new(20),
+        timeout: None,
         buffer_bytes: 65_536,
     };
     assert_eq!(pool.retry, retry);
@@ -304,7 +312,7 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
     assert_eq!(
         pool.queue,
         Queue {
-            limit: 256,
+            settings: queue::Settings::fifo(256),
             timeout: Duration::from_secs(1)
         }
     );

@@ -19,7 +19,7 @@ impl<W: World> Exchange<'_, W> {
     pub(super) async fn answer(&mut self, local: Local) {
         let text = match local {
             Local::NoEndpoint => "no server is available for this page",
-            Local::QueueFull | Local::QueueTimeout => "all servers are busy",
+            Local::QueueFull | Local::QueueTimeout | Local::Shed => "all servers are busy",
             Local::BadGateway => "the server could not be reached or broke off",
             Local::GatewayTimeout => "the server did not answer in time",
         };

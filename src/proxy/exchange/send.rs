@@ -80,6 +80,13 @@ impl<W: World> Exchange<'_, W> {
         if waits && self.stalled.is_none() {
             self.stalled = Some(self.connection.within(self.connection.terms.timeouts.body));
         }
+        // Told at once: how long the try may take depends on it.
+        if !self.upload.is_replayable()
+            && self.upload.payload() > 0
+            && self.life.request.may_replay()
+        {
+            self.report(Event::ReplayLost);
+        }
         match result {
             Poll::Pending | Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(Broken::Sink)) => {

@@ -170,3 +170,34 @@ fn health_of_endpoints() {
         assert!(samples.contains(&line), "{line}: {samples:#?}");
     }
 }
+
+#[test]
+fn time_in_the_queue() {
+    let worker = metric::Worker::default();
+    let wait = |ms: u64| Event {
+        at: Timestamp(ms * 1_000_000),
+        request: 1,
+        pool: 0,
+        attempt: 0,
+        endpoint: None,
+        kind: Kind::Waited {
+            since: Timestamp::ZERO,
+        },
+    };
+    [3, 40].map(|ms| worker.count(&wait(ms)));
+    let pool = PoolNow {
+        name: "app".into(),
+        id: 0,
+        queued: 0,
+        panics: false,
+        endpoints: Vec::new(),
+    };
+    let samples = samples(scrape(worker.snapshot(), vec![pool]));
+    for line in [
+        "evenkeel_queue_duration_seconds_sum{pool=\"app\"} 0.043",
+        "evenkeel_queue_duration_seconds_count{pool=\"app\"} 2",
+        "evenkeel_queue_duration_seconds_bucket{le=\"0.005\",pool=\"app\"} 1",
+    ] {
+        assert!(samples.contains(&line.to_owned()), "{line}: {samples:#?}");
+    }
+}

@@ -36,7 +36,7 @@ fn a_rejected_request_has_a_line_with_what_is_known() {
     let expected = serde_json::json!({
         "time": 1.5, "id": "00ff", "client": "192.0.2.1", "method": null, "host": null,
         "path": null, "pool": null, "session": null, "outcome": "rejected", "status": 431,
-        "bytes": 12, "total_ms": 2.0, "tries": [],
+        "bytes": 12, "total_ms": 2.0, "queue_ms": 0.0, "tries": [],
     });
     assert_eq!(write(&entry), Some(expected));
     entry.method = "GET".into();
@@ -47,6 +47,17 @@ fn a_rejected_request_has_a_line_with_what_is_known() {
         (&"GET".into(), &"/\"x".into())
     );
     assert_eq!(line["pool"], Value::Null);
+}
+
+#[test]
+fn waits_add_up() {
+    let mut entry = Entry::new(BEGAN);
+    for (after, since) in [(MS * 3, BEGAN), (MS * 9, BEGAN + MS * 5)] {
+        entry.note(&event(after, Kind::Queued { budgeted: false }));
+        entry.note(&event(after, Kind::Waited { since }));
+    }
+    entry.note(&event(MS * 9, Kind::Rejected { status: 503 }));
+    assert_eq!(write(&entry).expect("a line")["queue_ms"], 7.0);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn settings(names: &str, guard: Settings) -> PoolSettings {
             .map(|name| spec(&name.to_string(), 1))
             .collect(),
         retry_budget_ppm: 0,
-        queue_limit: 3,
+        queue: crate::queue::Settings::fifo(3),
         guard,
         affinity: None,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::queue::Order;
 use crate::rng::Rng;
 
 /// What a random history does next. Numbers choose among what there is.
@@ -73,10 +74,13 @@ struct Naive {
     tunnel: bool,
     /// Told that there is nothing to wait for, and has not asked again.
     told: bool,
+    /// Sent away from the queue in favour of another.
+    shed: bool,
 }
 
 struct Machine {
     policy: Kind,
+    order: Order,
     pool: State,
     specs: Vec<Spec>,
     requests: BTreeMap<Token, Naive>,
@@ -87,9 +91,10 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(policy: Kind, specs: Vec<Spec>) -> Self {
+    fn new(policy: Kind, order: Order, specs: Vec<Spec>) -> Self {
         let mut machine = Self {
             policy,
+            order,
             pool: State::new(0, settings(&[])),
             specs: Vec::new(),
             requests: BTreeMap::new(),
@@ -160,6 +165,7 @@ impl Machine {
             booked: false,
             tunnel: false,
             told: false,
+            shed: false,
         };
         let (may_go, may_wait) = (self.may_go(&tried), self.may_wait(&tried));
         match admission {
@@ -169,19 +175,32 @@ impl Machine {
                 self.requests.insert(token, request);
             }
             Admission::Queued => {
-                assert!(!may_go && may_wait && self.line.len() < 3);
+                assert!(!may_go && may_wait);
                 self.requests.insert(token, request);
+                if self.line.len() >= 3 {
+                    assert_eq!(self.order, Order::Lifo);
+                    let oldest = self.line.remove(0);
+                    assert_eq!(self.pool.untold(), Some(Grant { token: oldest }));
+                    self.requests.get_mut(&oldest).expect("it waited").shed = true;
+                }
                 self.line.push(token);
             }
-            Admission::QueueFull => assert!(!may_go && may_wait && self.line.len() >= 3),
+            Admission::QueueFull => {
+                assert!(!may_go && may_wait && self.line.len() >= 3);
+                assert_eq!(self.order, Order::Fifo);
+            }
+            Admission::Shed => panic!("{token:?} was not sent away"),
             Admission::NoEndpoint => assert!(!may_wait),
         }
     }
 
-    /// The first in line who can go is who was granted.
+    /// The first in line who can go is who was granted; the last, where the newest goes first.
     fn granted(&mut self, grant: Option<Grant>) {
         let able = |token: &&Token| self.may_go(&self.requests[token].tried);
-        let expected = self.line.iter().find(able).copied();
+        let expected = match self.order {
+            Order::Lifo => self.line.iter().rev().find(able).copied(),
+            _ => self.line.iter().find(able).copied(),
+        };
         assert_eq!(grant.map(|grant| grant.token), expected);
         let Some(Grant { token }) = grant else {
             return;
@@ -194,9 +213,14 @@ impl Machine {
     }
 
     fn update(&mut self, specs: Vec<Spec>) {
+        let base = settings(&specs);
         let settings = Settings {
             policy: self.policy,
-            ..settings(&specs)
+            queue: queue::Settings {
+                order: self.order,
+                ..base.queue
+            },
+            ..base
         };
         let grants = self.pool.update(self.now, settings);
         self.specs = specs;
@@ -251,6 +275,9 @@ impl Machine {
         let admission = self
             .pool
             .take_up(self.now, token, request.tried, Key::None, &mut rng);
+        if request.shed {
+            return assert_eq!(admission, Admission::Shed);
+        }
         match request.at.filter(|index| self.spec(*index).is_some()) {
             Some(index) => {
                 assert_eq!(admission, Admission::Picked(index));
@@ -298,7 +325,7 @@ impl Machine {
                 }
             }
             Step::Take(n) => {
-                if let Some(token) = self.choose(n, |r| r.booked || r.told) {
+                if let Some(token) = self.choose(n, |r| r.booked || r.told || r.shed) {
                     self.take_up(token);
                 }
             }
@@ -346,10 +373,11 @@ proptest! {
             Kind::LeastRequest,
             Kind::P2c { choices: 2 },
         ]),
+        order in prop::sample::select(vec![Order::Fifo, Order::Lifo]),
         specs in endpoints(),
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let mut machine = Machine::new(policy, specs);
+        let mut machine = Machine::new(policy, order, specs);
         for step in steps {
             machine.step(step);
             machine.check();

@@ -128,7 +128,7 @@ fn a_wait_and_its_grant() {
     ]);
     assert!(
         rig.trace()
-            .starts_with("0- arrived, 0- queued, 1a picked, 1a connected")
+            .starts_with("0- arrived, 0- queued, 0- waited, 1a picked, 1a connected")
     );
     assert_eq!(rig.shell.in_flight(), 0);
 }
@@ -300,6 +300,27 @@ fn a_client_may_leave_the_queue_before_and_after_its_grant() {
     assert_eq!(rig.on(Event::ClientLeft), "finish");
     assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (0, 0));
     assert_eq!(rig.on(Event::Granted), "");
+}
+
+#[test]
+fn who_is_sent_away_from_the_queue_is_told_and_gets_503() {
+    let mut rig = Rig::waiting(PLAN);
+    rig.shell.queue(queue::Settings {
+        order: queue::Order::Lifo,
+        ..queue::Settings::fifo(1)
+    });
+    rig.later(4);
+    let mut newer = Request::new(2, Token(2), 0, PLAN);
+    let mut rng = Stream::new(1, "pick").at(2);
+    newer.on(arrived(true), rig.now, &mut rig.shell, &mut rng);
+    assert_eq!(rig.shell.grants, [Grant { token: Token(1) }]);
+    assert_eq!(rig.on(Event::Granted), "Shed, finish");
+    let waits = rig.shell.trace.iter().filter_map(|event| match event.kind {
+        trace::Kind::Waited { since } => Some((event.request, event.at.since(since))),
+        _ => None,
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), [(1, MS * 4)]);
+    assert_eq!((rig.shell.in_flight(), rig.shell.pool.queued()), (1, 1));
 }
 
 /// Every report that names a try.

@@ -13,7 +13,7 @@ fn rig(policy: Kind) -> Rig {
         policy,
         endpoints: vec![spec("a", 1)],
         retry_budget_ppm: 0,
-        queue_limit: 2,
+        queue: crate::queue::Settings::fifo(2),
         guard: Default::default(),
         affinity: None,
     };

@@ -112,7 +112,7 @@ impl World {
             policy: Kind::P2c { choices: 2 },
             endpoints: endpoints.to_vec(),
             retry_budget_ppm: 0,
-            queue_limit: 2,
+            queue: crate::queue::Settings::fifo(2),
             guard: Default::default(),
             affinity: None,
         };

@@ -189,7 +189,10 @@ fn rule_3_is_traced_when_the_retry_waits() {
     assert!(grant.is_some(), "it waits");
     rig.run(&[(Event::Granted, "connect2 b"), (dial_failed(2), BAD)]);
     let trace = rig.trace();
-    assert!(trace.contains("1- queued on budget, 2b picked,"), "{trace}");
+    assert!(
+        trace.contains("1- queued on budget, 1- waited, 2b picked,"),
+        "{trace}"
+    );
 }
 
 /// An endpoint that accepted a connection after it had refused one is no longer passed over,

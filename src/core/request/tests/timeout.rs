@@ -177,3 +177,55 @@ fn a_replacement_has_the_whole_time_again() {
     rig.run(&[(stale(1, true), "connect1 a fresh")]);
     assert_eq!(rig.request.deadline(), START + MS * 32);
 }
+
+/// A plan whose tries are replaced after 10 ms.
+const IMPATIENT: Plan = Plan {
+    patience_ms: 10,
+    ..PLAN
+};
+
+#[test]
+fn a_try_without_a_head_is_replaced_while_there_may_be_another() {
+    let mut rig = Rig::three(IMPATIENT);
+    rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
+    assert_eq!(rig.request.deadline(), START + MS * 10);
+    rig.later(10);
+    rig.run(&[
+        (Event::Timer, "cancel1, connect2 b"),
+        (head(1, 200), ""),
+        (connected(2), "send2"),
+    ]);
+    let last = rig.now + PLAN.head;
+    assert_eq!(rig.request.deadline(), last, "there is no third");
+    rig.later(30);
+    assert_eq!(rig.on(Event::Timer), "cancel2, GatewayTimeout, finish");
+    assert!(
+        rig.trace().contains("2b picked on budget"),
+        "{}",
+        rig.trace()
+    );
+}
+
+#[test]
+fn what_may_not_be_sent_twice_is_waited_for() {
+    let mut rig = Rig::three(IMPATIENT);
+    rig.run(&[(arrived(false), "connect1 a"), (connected(1), "send1")]);
+    assert_eq!(rig.request.deadline(), START + PLAN.head);
+    let mut rig = Rig::three(IMPATIENT);
+    rig.run(&[
+        (arrived(true), "connect1 a"),
+        (connected(1), "send1"),
+        (Event::ReplayLost, ""),
+    ]);
+    assert_eq!(rig.request.deadline(), START + PLAN.head);
+}
+
+#[test]
+fn a_spent_budget_replaces_nothing() {
+    let mut rig = Rig::three(IMPATIENT);
+    rig.shell.leave_retries(0);
+    rig.run(&[(arrived(true), "connect1 a"), (connected(1), "send1")]);
+    rig.later(10);
+    assert_eq!(rig.on(Event::Timer), "cancel1, GatewayTimeout, finish");
+    assert_eq!(rig.shell.in_flight(), 0);
+}

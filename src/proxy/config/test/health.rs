@@ -205,14 +205,17 @@ fn what_cannot_work() {
 
 #[test]
 fn what_to_expect_is_said() {
-    let text = with_endpoint("health = {}");
+    let text = with_endpoint("health = {}\noutlier = {}");
     let (config, _) = load(Path::new("x"), text.as_bytes());
-    let outlook = config.expect("it has no errors").outlook();
+    let outlook = config.expect("it has no errors").outlook(200.0);
     let expected = [
         "pool p, check http: a process that is gone is found after 6.5s on average and 9s at most, \
-         one that hangs after 7.5s and 10s; a pause of 5s passes; at 100 requests/s each, 650 and \
-         750 meet it; if one probe in 100 is lost by chance, an endpoint is taken out by mistake \
+         one that hangs after 7.5s and 10s; that it is well again, after 4.5s and 7s; a pause of 5s \
+         passes; at 200 requests/s each, 1300 and 1500 meet it; if one probe in 100 is lost by chance, an endpoint is taken out by mistake \
          every 57d",
+        "pool p, outlier: at 200 requests/s each, an endpoint that fails all is ejected for 5s after \
+         3 of them, 15ms; if one request in 100 is lost by chance, an endpoint is ejected by mistake \
+         every 84.1min",
     ];
     assert_eq!(outlook, expected);
 }

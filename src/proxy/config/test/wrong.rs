@@ -65,6 +65,25 @@ const SETTINGS: &[(&str, &[&str])] = &[
                expected an integer from 1 to 8"],
     ),
     (
+        "retry = { timeout = \"60s\" }",
+        &[
+            ":5:9: warning: a try that ends with `timeouts.header` is not replaced; expected a \
+               `timeout` below it",
+        ],
+    ),
+    (
+        "queue = { order = \"newest\" }",
+        &[":5:19: error: `pool.queue.order`: unknown order \"newest\""],
+    ),
+    (
+        "queue = { overload = \"1s\" }",
+        &[":5:22: warning: nothing depends on an overload; expected `order` or `codel` beside it"],
+    ),
+    (
+        "queue = { codel = \"1s\" }",
+        &[":5:19: warning: nobody waits for so long; expected less than `timeout`"],
+    ),
+    (
         "timeouts = { dial = \"0s\" }",
         &[":5:21: error: `pool.timeouts.dial` is the string \"0s\"; expected more than zero"],
     ),
