@@ -1,6 +1,6 @@
 // A small Node.js application to balance: plain `http`, one event loop, one file.
 //
-//   node app.mjs --port 3001 --name a [--warmup 200,5]
+//   node app.mjs --port 3001 --name a [--warmup 200,5] [--status 500]
 //
 // It prints one JSON line when it listens, says its name in `X-Origin` on every answer, and drains
 // on SIGTERM. README.md lists the routes.
@@ -13,11 +13,14 @@ const { values: options } = parseArgs({
     port: { type: 'string', default: '0' },
     name: { type: 'string', default: 'node' },
     warmup: { type: 'string', default: '0,1' },
+    status: { type: 'string', default: '200' },
   },
 });
 const [warmupRequests, warmupFactor] = options.warmup.split(',').map(Number);
 const port = Number(options.port);
 if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) fail('--port takes 0 to 65535');
+const status = Number(options.status);
+if (!(Number.isInteger(status) && status >= 200 && status < 600)) fail('--status takes 200 to 599');
 if (!(warmupRequests >= 0 && warmupFactor >= 1)) fail('--warmup takes N,F, as in 200,5');
 
 // ---- routes ---------------------------------------------------------------------------------
@@ -128,6 +131,7 @@ function answer(req, res) {
   const [path, query = ''] = req.url.split('?', 2);
   const method = req.method === 'HEAD' ? 'GET' : req.method;
   const route = `${method} ${path}`;
+  if (status !== 200 && path !== '/healthz') return text(res, status, 'not today\n');
   if (!Object.hasOwn(routes, route)) return text(res, 404, `nothing at ${req.method} ${path}\n`);
   try {
     routes[route](new URLSearchParams(query), req, res);

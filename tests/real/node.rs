@@ -15,8 +15,14 @@ pub(crate) struct Node {
 impl Node {
     /// Starts the application and waits until it listens; port 0 lets it choose.
     pub(crate) fn start(name: &str, port: u16) -> Self {
+        Self::start_with(name, port, &[])
+    }
+
+    /// The same, with further options.
+    pub(crate) fn start_with(name: &str, port: u16, options: &[&str]) -> Self {
         let mut command = Command::new("node");
         command.args([APP, "--name", name, "--port", &port.to_string()]);
+        command.args(options);
         let mut process = Process::start(name, &mut command);
         let listening = process.line_with("listening")["listening"].as_u64();
         let port = listening
