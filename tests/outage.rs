@@ -1,6 +1,6 @@
-//! Real Node.js processes that stand still, answer errors, are replaced or have too much to do: what
-//! the configuration of the pool saves, and what operators see of it. `tests/node.rs` has the one
-//! that is killed.
+//! Real Node.js processes that stand still, answer errors, are replaced or have too much to do:
+//! what the configuration of the pool saves, and what operators see of it. `tests/node.rs` has the
+//! one that is killed.
 mod real;
 
 use std::collections::BTreeMap;

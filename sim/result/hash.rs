@@ -63,8 +63,8 @@ impl<'de> Deserialize<'de> for Digest {
 ///
 /// Four kinds of event are left out, because the others imply each: an arrival is followed at once
 /// by its pick, its wait or its outcome, a wait's end by a pick or the outcome, a completion by its
-/// outcome, and a connection that was idle is what a try without a word about its connection has. What is left says all that was
-/// decided, in half of the time.
+/// outcome, and a connection that was idle is what a try without a word about its connection has.
+/// What is left says all that was decided, in half of the time.
 #[derive(Clone, Debug)]
 pub struct TraceHash {
     hash: Sha256,

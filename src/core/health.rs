@@ -5,8 +5,8 @@
 //! it back, and the first pass ends the wait of a new one. While a state is in doubt, probes come
 //! faster. The machine asks for a probe as data ([`Order`]); a shell performs it and reports.
 //!
-//! How long a fault stays unseen follows from the configuration alone: [`Check::detection`]; and how
-//! long its end: [`Check::recovery`].
+//! How long a fault stays unseen follows from the configuration alone: [`Check::detection`]; and
+//! how long its end: [`Check::recovery`].
 
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// Mean and longest time from the end of a fault to the end of the probe that brings the endpoint
-    /// back, if each probe passes after `passing`.
+    /// Mean and longest time from the end of a fault to the end of the probe that brings the
+    /// endpoint back, if each probe passes after `passing`.
     #[must_use]
     pub fn recovery(&self, passing: Duration) -> (Duration, Duration) {
         self.found(self.rise, passing)

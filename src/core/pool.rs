@@ -437,8 +437,8 @@ impl State {
         self.grant(now)
     }
 
-    /// Another request that waits for nothing any more, after one was queued or granted: it was sent
-    /// away in its favour.
+    /// Another request that waits for nothing any more, after one was queued or granted: it was
+    /// sent away in its favour.
     pub fn untold(&mut self) -> Option<Grant> {
         self.queue.untold()
     }

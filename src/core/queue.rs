@@ -2,8 +2,8 @@
 //!
 //! Bounded in number; the wait is bounded by the request's own deadline. A grant comes with the
 //! endpoint already booked, so nobody can overtake between the wake-up and the pick, and a waiter
-//! that left gives its grant back. What was booked is known here alone: the configuration may change
-//! while the grant is on its way, so the request asks when it has come.
+//! that left gives its grant back. What was booked is known here alone: the configuration may
+//! change while the grant is on its way, so the request asks when it has come.
 //!
 //! An overload is a queue that has not been empty for a while. First in, first out is fair until
 //! then, and fatal afterwards: everybody waits for as long as clients have patience, and what is

@@ -39,8 +39,9 @@ pub struct Event {
 
 /// What an [`Event`] says.
 ///
-/// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to wait, as often
-/// as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then `Completed` or `Failed`; it may fail from
+/// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to
+/// wait, as often as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then
+/// `Completed` or `Failed`; it may fail from
 /// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
 /// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
 /// event of its request, and what [`Kind::is_outside`] concerns no request.

@@ -122,9 +122,7 @@ impl Histogram {
 
     fn add(&mut self, other: &Self) {
         self.sum_ns += other.sum_ns;
-        for (sum, n) in self.counts.iter_mut().zip(other.counts) {
-            *sum += n;
-        }
+        sum(&mut self.counts, &other.counts);
     }
 }
 

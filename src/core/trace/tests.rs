@@ -76,7 +76,7 @@ const WAITED: (Kind, u8, u16) = (
     Kind::Waited {
         since: Timestamp(5),
     },
-    24,
+    25,
     0,
 );
 

@@ -1,5 +1,5 @@
-//! What follows from a configuration before anything has happened: how long faults stay unseen, what
-//! is lost meanwhile, how often the faultless are taken out.
+//! What follows from a configuration before anything has happened: how long faults stay unseen,
+//! what is lost meanwhile, how often the faultless are taken out.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use evenkeel_core::outlier;
 use super::{Check, Config};
 
 impl Config {
-    /// What to expect of checks and ejections where each endpoint has `rate_per_s` requests a second,
-    /// a sentence each.
+    /// What to expect of checks and ejections where each endpoint has `rate_per_s` requests a
+    /// second, a sentence each.
     #[must_use]
     pub fn outlook(&self, rate_per_s: f64) -> Vec<String> {
         let pools = self.pools.iter().flat_map(|pool| {
@@ -33,8 +33,8 @@ fn of_ejection(outlier: &outlier::Settings, rate_per_s: f64) -> Option<String> {
         let time = Duration::try_from_secs_f64(requests / rate_per_s);
         short(time.unwrap_or(Duration::MAX))
     };
-    // The mean number of requests until so many in a row are lost, one in 100 each: what it takes to
-    // lose one less and one more, a hundred times.
+    // The mean number of requests until so many in a row are lost, one in 100 each: what it takes
+    // to lose one less and one more, a hundred times.
     let mistake = (0..failures).fold(0.0, |requests, _| (requests + 1.0) * 100.0);
     Some(format!(
         "outlier: at {rate_per_s} requests/s each, an endpoint that fails all is ejected for {} \
