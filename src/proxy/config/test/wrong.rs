@@ -402,7 +402,9 @@ const AFFINITIES: &[(&str, &[&str])] = &[
     ),
     (
         "\"cokie\"",
-        &[":5:12: error: unknown kind of affinity `cokie`; did you mean `cookie`?"],
+        &[
+            ":5:12: error: `pool.affinity.kind`: unknown kind of affinity \"cokie\"; did you mean `cookie`?",
+        ],
     ),
     (
         "\"learn\"",
@@ -410,7 +412,7 @@ const AFFINITIES: &[(&str, &[&str])] = &[
     ),
     (
         "{ kind = \"learn\", from = \"address\" }",
-        &[":5:36: error: `pool.affinity.from` is"],
+        &[":5:37: error: `pool.affinity.from` is"],
     ),
     (
         "{ kind = \"cookie\", limit = 3 }",
