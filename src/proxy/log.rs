@@ -127,6 +127,28 @@ struct Try {
     error: Option<String>,
 }
 
+impl Try {
+    /// Writes its keys and values; `name` is its endpoint's.
+    fn write(&self, name: &str, line: &mut String) {
+        line.push_str("\"endpoint\":");
+        quote(name, line);
+        if let Some((reused, dial)) = self.connected {
+            let _ = write!(line, ",\"reused\":{reused},\"dial_ms\":{:.3}", ms(dial));
+        }
+        if let Some(head) = self.head {
+            let _ = write!(line, ",\"head_ms\":{:.3}", ms(head));
+        }
+        if let Some((ended, total)) = self.ended {
+            let total = ms(total);
+            let _ = write!(line, ",\"total_ms\":{total:.3},\"outcome\":\"{ended}\"");
+        }
+        if let Some(error) = &self.error {
+            line.push_str(",\"error\":");
+            quote(error, line);
+        }
+    }
+}
+
 impl Entry {
     /// An entry for a request that arrived at `began`.
     pub(crate) fn new(began: Timestamp) -> Self {
@@ -239,29 +261,8 @@ impl Entry {
         let _ = write!(line, ",\"total_ms\":{:.3}", ms(total));
         let _ = write!(line, ",\"queue_ms\":{:.3},\"tries\":[", ms(self.waited));
         for (n, tried) in self.tries.iter().enumerate() {
-            line.push_str(if n == 0 {
-                "{\"endpoint\":"
-            } else {
-                ",{\"endpoint\":"
-            });
-            quote(name(tried.slot).as_deref().unwrap_or("?"), &mut line);
-            if let Some((reused, dial)) = tried.connected {
-                let _ = write!(line, ",\"reused\":{reused},\"dial_ms\":{:.3}", ms(dial));
-            }
-            if let Some(head) = tried.head {
-                let _ = write!(line, ",\"head_ms\":{:.3}", ms(head));
-            }
-            if let Some((ended, total)) = tried.ended {
-                let _ = write!(
-                    line,
-                    ",\"total_ms\":{:.3},\"outcome\":\"{ended}\"",
-                    ms(total)
-                );
-            }
-            if let Some(error) = &tried.error {
-                line.push_str(",\"error\":");
-                quote(error, &mut line);
-            }
+            line.push_str(if n == 0 { "{" } else { ",{" });
+            tried.write(name(tried.slot).as_deref().unwrap_or("?"), &mut line);
             line.push('}');
         }
         line.push_str("]}\n");

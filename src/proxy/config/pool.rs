@@ -133,14 +133,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     );
     let retry = t.table("retry", "what happens after a failed try", retry);
     let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
-    if retry
-        .timeout
-        .is_some_and(|timeout| timeout >= timeouts.header)
-    {
-        let message = "a try that ends with `timeouts.header` is not replaced";
-        let problem = t.problem(t.span("retry"), message).warning();
-        t.report(problem.label("expected a `timeout` below it"));
-    }
+    replaced_in_time(t, &retry, &timeouts);
     let idle = t.table("idle", "connections kept for later requests", idle);
     let queue = t.table(
         "queue",
@@ -184,6 +177,15 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         panic,
         affinity,
     })
+}
+
+/// A try that ends with the time for the head is over, and not replaced.
+fn replaced_in_time(t: &mut Table<'_>, retry: &Retry, timeouts: &Timeouts) {
+    if retry.timeout.is_some_and(|limit| limit >= timeouts.header) {
+        let message = "a try that ends with `timeouts.header` is not replaced";
+        let problem = t.problem(t.span("retry"), message).warning();
+        t.report(problem.label("expected a `timeout` below it"));
+    }
 }
 
 pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {

@@ -184,7 +184,9 @@ fn time_in_the_queue() {
             since: Timestamp::ZERO,
         },
     };
-    [3, 40].map(|ms| worker.count(&wait(ms)));
+    for ms in [3, 40] {
+        worker.count(&wait(ms));
+    }
     let pool = PoolNow {
         name: "app".into(),
         id: 0,
