@@ -106,7 +106,7 @@ fn waiting_has_an_end() {
     assert_eq!(rig.request.deadline(), START + MS * 10);
     assert_eq!(
         due(&mut rig),
-        "QueueTimeout, finish | 0- Local(QueueTimeout)"
+        "QueueTimeout, finish | 0- waited, 0- Local(QueueTimeout)"
     );
     assert_eq!(rig.shell.pool.queued(), 0);
     let plan = Plan {
@@ -117,7 +117,7 @@ fn waiting_has_an_end() {
     assert_eq!(rig.request.deadline(), START + MS * 5);
     assert_eq!(
         due(&mut rig),
-        "GatewayTimeout, finish | 0- Local(GatewayTimeout)"
+        "GatewayTimeout, finish | 0- waited, 0- Local(GatewayTimeout)"
     );
 }
 

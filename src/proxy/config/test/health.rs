@@ -215,7 +215,7 @@ fn what_to_expect_is_said() {
          every 57d",
         "pool p, outlier: at 200 requests/s each, an endpoint that fails all is ejected for 5s after \
          3 of them, 15ms; if one request in 100 is lost by chance, an endpoint is ejected by mistake \
-         every 84.1min",
+         every 84min",
     ];
     assert_eq!(outlook, expected);
 }
