@@ -61,7 +61,13 @@ fn heavy_ms(percent: u32) -> f64 {
 }
 
 impl Cell {
-    fn new(endpoints: u32, heavy_percent: u32, load: f64, law: Law, twist: Twist) -> Self {
+    pub(crate) fn new(
+        endpoints: u32,
+        heavy_percent: u32,
+        load: f64,
+        law: Law,
+        twist: Twist,
+    ) -> Self {
         Self {
             endpoints,
             heavy_percent,
@@ -170,7 +176,8 @@ impl Cell {
                 let every = (5.0 * rate / f64::from(self.endpoints)).round();
                 let _ = write!(
                     text,
-                    "[[origin.gc]]\nevery = {every}\npause = {{ dist = \"constant\", value = \"100ms\" }}\n"
+                    "[[origin.gc]]\nevery = {every}\n\
+                     pause = {{ dist = \"constant\", value = \"100ms\" }}\n"
                 );
             }
             Twist::Proxies(n) => {

@@ -9,7 +9,7 @@ use std::thread;
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::Latency;
 use evenkeel_sim::scenario;
-use evenkeel_sim::sweep;
+use evenkeel_sim::sweep::{self, Stop, Told};
 
 use crate::cell::Cell;
 
@@ -52,14 +52,20 @@ impl Study {
         let (cells, problems) = scenario::cells(Path::new("cell.toml"), text.as_bytes(), &[], &[]);
         assert!(problems.is_empty(), "{problems:?}\n{text}");
         let cells = cells.expect("no problem is reported");
-        let run = |scenario: scenario::Scenario| {
-            let plan = Arc::new(Plan::new(Arc::new(scenario), None));
-            seeds.clone().map(|seed| values(&plan, seed)).collect()
-        };
+        let plan = |scenario| Arc::new(Plan::new(Arc::new(scenario), None));
+        let plans = cells.into_iter().map(plan);
+        let seeds = || seeds.clone();
+        let work: Vec<_> = plans
+            .flat_map(|plan| seeds().map(move |seed| (Arc::clone(&plan), seed)))
+            .collect();
+        let jobs = thread::available_parallelism().map_or(1, usize::from);
+        let told = sweep::run(&work, jobs, &Stop::default(), &mut |_| ()).expect("they all run");
+        let values: Vec<Values> = told.iter().flatten().map(values).collect();
+        assert_eq!(values.len(), work.len());
         Self {
             cell: cell.name(),
             policies: policies.iter().map(|&policy| policy.into()).collect(),
-            values: cells.into_iter().map(run).collect(),
+            values: values.chunks(seeds().count()).map(<[_]>::to_vec).collect(),
         }
     }
 
@@ -107,10 +113,8 @@ pub(crate) fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
     libm::exp(sum / n)
 }
 
-fn values(plan: &Arc<Plan>, seed: u64) -> Values {
-    let run = || sweep::execute(plan, seed, false, &mut |_| true).expect("it runs to its end");
-    let ended = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));
-    let cell = ended.cell;
+fn values(told: &Told) -> Values {
+    let (cell, seed) = (&told.run.cells[0], told.run.seed);
     for check in &cell.invariants {
         assert!(check.ok, "seed {seed}: {check:?}");
     }

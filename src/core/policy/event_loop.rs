@@ -9,27 +9,34 @@
 //! in flight delays a newcomer. The endpoint with the least
 //!
 //! ```text
-//! speed * (sum of the harms in flight + own harm)      what this request would wait
-//!   + 0.5 * mean harm * requests in flight             least_request, while nothing is known
-//!   + spare * own harm * min(6, victims)               what it would make others wait
+//! speed * (harms in flight + own harm)        what this request would wait for those in flight
+//!   + unseen                                  and for what this proxy does not know of
+//!   + 0.5 * mean harm * requests in flight    least_request, while nothing is known
+//!   + spare * own harm * min(6, victims)      what it would make others wait
 //! ```
 //!
 //! is taken, among equals one drawn by weight. A victim is a request in flight that comes back
 //! from its wait while this one holds the loop: each counts min(1, own harm / its own usual time).
 //! So heavy requests gather at few endpoints, by no list and no threshold. Harms are learned from
-//! times to the head of a response alone: a time is the route's own usual one plus
-//! the harms of what was in flight when the request was sent, and one error corrects all terms of
-//! that sum a little (a joint stochastic regression). All harms begin at 0, which is
-//! `least_request`; where all routes are alike it stays that.
+//! times to the head of a response alone: a time is the route's own usual one plus the harms of
+//! what was in flight when the request was sent, and one error corrects all terms of that sum a
+//! little (a joint stochastic regression). All harms begin at 0, which is `least_request`; where
+//! all routes are alike it stays that. What an endpoint's answers are late beyond that sum is
+//! learned as its speed, where it grows with what is in flight, and as unseen, where it does not:
+//! where another proxy gathers heavy requests, answers are late, and this one keeps its light
+//! requests away and sends its heavy ones. So proxies divide the endpoints without a word.
 //!
-//! Parameter: `spare` (0.5, 0 to 1; no unit). 0.5 is for light requests and for the mean; heavy
-//! ones pay (docs/event-loop.md). 0 asks nothing of anybody and keeps about half of the gain.
-//! Cost of a pick: O(n * routes in flight at an endpoint); budget 0.5 us at 16 endpoints and 5 us
-//! at 64 (`cargo bench --bench core event_loop`). Memory: 64 bytes for each request in flight, and
-//! a table of 256 routes; what is beyond shares one. Weights: an endpoint of weight 2 takes what
-//! two of weight 1 would; shares are exact while nothing is known. Pathology: a route whose
-//! requests differ as much as routes do has one harm for all of them; several proxies learn from
-//! their own requests alone. Source: docs/event-loop.md, which also says where it loses.
+//! Parameter: `spare` (0.5, 0 to 1; no unit). 0.5 is for light requests and for the mean; the
+//! heaviest pay where they are rare (docs/event-loop.md). 0 asks nothing of anybody and keeps about
+//! half of the gain. Constants, all in milliseconds or without a unit, stand where they act, here
+//! and in `harm`. Cost of a pick: O(n * routes in flight at an endpoint); budget, learning
+//! included, 0.5 us at 16 endpoints and 5 us at 64 (`cargo bench --bench core event_loop`); no
+//! allocation below 1,024 requests in flight, beyond it each doubling is one. Memory: 64 bytes for
+//! each request in flight, and a table of 256 routes; what is beyond shares one. Weights: an
+//! endpoint of weight 2 takes what two of weight 1 would; shares are exact while nothing is known.
+//! Pathology: a route whose requests differ as much as routes do has one harm for all of them; a
+//! response that begins before its computing hides it. Source: docs/event-loop.md, which also says
+//! where it loses.
 
 mod flight;
 mod harm;

@@ -402,6 +402,16 @@ fn policies_have_their_parameters() {
             },
             None,
         ),
+        (
+            "\"event_loop\"",
+            Policy::EventLoop { spare_percent: 50 },
+            None,
+        ),
+        (
+            "{ name = \"event_loop\", spare = 0.0 }",
+            Policy::EventLoop { spare_percent: 0 },
+            None,
+        ),
         ("\"rendezvous\"", Policy::Rendezvous, address()),
         (
             "{ name = \"hash\", key = \"header:X-User\" }",

@@ -180,3 +180,74 @@ impl Harms {
         *mean += FORGET * (log_base - *mean);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Rng, Stream};
+
+    /// Bases and harms of five routes; the third waits for a database for long and harms nobody.
+    const ROUTE_MS: [(f64, f64); 5] = [
+        (22.0, 2.0),
+        (25.0, 4.0),
+        (300.0, 0.0),
+        (30.0, 8.0),
+        (120.0, 90.0),
+    ];
+
+    /// A route: one request in twenty is heavy.
+    fn draw(rng: &mut Rng) -> u16 {
+        match rng.below(20) {
+            0 => 4,
+            other => (other % 4) as u16,
+        }
+    }
+
+    /// 8,000 requests that find up to five others in flight, the heavy route rarely.
+    #[test]
+    fn harms_are_found_in_eight_thousand_requests() {
+        let mut rng = Stream::new(7, "harm").at(0);
+        let mut harms = Harms::default();
+        let mut lag = Lag::default();
+        for _ in 0..8_000 {
+            let route = draw(&mut rng);
+            let others = rng.below(6);
+            let there: Vec<u16> = (0..others).map(|_| draw(&mut rng)).collect();
+            let mut took_ms = ROUTE_MS[usize::from(route)].0;
+            let mut seen: Vec<(u16, u16)> = Vec::new();
+            for other in there {
+                took_ms += ROUTE_MS[usize::from(other)].1;
+                match seen.iter_mut().find(|(known, _)| *known == other) {
+                    Some((_, n)) => *n += 1,
+                    None => seen.push((other, 1)),
+                }
+            }
+            harms.learn(route, &seen, took_ms, &mut lag);
+        }
+        let found: Vec<f64> = (0..5).map(|route| harms.of(route).harm_ms).collect();
+        for (found, (_, harm_ms)) in found.iter().zip(ROUTE_MS) {
+            assert!((found - harm_ms).abs() < 1.0 + 0.1 * harm_ms, "{harms:?}");
+        }
+        assert!(
+            found[2] < 0.05 * 300.0,
+            "a database is no harm: {}",
+            found[2]
+        );
+    }
+
+    #[test]
+    fn an_endpoint_that_is_silent_is_forgotten() {
+        let mut lag = Lag {
+            product: 1e6,
+            square: 1e5,
+            unseen_ms: 100.0,
+            heard: Timestamp::ZERO,
+        };
+        let at = |s: u64| lag.at(Timestamp(s * 1_000_000_000), 1.0);
+        assert_eq!(at(9), (4.0, 100.0));
+        assert_eq!(at(25).1, 25.0);
+        assert_eq!(at(3600), (1.0, 100.0 / (1_u64 << 63) as f64));
+        lag.rest(Timestamp(10_000_000_000));
+        assert_eq!(lag.unseen_ms, 50.0);
+    }
+}

@@ -126,3 +126,63 @@ fn group(key: Key) -> usize {
 fn number(group: usize, place: usize) -> u16 {
     (group * PLACES + place + 1) as u16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> Key {
+        Key::route(
+            b"GET",
+            format!(
+                "/{}",
+                "x".repeat(n as usize % 20) + &"y".repeat(n as usize / 20)
+            )
+            .as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_route_keeps_its_number() {
+        let mut routes = Routes::default();
+        let numbers: Vec<u16> = (0..40).map(|n| routes.admit(key(n)).0).collect();
+        for (n, number) in (0..40).zip(&numbers) {
+            assert_eq!(routes.admit(key(n)), (*number, false));
+            assert_eq!(routes.find(key(n)), *number);
+        }
+        let mut places: Vec<u16> = numbers.into_iter().filter(|n| *n != OTHERS).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert!(places.len() >= 38, "{} of 40 have a place", places.len());
+        assert_eq!(routes.admit(Key::None), (OTHERS, false));
+    }
+
+    /// A scan of thousands of paths takes no place from the routes that are in use.
+    #[test]
+    fn one_time_routes_drive_nobody_out() {
+        let mut routes = Routes::default();
+        let used: Vec<u16> = (0..20).map(|n| routes.admit(key(n)).0).collect();
+        for n in 0..20_000_u32 {
+            routes.admit(Key::text(&n.to_le_bytes()));
+            let at = n % 20;
+            assert_eq!(routes.admit(key(at)), (used[at as usize], false), "{n}");
+        }
+    }
+
+    /// What has become rare makes room for what comes again and again, but not while it is in
+    /// flight.
+    #[test]
+    fn the_rare_make_room() {
+        let mut routes = Routes::default();
+        let same = |n: &u32| group(Key::text(&n.to_le_bytes())) == 0;
+        let keys: Vec<Key> = (0..)
+            .filter(same)
+            .take(6)
+            .map(|n: u32| Key::text(&n.to_le_bytes()))
+            .collect();
+        let old: Vec<u16> = keys[..4].iter().map(|key| routes.admit(*key).0).collect();
+        old[..3].iter().for_each(|route| routes.hold(*route));
+        let came = (0..10).find(|_| routes.admit(keys[4]) == (old[3], true));
+        assert_eq!(came, Some(1), "once refused, then in");
+    }
+}
