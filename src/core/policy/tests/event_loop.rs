@@ -233,7 +233,10 @@ type Flying = (usize, u32, usize, Vec<usize>);
 proptest! {
     #[test]
     fn agrees_with_lists(
-        steps in prop::collection::vec((0..4_usize, any::<bool>(), any::<usize>(), 1..400_u64), 1..300),
+        steps in prop::collection::vec(
+            (0..4_usize, any::<bool>(), any::<usize>(), 1..400_u64),
+            1..300,
+        ),
     ) {
         let key = |route: usize| Key::route(b"GET", &[b'/', b'a' + route as u8]);
         let mut rig = Rig::new(KIND, &[1, 1, 1]);
