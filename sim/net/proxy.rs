@@ -98,9 +98,8 @@ impl Seat {
         }));
         let places = Places::new(&config.listeners);
         let proxy = Arc::new(Proxy::new(within_reach(&config), self.material()));
-        let mut processes = self.run.processes.borrow_mut();
-        processes.push((number, Arc::clone(&proxy)));
-        drop(processes);
+        let process = (number, Arc::clone(&proxy));
+        self.run.processes.borrow_mut().push(process);
         let mut process = Process {
             number,
             proxy: Arc::clone(&proxy),

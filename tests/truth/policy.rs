@@ -13,7 +13,7 @@ use crate::{plan, run, size};
 
 /// The policies that `serve` takes, but for `event_loop`. What hashes does so by the client's
 /// address.
-const POLICIES: [&str; 12] = [
+const POLICIES: [&str; 13] = [
     "round_robin",
     "random",
     "least_request",
@@ -21,6 +21,7 @@ const POLICIES: [&str; 12] = [
     "least_time",
     "peak_ewma",
     "prequal",
+    "event_loop",
     "ip_hash",
     "hash",
     "ring_hash",
