@@ -129,7 +129,7 @@ fn a_rolling_restart_of_four_costs_nothing() {
         for outcome in receiver {
             outcomes.push(outcome);
             let turn = outcomes.len() / 10_000;
-            if outcomes.len() % 10_000 == 0 && (1..=4).contains(&turn) {
+            if outcomes.len().is_multiple_of(10_000) && (1..=4).contains(&turn) {
                 let name = &config.endpoints[turn - 1].0;
                 replace(&proxy, &config.text(), name, &mut nodes[turn - 1]);
                 phase.store(turn, Ordering::SeqCst);
