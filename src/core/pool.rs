@@ -193,7 +193,7 @@ impl State {
     }
 
     /// A request arrives: finds it an endpoint or a place in the queue.
-    #[inline]
+    #[inline(always)]
     pub fn arrive(&mut self, now: Timestamp, token: Token, key: Key, rng: &mut Rng) -> Admission {
         self.budget.request(now);
         self.admit(now, token, Tried::default(), key, rng)
@@ -220,7 +220,7 @@ impl State {
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.
-    #[inline]
+    #[inline(always)]
     pub fn admit(
         &mut self,
         now: Timestamp,
@@ -229,20 +229,25 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Admission {
-        if let Some(index) = self.pick(now, &tried, key, rng) {
-            return Admission::Picked(index);
+        match self.pick(now, &tried, key, rng) {
+            Some(index) => Admission::Picked(index),
+            None => self.wait(Waiter {
+                token,
+                since: now,
+                tried,
+                key,
+                rng: *rng,
+                home: self.represented(),
+            }),
         }
-        if !self.may_serve(now, &tried) {
+    }
+
+    /// Nobody has room: finds a place in the queue.
+    #[inline(never)]
+    fn wait(&mut self, waiter: Waiter) -> Admission {
+        if !self.may_serve(waiter.since, &waiter.tried) {
             return Admission::NoEndpoint;
         }
-        let waiter = Waiter {
-            token,
-            since: now,
-            tried,
-            key,
-            rng: *rng,
-            home: self.represented(),
-        };
         if self.queue.join(waiter) {
             Admission::Queued
         } else {
@@ -250,7 +255,7 @@ impl State {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pick(
         &mut self,
         now: Timestamp,
@@ -274,7 +279,7 @@ impl State {
     }
 
     /// The choice of the policy.
-    #[inline]
+    #[inline(always)]
     fn choose(
         &mut self,
         now: Timestamp,
@@ -282,20 +287,22 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
-        let tiers = if self.tiers {
-            &Tier::ORDER[..]
-        } else {
-            &Tier::ORDER[..1]
+        let [first, others @ ..] = &Tier::ORDER;
+        let mut cx = PickContext {
+            now,
+            rng,
+            tried,
+            tier: *first,
+            key,
+            in_flight: self.in_flight[usize::from(first.backup)],
         };
-        tiers.iter().find_map(|tier| {
-            let mut cx = PickContext {
-                now,
-                rng,
-                tried,
-                tier: *tier,
-                key,
-                in_flight: self.in_flight[usize::from(tier.backup)],
-            };
+        let chosen = self.policy.pick(&self.endpoints, &mut cx);
+        if chosen.is_some() || !self.tiers {
+            return chosen;
+        }
+        others.iter().find_map(|tier| {
+            cx.tier = *tier;
+            cx.in_flight = self.in_flight[usize::from(tier.backup)];
             self.policy.pick(&self.endpoints, &mut cx)
         })
     }
@@ -335,7 +342,7 @@ impl State {
 
     /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint
     /// that is gone is passed over in silence.
-    #[inline]
+    #[inline(always)]
     pub fn complete(
         &mut self,
         now: Timestamp,
@@ -419,7 +426,7 @@ impl State {
     }
 
     /// A place at `index` is free, and something was learned of the endpoint.
-    #[inline]
+    #[inline(always)]
     fn freed(&mut self, now: Timestamp, index: EndpointIndex, verdict: Verdict) -> Option<Grant> {
         let endpoint = &mut self.endpoints[index.slot as usize];
         match verdict {
@@ -443,10 +450,16 @@ impl State {
         self.queue.untold()
     }
 
+    #[inline(always)]
     fn grant(&mut self, now: Timestamp) -> Option<Grant> {
-        if self.queue.len() == 0 {
-            return None;
+        match self.queue.len() {
+            0 => None,
+            _ => self.grant_next(now),
         }
+    }
+
+    #[inline(never)]
+    fn grant_next(&mut self, now: Timestamp) -> Option<Grant> {
         let mut queue = std::mem::take(&mut self.queue);
         let grant = queue.grant(now, |w| {
             self.represent(w.home);

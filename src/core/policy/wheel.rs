@@ -30,7 +30,8 @@ impl Wheel {
     }
 
     /// The position of an eligible endpoint other than `except`, drawn by weight.
-    #[inline]
+    // Inlined: nearly every draw hits at once.
+    #[inline(always)]
     pub(super) fn draw(
         &self,
         endpoints: &[Endpoint],
@@ -45,14 +46,11 @@ impl Wheel {
         if ring.slots.len() <= usize::from(except.is_some()) {
             return None;
         }
-        let barred = except.unwrap_or(usize::MAX);
-        for _ in 0..SPINS {
-            let at = ring.spin(cx.rng);
-            if at != barred && cx.eligible(&endpoints[at]) {
-                return Some(at);
-            }
+        let at = ring.spin(cx.rng);
+        if Some(at) != except && cx.eligible(&endpoints[at]) {
+            return Some(at);
         }
-        count_out(endpoints, cx, except)
+        ring.spin_on(endpoints, cx, except)
     }
 }
 
@@ -75,6 +73,24 @@ impl Ring {
         }
     }
 
+    /// A draw whose first spin has missed.
+    #[inline(never)]
+    fn spin_on(
+        &self,
+        endpoints: &[Endpoint],
+        cx: &mut PickContext<'_>,
+        except: Option<usize>,
+    ) -> Option<usize> {
+        for _ in 1..SPINS {
+            let at = self.spin(cx.rng);
+            if Some(at) != except && cx.eligible(&endpoints[at]) {
+                return Some(at);
+            }
+        }
+        count_out(endpoints, cx, except)
+    }
+
+    #[inline(always)]
     fn spin(&self, rng: &mut Rng) -> usize {
         let place = match self.ends.last() {
             None => rng.below(self.slots.len() as u64) as usize,

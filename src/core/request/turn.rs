@@ -167,8 +167,8 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn head(&mut self, attempt: u8, status: u16) {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = status;
-            let took = self.now.since(self.request.dispatched).as_micros();
-            self.request.first_byte_us = u32::try_from(took).unwrap_or(NO_BYTE - 1);
+            let took_us = self.now.0.saturating_sub(self.request.dispatched.0) / 1_000;
+            self.request.first_byte_us = took_us.min(u64::from(NO_BYTE - 1)) as u32;
             self.record(trace::Kind::Head { status });
             self.settle_in();
             self.enter(Phase::Body);
@@ -387,12 +387,12 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// Tells the pool how this try's measurement ended, if it is being measured, and `f` at once.
+    #[inline(always)]
     fn heard<R>(&mut self, answer: Answer, f: impl FnOnce(&mut pool::State) -> R) -> R {
         let measured = self.request.measured.take();
-        let measured = self.request.endpoint.zip(measured);
-        let (now, at) = (self.now, self.request.dispatched);
+        let (endpoint, now, at) = (self.request.endpoint, self.now, self.request.dispatched);
         self.pool.with(|pool| {
-            if let Some((endpoint, sent)) = measured {
+            if let (Some(endpoint), Some(sent)) = (endpoint, measured) {
                 pool.heard(now, endpoint, at, sent, answer);
             }
             f(pool)
@@ -400,6 +400,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// What this try tells of its endpoint.
+    #[inline(always)]
     fn told(&self, ended: Ended) -> Report {
         let first_byte_us = self.request.first_byte_us;
         Report {
