@@ -6,6 +6,7 @@
 //! and exponentials come from `libm`, for they are part of the trace.
 
 mod empirical;
+mod logarithm;
 pub(crate) mod normal;
 
 use std::sync::Arc;
@@ -207,6 +208,14 @@ impl Law {
         }
     }
 
+    /// One duration of each generator, as [`Self::draw`] makes it.
+    pub(crate) fn draw_all<const N: usize>(&self, rngs: [Rng; N]) -> [u64; N] {
+        match &self.0 {
+            &Kind::Exponential { mean } => exponentials(mean, rngs),
+            _ => rngs.map(|mut rng| self.draw(&mut rng)),
+        }
+    }
+
     /// The mean in nanoseconds, by closed form.
     #[must_use]
     pub fn mean_ns(&self) -> f64 {
@@ -229,8 +238,14 @@ impl Law {
 }
 
 /// An exponential duration in nanoseconds; `mean_ns` need not be whole, as a rate's gap is not.
-pub(crate) fn exponential(mean_ns: f64, rng: &mut Rng) -> u64 {
+fn exponential(mean_ns: f64, rng: &mut Rng) -> u64 {
     whole(-mean_ns * libm::log(1.0 - rng.unit()))
+}
+
+/// The same of each generator, in less time.
+pub(crate) fn exponentials<const N: usize>(mean_ns: f64, rngs: [Rng; N]) -> [u64; N] {
+    let logarithms = logarithm::all(rngs.map(|mut rng| 1.0 - rng.unit()));
+    logarithms.map(|ln| whole(-mean_ns * ln))
 }
 
 fn float(duration: Duration) -> f64 {

@@ -11,7 +11,7 @@ use crate::law;
 
 const SECOND_NS: f64 = 1e9;
 
-/// Gaps drawn at a time: logarithms that do not wait for each other take half the time.
+/// Gaps drawn at a time: several logarithms take a quarter of the time of as many single ones.
 const BATCH: usize = 16;
 
 /// A source that has been opened. Its iterator gives due times (ns) in order, and with each the
@@ -78,9 +78,8 @@ impl Iterator for Clock {
             } => {
                 let place = *n as usize % BATCH;
                 if place == 0 {
-                    for (n, gap) in (*n..).zip(batch.iter_mut()) {
-                        *gap = law::exponential(*mean_ns, &mut gaps.at(n));
-                    }
+                    let rngs = std::array::from_fn(|place| gaps.at(*n + place as u64));
+                    *batch = law::exponentials(*mean_ns, rngs);
                 }
                 *due_ns = due_ns.saturating_add(batch[place]);
                 *n += 1;
