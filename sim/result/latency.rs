@@ -1,7 +1,9 @@
 //! Latencies: their sum, their maximum, and counts for the percentiles.
 //!
-//! While a run lasts they are counted in a histogram of 180 KiB. Then only the counts that are not
+//! While a run lasts they are counted in a tally of 192 KiB. Then only the counts that are not
 //! zero are kept, so that the results of thousands of runs fit into memory.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,12 +13,14 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::tally::Tally;
+
 /// What the histogram tells apart: half a microsecond, and 3 significant digits above 1 ms.
-const RESOLUTION_NS: u64 = 1_000;
+pub(super) const RESOLUTION_NS: u64 = 1_000;
 
 /// The longest latency with a percentile of its own: an hour. A longer one counts as an hour there;
 /// mean and maximum are exact.
-const LONGEST_NS: u64 = 3_600_000_000_000;
+pub(super) const LONGEST_NS: u64 = 3_600_000_000_000;
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -30,7 +34,7 @@ pub struct Latency {
 
 #[derive(Clone, Debug)]
 enum Counts {
-    Open(Histogram<u64>),
+    Open(Tally),
     /// Values in ascending order, each the highest that its class of equals has, and how many.
     Closed(Vec<(u64, u64)>),
 }
@@ -43,42 +47,45 @@ impl Default for Counts {
 
 impl Counts {
     fn histogram(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(RESOLUTION_NS, LONGEST_NS, 3)
+            .expect("the bounds are constants that the histogram accepts");
+        for (value, count) in self.list().iter() {
+            histogram.saturating_record_n(*value, *count);
+        }
+        histogram
+    }
+
+    /// As if closed.
+    fn list(&self) -> Cow<'_, [(u64, u64)]> {
         match self {
-            Self::Open(histogram) => histogram.clone(),
-            Self::Closed(counts) => {
-                let mut histogram = Histogram::new_with_bounds(RESOLUTION_NS, LONGEST_NS, 3)
-                    .expect("the bounds are constants that the histogram accepts");
-                for (value, count) in counts {
-                    histogram.saturating_record_n(*value, *count);
-                }
-                histogram
-            }
+            Self::Open(tally) => tally.iter().collect(),
+            Self::Closed(counts) => counts.into(),
         }
     }
 
-    fn open(&mut self) -> &mut Histogram<u64> {
-        if let Self::Closed(_) = self {
-            *self = Self::Open(self.histogram());
+    fn open(&mut self) -> &mut Tally {
+        if let Self::Closed(counts) = self {
+            let mut tally = Tally::default();
+            for (value, count) in counts {
+                tally.add(*value, *count);
+            }
+            *self = Self::Open(tally);
         }
         match self {
-            Self::Open(histogram) => histogram,
+            Self::Open(tally) => tally,
             Self::Closed(_) => unreachable!("it was opened above"),
         }
     }
 
     fn close(&mut self) {
-        if let Self::Open(histogram) = self {
-            let counts = histogram.iter_recorded();
-            let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value()));
-            *self = Self::Closed(counts.collect());
-        }
+        *self = Self::Closed(self.list().into_owned());
     }
 }
 
 impl Latency {
     /// Takes one latency.
     pub fn record(&mut self, latency_ns: u64) {
-        self.counts.open().saturating_record(latency_ns);
+        self.counts.open().add(latency_ns, 1);
         self.sum_ns += u128::from(latency_ns);
         self.max_ns = self.max_ns.max(latency_ns);
     }
@@ -87,14 +94,8 @@ impl Latency {
     pub fn absorb(&mut self, other: &Self) {
         let own = self.counts.open();
         match &other.counts {
-            Counts::Open(histogram) => own
-                .add(histogram)
-                .expect("all histograms have the same bounds"),
-            Counts::Closed(counts) => {
-                for (value, count) in counts {
-                    own.saturating_record_n(*value, *count);
-                }
-            }
+            Counts::Open(tally) => own.absorb(tally),
+            Counts::Closed(counts) => counts.iter().for_each(|(value, n)| own.add(*value, *n)),
         }
         self.sum_ns += other.sum_ns;
         self.max_ns = self.max_ns.max(other.max_ns);
@@ -108,10 +109,7 @@ impl Latency {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        match &self.counts {
-            Counts::Open(histogram) => histogram.len(),
-            Counts::Closed(counts) => counts.iter().map(|(_, count)| count).sum(),
-        }
+        self.counts.list().iter().map(|(_, count)| count).sum()
     }
 
     /// The mean in milliseconds: an integer sum divided once. `None` of an empty set.
@@ -126,18 +124,14 @@ impl Latency {
     #[must_use]
     pub fn quantile_ms(&self, quantile: f64) -> Option<f64> {
         let all = self.count();
-        let value_ns = match &self.counts {
-            Counts::Open(histogram) => histogram.value_at_quantile(quantile),
-            Counts::Closed(counts) => {
-                let wanted = ((quantile.min(1.0) * all as f64).ceil() as u64).max(1);
-                let mut seen = 0;
-                let reached = |(_, count): &&(u64, u64)| {
-                    seen += count;
-                    seen >= wanted
-                };
-                counts.iter().find(reached).map_or(0, |(value, _)| *value)
-            }
+        let wanted = ((quantile.min(1.0) * all as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        let reached = |(_, count): &&(u64, u64)| {
+            seen += count;
+            seen >= wanted
         };
+        let counts = self.counts.list();
+        let value_ns = counts.iter().find(reached).map_or(0, |(value, _)| *value);
         (all > 0).then(|| value_ns.min(self.max_ns) as f64 / NS_PER_MS)
     }
 
@@ -198,8 +192,9 @@ impl<'de> Deserialize<'de> for Latency {
         if !bytes.is_empty() {
             let read = Reader::new().deserialize::<u64, _>(&mut bytes.as_slice());
             let read = read.map_err(|error| D::Error::custom(format!("{error:?}")))?;
-            latency.counts.open().add(&read).map_err(D::Error::custom)?;
-            latency.close();
+            let counts = read.iter_recorded();
+            let counts = counts.map(|step| (step.value_iterated_to(), step.count_at_value()));
+            latency.counts = Counts::Closed(counts.collect());
         }
         Ok(latency)
     }

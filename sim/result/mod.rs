@@ -16,6 +16,7 @@ mod roster;
 mod run;
 mod share;
 mod table;
+mod tally;
 #[cfg(test)]
 mod test;
 mod threshold;
