@@ -96,20 +96,20 @@ impl TraceHash {
         ) {
             return;
         }
+        if self.filled == BLOCK {
+            self.turn_over();
+        }
         let end = self.filled + RECORD;
-        let Some(record) = self.block.get_mut(self.filled..end) else {
-            return self.turn_over(event);
-        };
-        record.copy_from_slice(&event.bytes());
+        self.block[self.filled..end].copy_from_slice(&event.bytes());
         self.filled = end;
     }
 
-    /// Hashes the full block, and begins the next one with `event`.
+    /// Hashes the full block.
+    // Without the event, which would have to be put into memory for it.
     #[cold]
-    fn turn_over(&mut self, event: &Event) {
+    fn turn_over(&mut self) {
         self.hash.update(self.block);
-        self.block[..RECORD].copy_from_slice(&event.bytes());
-        self.filled = RECORD;
+        self.filled = 0;
     }
 
     /// The hash of all events taken.

@@ -1,15 +1,14 @@
 //! What holds in every run, checked event by event.
 //!
 //! The checker believes nothing: it rebuilds each request's life from the events alone, and the
-//! retry budget from its definition. It costs a few nanoseconds for an event: requests live in a
-//! ring indexed by their number, which slides past those that are finished.
+//! retry budget from its definition. It costs a few nanoseconds for an event.
 
 mod kind;
+mod life;
 mod rest;
 
-use std::collections::VecDeque;
-
 use evenkeel_core::affinity::Step;
+use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::pool;
 use evenkeel_core::request::Outcome;
 use evenkeel_core::time::Timestamp;
@@ -18,10 +17,11 @@ use evenkeel_core::trace::{Event, Kind};
 use super::check::Check;
 use super::fitness::Fitness;
 use super::occupancy::Occupancy;
-use super::roster::Place;
+use super::roster;
 use super::share::{Promise, Share};
 use super::window::Window;
 pub use kind::Invariant;
+use life::{Life, Lives, Lost, fact};
 
 /// A pool's promises about retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,56 +32,41 @@ pub struct Limit {
     pub budget_ppm: u64,
 }
 
-/// What the events have said of a request: its present try, and a bit for each fact. Loaded and
-/// stored as a whole, for a field that was stored a moment ago holds up a load of its neighbours.
-#[derive(Clone, Copy, Debug, Default)]
-struct Life {
-    facts: u8,
-    attempt: u8,
+/// What is known of a pool by the events, and what it promises.
+#[derive(Debug)]
+struct Pool {
+    limit: Limit,
+    window: Window,
+    /// Of nothing where nothing is promised, as are places.
+    share: Share,
+    occupancy: Occupancy,
+    fitness: Fitness,
 }
 
-/// Facts about a request.
-mod fact {
-    pub(super) const ARRIVED: u8 = 1;
-    pub(super) const FINISHED: u8 = 1 << 1;
-    pub(super) const IDEMPOTENT: u8 = 1 << 2;
-    /// A try of it is in flight.
-    pub(super) const IN_FLIGHT: u8 = 1 << 3;
-    /// And it is a tunnel.
-    pub(super) const TUNNEL: u8 = 1 << 4;
-    /// Sent once and not idempotent: may not be sent again.
-    pub(super) const SPENT: u8 = 1 << 5;
-    /// It has waited: what it was promised then is not judged by what is known now.
-    pub(super) const WAITED: u8 = 1 << 6;
-    /// Its next try goes to a draining endpoint, which keeps its session.
-    pub(super) const KEPT: u8 = 1 << 7;
-}
-
-impl Life {
-    const fn is(self, fact: u8) -> bool {
-        self.facts & fact != 0
+impl Pool {
+    fn new(limit: Limit, promise: &Promise) -> Self {
+        Self {
+            limit,
+            window: Window::default(),
+            share: Share::new(promise),
+            occupancy: Occupancy::new(&promise.bounds),
+            fitness: Fitness::default(),
+        }
     }
 }
 
-/// How far ahead of the newest request an event's number may be: numbers are dense, so a larger gap
-/// is a mistake and not worth its memory.
-const GAP: u64 = 1 << 20;
+/// Where something is wrong: a request, and when.
+type Place = (u64, Timestamp);
 
-/// How many requests that never arrived may hold the ring's front.
-const ABSENT: usize = 4096;
+fn place(event: &Event) -> Place {
+    (event.request, event.at)
+}
 
 /// Checks the events of one run at one proxy.
 #[derive(Debug)]
 pub struct Checker {
-    pools: Vec<(Limit, Window)>,
-    /// By pool; empty where nothing is promised.
-    shares: Vec<Share>,
-    /// By pool; empty as well.
-    occupancies: Vec<Occupancy>,
-    fitness: Vec<Fitness>,
-    lives: VecDeque<Life>,
-    /// The number of the ring's first request.
-    base: u64,
+    pools: Vec<Pool>,
+    lives: Lives,
     arrived: u64,
     finished: u64,
     picked: u64,
@@ -102,19 +87,14 @@ impl Checker {
             violations: 0,
             first: None,
         };
+        let nothing = Promise::default();
+        let promises = promises.iter().chain(std::iter::repeat(&nothing));
+        let pools = limits.iter().zip(promises);
         Self {
-            pools: limits
-                .iter()
-                .map(|limit| (*limit, Window::default()))
+            pools: pools
+                .map(|(limit, promise)| Pool::new(*limit, promise))
                 .collect(),
-            shares: promises.iter().map(Share::new).collect(),
-            occupancies: promises
-                .iter()
-                .map(|promise| Occupancy::new(&promise.bounds))
-                .collect(),
-            fitness: limits.iter().map(|_| Fitness::default()).collect(),
-            lives: VecDeque::new(),
-            base: 0,
+            lives: Lives::default(),
             arrived: 0,
             finished: 0,
             picked: 0,
@@ -127,17 +107,19 @@ impl Checker {
 
     /// A pool has changed at `at`: what its seats may take from now on, and what it promises.
     /// Requests that began before keep what they were promised.
-    pub(super) fn change(&mut self, at: Timestamp, pool: u16, places: &[Place], limit: Limit) {
-        let pool = usize::from(pool);
-        if let Some((known, _)) = self.pools.get_mut(pool) {
+    pub(super) fn change(
+        &mut self,
+        at: Timestamp,
+        pool: u16,
+        places: &[roster::Place],
+        limit: Limit,
+    ) {
+        if let Some(pool) = self.pools.get_mut(usize::from(pool)) {
+            let known = &mut pool.limit;
             known.attempts = known.attempts.max(limit.attempts);
             known.budget_ppm = known.budget_ppm.max(limit.budget_ppm);
-        }
-        if let Some(share) = self.shares.get_mut(pool) {
-            share.change(at, places);
-        }
-        if let Some(occupancy) = self.occupancies.get_mut(pool) {
-            occupancy.change(places);
+            pool.share.change(at, places);
+            pool.occupancy.change(places);
         }
     }
 
@@ -148,41 +130,45 @@ impl Checker {
         if event.kind.is_outside() {
             return self.watch(event);
         }
-        let Some(index) = self.index(event) else {
-            return;
+        let found = match self.lives.find(event.request) {
+            Ok(found) => found,
+            Err(Lost::Gone) => return self.late(place(event)),
+            Err(Lost::Ahead) => return self.ahead(place(event)),
         };
-        if self.lives[index].is(fact::FINISHED) {
-            return self.late(event);
+        let life = self.lives.at(found);
+        if life.is(fact::FINISHED) {
+            return self.late(place(event));
         }
-        match event.kind {
-            Kind::Arrived { idempotent } => self.arrive(event, index, idempotent),
-            Kind::Picked { budgeted } => self.pick(event, index, budgeted),
+        let life = match event.kind {
+            Kind::Arrived { idempotent } => self.arrive(event, life, idempotent),
+            Kind::Picked { budgeted } => self.pick(event, life, budgeted),
             Kind::Queued { budgeted } => {
-                self.lives[index].facts |= fact::WAITED;
                 self.disturb(event);
                 self.draw(event, budgeted);
+                life.with(fact::WAITED)
             }
-            Kind::Session { step: Step::Kept } => self.lives[index].facts |= fact::KEPT,
-            Kind::Head { status: 101 } => self.upgrade(event, index),
+            Kind::Session { step: Step::Kept } => life.with(fact::KEPT),
+            Kind::Head { status: 101 } => self.upgrade(event, life),
             Kind::Failed { sent, .. } => {
                 self.failed += 1;
                 self.disturb(event);
-                let life = &mut self.lives[index];
-                if sent && !life.is(fact::IDEMPOTENT) {
-                    life.facts |= fact::SPENT;
+                let life = self.end(event, life);
+                match sent && !life.is(fact::IDEMPOTENT) {
+                    true => life.with(fact::SPENT),
+                    false => life,
                 }
-                self.end(event, index);
             }
             Kind::Completed => {
                 self.completed += 1;
-                self.end(event, index);
+                self.end(event, life)
             }
-            Kind::Finished { outcome, .. } => self.finish(event, index, outcome),
-            Kind::Rejected { .. } => {
-                self.lives[index].facts |= fact::FINISHED;
-                self.slide();
-            }
-            _ => {}
+            Kind::Finished { outcome, .. } => self.finish(event, life, outcome),
+            Kind::Rejected { .. } => life.with(fact::FINISHED),
+            _ => return,
+        };
+        self.lives.set(found, life);
+        if life.is(fact::FINISHED) {
+            self.lives.slide();
         }
     }
 
@@ -195,7 +181,7 @@ impl Checker {
     /// The results at the end of the run, at `now`, when nothing may be in flight.
     #[must_use]
     pub fn into_checks(mut self, now: Timestamp) -> Vec<Check> {
-        let open = (self.base..).zip(self.lives.clone());
+        let open = self.lives.iter();
         let open: Vec<(u64, Life)> = open
             .filter(|(_, l)| l.is(fact::ARRIVED) && !l.is(fact::FINISHED))
             .collect();
@@ -229,7 +215,8 @@ impl Checker {
             );
             self.violate((0, now), Invariant::Tries, &text);
         }
-        let faults: Vec<String> = self.shares.iter().filter_map(Share::fault).collect();
+        let pools = self.pools.iter();
+        let faults: Vec<String> = pools.filter_map(|pool| pool.share.fault()).collect();
         for fault in faults {
             self.violate((0, now), Invariant::Weights, &fault);
         }
@@ -242,115 +229,74 @@ impl Checker {
     }
 
     #[cold]
-    fn late(&mut self, event: &Event) {
+    fn late(&mut self, place: Place) {
         let text = "something happened after its outcome";
-        self.violated(event, Invariant::OneOutcome, text);
+        self.violate(place, Invariant::OneOutcome, text);
     }
 
-    /// The ring's index of the event's request, which grows to hold it.
-    #[inline]
-    fn index(&mut self, event: &Event) -> Option<usize> {
-        let ahead = event.request.wrapping_sub(self.base);
-        if ahead < self.lives.len() as u64 {
-            return Some(ahead as usize);
-        }
-        self.grow(event)
+    #[cold]
+    fn ahead(&mut self, place: Place) {
+        let text = "its number is far ahead of the others'";
+        self.violate(place, Invariant::Arrivals, text);
     }
 
-    fn grow(&mut self, event: &Event) -> Option<usize> {
-        let Some(ahead) = event.request.checked_sub(self.base) else {
-            self.late(event);
-            return None;
-        };
-        if ahead > self.lives.len() as u64 + GAP {
-            self.violated(
-                event,
-                Invariant::Arrivals,
-                "its number is far ahead of the others'",
-            );
-            return None;
-        }
-        let index = ahead as usize;
-        while self.lives.len() <= index {
-            self.lives.push_back(Life::default());
-        }
-        Some(index)
-    }
-
-    fn arrive(&mut self, event: &Event, index: usize, idempotent: bool) {
+    #[inline(always)]
+    fn arrive(&mut self, event: &Event, life: Life, idempotent: bool) -> Life {
         self.arrived += 1;
-        let life = &mut self.lives[index];
-        let twice = life.is(fact::ARRIVED);
-        life.facts |= match idempotent {
-            true => fact::ARRIVED | fact::IDEMPOTENT,
-            false => fact::ARRIVED,
-        };
-        if let Some((_, window)) = self.pools.get_mut(usize::from(event.pool)) {
-            window.now(event.at).requests += 1;
+        if let Some(pool) = self.pools.get_mut(usize::from(event.pool)) {
+            pool.window.now(event.at).requests += 1;
         }
-        if twice {
+        if life.is(fact::ARRIVED) {
             self.violated(event, Invariant::Arrivals, "it arrived twice");
         }
+        life.with(match idempotent {
+            true => fact::ARRIVED | fact::IDEMPOTENT,
+            false => fact::ARRIVED,
+        })
     }
 
-    fn pick(&mut self, event: &Event, index: usize, budgeted: bool) {
+    #[inline(always)]
+    fn pick(&mut self, event: &Event, before: Life, budgeted: bool) -> Life {
         self.picked += 1;
-        let life = &mut self.lives[index];
-        let before = *life;
-        *life = Life {
+        let usual = before.facts & (fact::ARRIVED | fact::IN_FLIGHT | fact::SPENT) == fact::ARRIVED;
+        if !usual || event.attempt != before.attempt.saturating_add(1) {
+            self.misplaced(place(event), event.attempt, before);
+        }
+        self.occupy(event, before);
+        self.draw(event, budgeted);
+        Life {
             facts: before.facts & !fact::KEPT | fact::IN_FLIGHT,
             attempt: event.attempt,
-        };
+        }
+    }
+
+    /// A pick that should not be, by what is known of its request.
+    #[cold]
+    fn misplaced(&mut self, place: Place, attempt: u8, before: Life) {
         if !before.is(fact::ARRIVED) {
-            self.violated(
-                event,
-                Invariant::Arrivals,
-                "it was dispatched before it arrived",
-            );
+            let text = "it was dispatched before it arrived";
+            self.violate(place, Invariant::Arrivals, text);
         }
         if before.is(fact::IN_FLIGHT) {
-            self.violated(
-                event,
-                Invariant::InFlight,
-                "it was dispatched with a try in flight",
-            );
+            let text = "it was dispatched with a try in flight";
+            self.violate(place, Invariant::InFlight, text);
         }
         if before.is(fact::SPENT) {
             let text = "it is not idempotent, was sent, and was dispatched again";
-            self.violated(event, Invariant::SafeRetry, text);
+            self.violate(place, Invariant::SafeRetry, text);
         }
-        if event.attempt != before.attempt.saturating_add(1) {
-            self.violated(
-                event,
-                Invariant::Attempts,
-                "its tries are not numbered one by one",
-            );
+        if attempt != before.attempt.saturating_add(1) {
+            let text = "its tries are not numbered one by one";
+            self.violate(place, Invariant::Attempts, text);
         }
-        self.occupy(event, before.is(fact::KEPT));
-        let fitness = self.fitness.get(usize::from(event.pool));
-        let fit = fitness
-            .zip(event.endpoint)
-            .is_none_or(|(f, e)| f.pick(e.slot));
-        if !fit && !before.is(fact::WAITED) {
-            let text = "it was sent to an endpoint that is not fit";
-            self.violated(event, Invariant::Fit, text);
-        }
-        let pool = self.pools.get(usize::from(event.pool));
-        if pool.is_some_and(|(limit, _)| event.attempt > limit.attempts) {
-            self.violated(
-                event,
-                Invariant::Attempts,
-                "it has more tries than `attempts` allows",
-            );
-        }
-        self.draw(event, budgeted);
     }
 
     /// A retry draws on the budget, if it is `budgeted`.
+    #[inline(always)]
     fn draw(&mut self, event: &Event, budgeted: bool) {
         if budgeted
-            && let Some((limit, window)) = self.pools.get_mut(usize::from(event.pool))
-            && !window.retry(event.at, limit.budget_ppm)
+            && let Some(pool) = self.pools.get_mut(usize::from(event.pool))
+            && !pool.window.retry(event.at, pool.limit.budget_ppm)
         {
             self.violated(
                 event,
@@ -360,16 +306,21 @@ impl Checker {
         }
     }
 
-    /// A place at the event's endpoint is taken, which may drain if the session is `kept`.
-    fn occupy(&mut self, event: &Event, kept: bool) {
-        let (pool, Some(endpoint)) = (usize::from(event.pool), event.endpoint) else {
+    /// A place at the event's endpoint is taken, for a request of which so much was known `before`.
+    #[inline(always)]
+    fn occupy(&mut self, event: &Event, before: Life) {
+        let Some(pool) = self.pools.get_mut(usize::from(event.pool)) else {
             return;
         };
-        let seat = endpoint.slot;
-        let (share, occupancy) = (self.shares.get_mut(pool), self.occupancies.get_mut(pool));
-        let serves = share.is_none_or(|share| share.pick(seat, event.at));
-        let has_room = occupancy.is_none_or(|occupancy| occupancy.pick(seat));
-        if !serves && !kept {
+        let too_many = event.attempt > pool.limit.attempts;
+        let (mut serves, mut has_room, mut fit) = (true, true, true);
+        if let Some(endpoint) = event.endpoint {
+            // One that drains keeps its sessions.
+            serves = pool.share.pick(endpoint.slot, event.at) || before.is(fact::KEPT);
+            has_room = pool.occupancy.pick(endpoint.slot);
+            fit = pool.fitness.pick(endpoint.slot) || before.is(fact::WAITED);
+        }
+        if !serves {
             let text = "it was sent to an endpoint that is down or has no weight";
             self.violated(event, Invariant::InService, text);
         }
@@ -377,98 +328,89 @@ impl Checker {
             let text = "it was sent to an endpoint that held `max_connections`";
             self.violated(event, Invariant::MaxConnections, text);
         }
+        if !fit {
+            let text = "it was sent to an endpoint that is not fit";
+            self.violated(event, Invariant::Fit, text);
+        }
+        if too_many {
+            let text = "it has more tries than `attempts` allows";
+            self.violated(event, Invariant::Attempts, text);
+        }
     }
 
     /// The try in flight is a tunnel from now on.
-    fn upgrade(&mut self, event: &Event, index: usize) {
-        let life = &mut self.lives[index];
+    fn upgrade(&mut self, event: &Event, life: Life) -> Life {
         if !life.is(fact::IN_FLIGHT) || life.is(fact::TUNNEL) {
-            return self.violated(
-                event,
-                Invariant::InFlight,
-                "what became a tunnel was no request in flight",
-            );
+            let text = "what became a tunnel was no request in flight";
+            self.violated(event, Invariant::InFlight, text);
+            return life;
         }
-        life.facts |= fact::TUNNEL;
-        let occupancy = self.occupancies.get_mut(usize::from(event.pool));
-        if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
-            occupancy.upgrade(endpoint.slot);
+        if let Some((pool, endpoint)) = self.held(event) {
+            pool.occupancy.upgrade(endpoint.slot);
         }
+        life.with(fact::TUNNEL)
+    }
+
+    /// Where the event's request holds a place.
+    fn held(&mut self, event: &Event) -> Option<(&mut Pool, EndpointIndex)> {
+        let pool = self.pools.get_mut(usize::from(event.pool))?;
+        Some((pool, event.endpoint?))
     }
 
     /// What is known of the health of endpoints: from then on more than the weights decide.
     fn watch(&mut self, event: &Event) {
-        if let Some(fitness) = self.fitness.get_mut(usize::from(event.pool)) {
-            fitness.on(event.endpoint.map(|e| e.slot), event.kind);
-            self.disturb(event);
+        if let Some(pool) = self.pools.get_mut(usize::from(event.pool)) {
+            pool.fitness.on(event.endpoint.map(|e| e.slot), event.kind);
+            pool.share.disturb();
         }
     }
 
+    #[inline(always)]
     fn disturb(&mut self, event: &Event) {
-        if let Some(share) = self.shares.get_mut(usize::from(event.pool)) {
-            share.disturb();
+        if let Some(pool) = self.pools.get_mut(usize::from(event.pool)) {
+            pool.share.disturb();
         }
     }
 
     /// Ends the try in flight.
-    fn end(&mut self, event: &Event, index: usize) {
-        let life = &mut self.lives[index];
-        let before = *life;
-        life.facts &= !(fact::IN_FLIGHT | fact::TUNNEL);
-        if !before.is(fact::IN_FLIGHT) {
-            return self.violated(
-                event,
-                Invariant::InFlight,
-                "a try ended that was not in flight",
-            );
+    #[inline(always)]
+    fn end(&mut self, event: &Event, life: Life) -> Life {
+        if !life.is(fact::IN_FLIGHT) {
+            let text = "a try ended that was not in flight";
+            self.violated(event, Invariant::InFlight, text);
+        } else if let Some((pool, endpoint)) = self.held(event) {
+            pool.occupancy.end(endpoint.slot, life.is(fact::TUNNEL));
         }
-        let occupancy = self.occupancies.get_mut(usize::from(event.pool));
-        if let (Some(occupancy), Some(endpoint)) = (occupancy, event.endpoint) {
-            occupancy.end(endpoint.slot, before.is(fact::TUNNEL));
+        Life {
+            facts: life.facts & !(fact::IN_FLIGHT | fact::TUNNEL),
+            ..life
         }
     }
 
-    fn finish(&mut self, event: &Event, index: usize, outcome: Outcome) {
-        let life = &mut self.lives[index];
-        life.facts |= fact::FINISHED;
-        let life = *life;
+    #[inline(always)]
+    fn finish(&mut self, event: &Event, life: Life, outcome: Outcome) -> Life {
         if life.is(fact::ARRIVED) {
             self.finished += 1;
         } else if outcome != Outcome::Cancelled {
             // A client may leave before its request was routed.
-            self.violated(
-                event,
-                Invariant::Arrivals,
-                "it has an outcome and never arrived",
-            );
+            let text = "it has an outcome and never arrived";
+            self.violated(event, Invariant::Arrivals, text);
         }
         if life.is(fact::IN_FLIGHT) {
-            self.violated(
-                event,
-                Invariant::InFlight,
-                "it finished with a try in flight",
-            );
+            let text = "it finished with a try in flight";
+            self.violated(event, Invariant::InFlight, text);
         }
-        self.slide();
+        life.with(fact::FINISHED)
     }
 
-    /// Forgets the requests that are finished and those that never came, from the front.
-    fn slide(&mut self) {
-        while let Some(front) = self.lives.front()
-            && (front.is(fact::FINISHED) || (!front.is(fact::ARRIVED) && self.lives.len() > ABSENT))
-        {
-            self.lives.pop_front();
-            self.base += 1;
-        }
-    }
-
-    #[cold]
+    // Not cold itself: the event would have to be put into memory for it.
+    #[inline(always)]
     fn violated(&mut self, event: &Event, invariant: Invariant, text: &str) {
-        self.violate((event.request, event.at), invariant, text);
+        self.violate(place(event), invariant, text);
     }
 
     #[cold]
-    fn violate(&mut self, (request, at): (u64, Timestamp), invariant: Invariant, text: &str) {
+    fn violate(&mut self, (request, at): Place, invariant: Invariant, text: &str) {
         let check = &mut self.checks[invariant as usize];
         check.ok = false;
         check.violations += 1;

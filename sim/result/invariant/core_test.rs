@@ -47,7 +47,7 @@ impl World {
             tunnels: e.tunnels,
         };
         let endpoints: Vec<_> = self.pool.endpoints().iter().map(counted).collect();
-        assert_eq!(self.checker.occupancies[0].held(), endpoints);
+        assert_eq!(self.checker.pools[0].occupancy.held(), endpoints);
     }
 }
 

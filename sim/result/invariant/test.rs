@@ -377,7 +377,7 @@ fn the_ring_slides() {
         checker.on(&event(request, request * 2, 0, None, ARRIVED));
         checker.on(&event(request, request * 2, 0, None, LEFT));
     }
-    assert!(checker.lives.len() <= ABSENT && checker.lives.capacity() <= 4 * ABSENT);
+    assert!(checker.lives.room() as u64 <= 4 * life::ABSENT);
     assert!(
         checker
             .into_checks(Timestamp(0))
