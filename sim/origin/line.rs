@@ -6,15 +6,28 @@ use super::connection::ACCEPTS_PER_TURN;
 use super::job::Part;
 
 /// One event loop, or one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Worker {
-    /// The part that runs, and when it ends. In a pause: when it would have ended.
-    running: Option<(Part, u64)>,
+    /// The part that runs.
+    running: Option<Part>,
+    /// When it ends; in a pause, when it would have ended. Never, if none runs.
+    end: u64,
     /// How much of the present turn of its loop is still to run: what was ready when it began.
     turn: usize,
     /// First requests of connections that are still to be accepted.
     accepting: VecDeque<Part>,
 }
+
+impl Worker {
+    const IDLE: Self = Self {
+        running: None,
+        end: NEVER,
+        turn: 0,
+        accepting: VecDeque::new(),
+    };
+}
+
+const NEVER: u64 = u64::MAX;
 
 /// Workers and who is ready for them.
 #[derive(Debug)]
@@ -34,7 +47,7 @@ impl Line {
     pub(super) fn new(workers: u16, shared: bool, stretch: f64) -> Self {
         let workers = usize::from(workers.max(1));
         Self {
-            workers: vec![Worker::default(); workers],
+            workers: vec![Worker::IDLE; workers],
             ready: vec![VecDeque::new(); if shared { 1 } else { workers }],
             shared,
             stretch,
@@ -78,12 +91,22 @@ impl Line {
         }
     }
 
-    /// Starts what is next for a worker without work, if there is anything. When all of a turn has
-    /// run, the next one begins with what is ready by then, and accepts a connection, whose request
-    /// is of the turn after it.
+    /// Starts what is next for a worker without work, if there is anything.
+    #[inline]
     fn take(&mut self, now: u64, index: usize) {
+        if !self.shared {
+            self.turn(index);
+        }
         let queue = self.queue(index);
-        let (worker, ready) = (&mut self.workers[index], &mut self.ready[queue]);
+        if let Some(part) = self.ready[queue].pop_front() {
+            self.start(now, index, part);
+        }
+    }
+
+    /// Counts down a loop's turn. When all of it has run, the next one begins with what is ready by
+    /// then, and accepts a connection, whose request is of the turn after it.
+    fn turn(&mut self, index: usize) {
+        let (worker, ready) = (&mut self.workers[index], &mut self.ready[index]);
         if worker.turn == 0 {
             let batch = ready.len();
             let accepts = ACCEPTS_PER_TURN.min(worker.accepting.len());
@@ -91,9 +114,6 @@ impl Line {
             worker.turn = if batch == 0 { ready.len() } else { batch };
         }
         worker.turn = worker.turn.saturating_sub(1);
-        if let Some(part) = ready.pop_front() {
-            self.start(now, index, part);
-        }
     }
 
     /// A worker for `part` that has nothing to do.
@@ -112,17 +132,19 @@ impl Line {
 
     fn start(&mut self, now: u64, worker: usize, part: Part) {
         let end = now.saturating_add(scaled(part.cpu_ns, self.stretch));
-        self.workers[worker].running = Some((part, end));
+        let worker = &mut self.workers[worker];
+        (worker.running, worker.end) = (Some(part), end);
         self.busy += 1;
     }
 
-    /// When somebody ends next.
-    pub(super) fn next(&self) -> Option<u64> {
+    /// When somebody ends next; `u64::MAX` for never.
+    #[inline]
+    pub(super) fn next(&self) -> u64 {
         if self.paused.is_some() {
-            return None;
+            return NEVER;
         }
-        let running = |worker: &Worker| worker.running.map(|(_, end)| end);
-        self.workers.iter().filter_map(running).min()
+        let ends = self.workers.iter().map(|worker| worker.end);
+        ends.fold(NEVER, u64::min)
     }
 
     /// Ends what is due, worker by worker, and starts what is ready.
@@ -131,21 +153,24 @@ impl Line {
             return;
         }
         for index in 0..self.workers.len() {
-            let running = &mut self.workers[index].running;
-            let Some((part, _)) = running.take_if(|(_, end)| *end <= now) else {
+            let worker = &mut self.workers[index];
+            if worker.end > now {
                 continue;
-            };
-            self.busy -= 1;
-            ended(part);
-            self.take(now, index);
+            }
+            worker.end = NEVER;
+            if let Some(part) = worker.running.take() {
+                self.busy -= 1;
+                ended(part);
+                self.take(now, index);
+            }
         }
     }
 
     /// How long one worker would compute on all that is there.
     pub(super) fn left(&self, now: u64) -> u64 {
         let base = self.paused.unwrap_or(now);
-        let running = self.workers.iter().filter_map(|w| w.running);
-        let running: u64 = running.map(|(_, end)| end.saturating_sub(base)).sum();
+        let running = self.workers.iter().filter(|w| w.running.is_some());
+        let running: u64 = running.map(|w| w.end.saturating_sub(base)).sum();
         let ready = self.ready.iter().flatten();
         let ready = ready.map(|part| scaled(part.cpu_ns, self.stretch));
         ready.fold(running, u64::saturating_add)
@@ -154,9 +179,9 @@ impl Line {
     /// From `now` on work takes `stretch` times as long as its nominal time.
     pub(super) fn slow(&mut self, now: u64, stretch: f64) {
         let base = self.paused.unwrap_or(now);
-        for (_, end) in self.workers.iter_mut().filter_map(|w| w.running.as_mut()) {
-            let left = end.saturating_sub(base);
-            *end = base.saturating_add(scaled(left, stretch / self.stretch));
+        for worker in self.workers.iter_mut().filter(|w| w.running.is_some()) {
+            let left = worker.end.saturating_sub(base);
+            worker.end = base.saturating_add(scaled(left, stretch / self.stretch));
         }
         self.stretch = stretch;
     }
@@ -173,8 +198,9 @@ impl Line {
             return;
         };
         for index in 0..self.workers.len() {
-            if let Some((_, end)) = &mut self.workers[index].running {
-                *end = end.saturating_add(now.saturating_sub(since));
+            let worker = &mut self.workers[index];
+            if worker.running.is_some() {
+                worker.end = worker.end.saturating_add(now.saturating_sub(since));
                 self.busy += 1;
             } else {
                 self.take(now, index);
@@ -187,7 +213,8 @@ impl Line {
     pub(super) fn drain(&mut self) -> Vec<Part> {
         let mut lost = Vec::new();
         for (index, worker) in self.workers.iter_mut().enumerate() {
-            lost.extend(worker.running.take().map(|(part, _)| part));
+            lost.extend(worker.running.take());
+            worker.end = NEVER;
             if let Some(ready) = self.ready.get_mut(index) {
                 lost.extend(ready.drain(..));
             }

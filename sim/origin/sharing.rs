@@ -108,18 +108,19 @@ impl Sharing {
     }
 
     /// When somebody is over next: the first whole nanosecond at which it is.
-    pub(super) fn next(&self) -> Option<u64> {
-        if self.paused {
-            return None;
+    pub(super) fn next(&self) -> u64 {
+        match self.over() {
+            Some(over) if !self.paused => {
+                let whole = over.saturating_add(ONE - 1 - SLACK) >> BITS;
+                u64::try_from(whole).unwrap_or(u64::MAX)
+            }
+            _ => u64::MAX,
         }
-        let over = self.over()?;
-        let whole = over.saturating_add(ONE - 1 - SLACK) >> BITS;
-        Some(u64::try_from(whole).unwrap_or(u64::MAX))
     }
 
     /// Ends who is over at `now`.
     pub(super) fn end(&mut self, now: u64, ended: &mut impl FnMut(Part)) {
-        while self.next().is_some_and(|next| next <= now)
+        while self.next() <= now
             && let Some(over) = self.over()
             && let Some(Reverse(share)) = self.jobs.pop()
         {

@@ -39,6 +39,8 @@ macro_rules! work {
 #[derive(Debug)]
 pub struct Station {
     spec: Spec,
+    /// [`Spec::overhead`] in nanoseconds.
+    overhead_ns: u64,
     work: Work,
     runtimes: Runtimes,
     waits: Waits,
@@ -68,6 +70,7 @@ impl Station {
         let workers = workers.max(1);
         Self {
             work,
+            overhead_ns: nanos(spec.overhead),
             runtimes: Runtimes::new(spec.runtime.clone(), draws, workers),
             waits: Waits::default(),
             in_flight: 0,
@@ -110,7 +113,7 @@ impl Station {
         if !self.up {
             return false;
         }
-        let cpu_ns = job.cpu_ns.saturating_add(nanos(self.spec.overhead));
+        let cpu_ns = job.cpu_ns.saturating_add(self.overhead_ns);
         self.in_flight += 1;
         match &mut self.work {
             Work::Sharing(sharing) => sharing.ready(now.0, Part::split(job, 0, cpu_ns, now.0)),
@@ -227,10 +230,10 @@ impl Station {
     }
 
     /// Takes note of what has changed at `now`.
+    #[inline]
     fn measure(&mut self, now: Timestamp) {
-        let busy = work!(&self.work, work => work.busy());
+        let (busy, end) = work!(&self.work, work => (work.busy(), work.next()));
         self.meter.set(now, busy, self.in_flight);
-        let end = work!(&self.work, work => work.next()).unwrap_or(u64::MAX);
         self.next = Timestamp(self.waits.next().unwrap_or(u64::MAX).min(end));
     }
 }
