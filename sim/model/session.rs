@@ -53,7 +53,7 @@ impl Engine<'_> {
                 }
             }
             (Some(Gift::Session), AffinityKind::Learn { .. }) => {
-                session.claim = Claim::Session(arrival.client);
+                session.claim = Claim::Session(arrival.client());
             }
             (Some(Gift::Route(name)), AffinityKind::Route { .. }) => {
                 session.claim = Claim::Endpoint { name, age_s: 0 };
@@ -72,7 +72,7 @@ impl Engine<'_> {
             && session.claim == Claim::None
             && comes_back
         {
-            session.named = Some(live.arrival.client);
+            session.named = Some(live.arrival.client());
         }
     }
 

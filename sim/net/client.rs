@@ -170,7 +170,7 @@ impl Clients {
             ask: self.run.plan.marked(ask, &arrival),
             luggage,
             until: self.conduct.patience(&arrival, sent),
-            guest: (arrival.visit != Visit::Single).then_some(arrival.client),
+            guest: (arrival.visit != Visit::Single).then_some(arrival.client()),
             ticket: self.run.flow.enter(arrival, sent),
             upgrade,
         }

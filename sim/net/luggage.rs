@@ -96,7 +96,7 @@ impl Luggage {
         for (_, from) in carriers(plan) {
             if let HashKey::Query(name) = from {
                 let before = if path.contains('?') { '&' } else { '?' };
-                let _ = write!(path, "{before}{name}={:x}", arrival.client);
+                let _ = write!(path, "{before}{name}={:x}", arrival.client());
             }
         }
         path
@@ -151,7 +151,7 @@ pub(super) fn handed_out(
             plan.config().pools[pool].affinity.as_ref().map(|a| &a.kind),
             Some(AffinityKind::Route { .. })
         );
-        let mut value = format!("{:x}", arrival.client);
+        let mut value = format!("{:x}", arrival.client());
         if routes {
             let _ = write!(value, ".{}", plan.setup.names[pool][place]);
         } else if carries(head, buf, from) {

@@ -65,9 +65,9 @@ impl Plan {
     #[must_use]
     pub fn connection(&self, arrival: &Arrival) -> u64 {
         let client = match (&arrival.record, arrival.visit) {
-            (None, Visit::Single) if self.asked.address => 1 + arrival.client % STRANGERS,
+            (None, Visit::Single) if self.asked.address => 1 + arrival.client() % STRANGERS,
             (None, Visit::Single) => ANYBODY,
-            _ => arrival.client,
+            _ => arrival.client(),
         };
         let workload = &self.scenario.workloads[usize::from(arrival.workload)];
         match (client, workload.protocol) {
@@ -85,9 +85,9 @@ impl Plan {
         let holds = self.scenario.workloads[workload].sockets.is_some();
         let member = match (&arrival.record, arrival.visit) {
             // Two recorded clients may share an address, as behind one router.
-            (Some(_), _) => arrival.client,
+            (Some(_), _) => arrival.client(),
             (None, Visit::Single) if !holds => {
-                let stranger = arrival.client % STRANGERS;
+                let stranger = arrival.client() % STRANGERS;
                 return self.asked.address.then(|| address(stranger as u32));
             }
             (None, _) => arrival.visitor(),
@@ -150,7 +150,7 @@ impl Plan {
 
 /// What a client calls itself.
 fn name(arrival: &Arrival) -> String {
-    format!("{:x}", arrival.client)
+    format!("{:x}", arrival.client())
 }
 
 /// Whether the query of `path` says nothing of `parameter`.

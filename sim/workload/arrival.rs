@@ -30,14 +30,23 @@ pub struct Arrival {
     pub class: u16,
     /// Its class's cost.
     pub cost: f64,
-    /// Who sends it: the recorded address hashed, a session, a user, or one client for each
-    /// request.
-    pub client: u64,
+    /// What numbers its workload's clients.
+    pub(super) clients: Stream,
     /// What was recorded, if the workload is a trace.
     pub record: Option<Box<Record>>,
 }
 
 impl Arrival {
+    /// Who sends it: the recorded address hashed, a session, a user, or one client for each
+    /// request.
+    #[must_use]
+    pub fn client(&self) -> u64 {
+        match &self.record {
+            Some(record) => record.client,
+            None => self.clients.at(self.visitor()).next_u64(),
+        }
+    }
+
     /// The number of its client in its workload.
     #[must_use]
     pub const fn visitor(&self) -> u64 {
@@ -269,11 +278,6 @@ impl Lane {
             }
         };
         let (class, cost) = self.choice.draw(n);
-        let client = match (&record, &self.visits) {
-            (Some(record), _) => record.client,
-            (None, Some(_)) => self.clients.at(visit::client(n)).next_u64(),
-            (None, None) => self.clients.at(n).next_u64(),
-        };
         Some(Arrival {
             due: Timestamp(due_ns),
             workload,
@@ -285,7 +289,7 @@ impl Lane {
             },
             class,
             cost,
-            client,
+            clients: self.clients,
             record,
         })
     }

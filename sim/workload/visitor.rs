@@ -86,6 +86,7 @@ fn key(arrival: &Arrival) -> Option<(u16, u64)> {
 mod tests {
     use super::*;
     use crate::result::Setup;
+    use evenkeel_core::rng::Stream;
 
     #[test]
     fn a_session_moves_once_and_breaks_once() {
@@ -123,7 +124,7 @@ mod tests {
                 },
                 class: 0,
                 cost: 1.0,
-                client,
+                clients: Stream::new(0, "client"),
                 record: None,
             };
             *visitors.given(&arrival).unwrap() += 1;

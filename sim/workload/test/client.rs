@@ -103,7 +103,7 @@ proptest! {
         };
         prop_assert_eq!(fixed(&one), fixed(&two));
         let classes = |all: &[Arrival]| -> BTreeMap<(u16, u64), (u16, u64)> {
-            all.iter().map(|a| ((a.workload, a.n), (a.class, a.client))).collect()
+            all.iter().map(|a| ((a.workload, a.n), (a.class, a.client()))).collect()
         };
         let (one, two) = (classes(&one), classes(&two));
         for (key, value) in &one {
