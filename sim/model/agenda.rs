@@ -6,8 +6,10 @@
 
 use evenkeel_core::time::Timestamp;
 
-/// Bits of a key that hold the origin: a million of them.
-const ORIGIN_BITS: u32 = 20;
+use super::planned::Key;
+
+/// The low bits of a key hold the origin: a million of them.
+const ORIGIN_BITS: u32 = Key::FREE_BITS;
 const NEVER: u128 = u128::MAX;
 
 /// The next instants of all origins; equal ones in the order in which they were set.
@@ -31,12 +33,13 @@ impl Agenda {
         }
     }
 
-    /// The earliest instant, its serial number and whose it is.
-    pub(super) fn first(&self) -> (Timestamp, u64, usize) {
+    /// The earliest: its instant and serial number as a key that can be compared with others', and
+    /// whose it is.
+    #[inline]
+    pub(super) fn first(&self) -> (Key, usize) {
         let key = self.keys[1];
-        let serial = key as u64 >> ORIGIN_BITS;
-        let origin = key & ((1 << ORIGIN_BITS) - 1);
-        (instant(key), serial, origin as usize)
+        let origin = key as usize & ((1 << ORIGIN_BITS) - 1);
+        (Key(key >> ORIGIN_BITS << ORIGIN_BITS), origin)
     }
 
     /// `origin` acts next at `at`: never, if that is [`Timestamp::MAX`]. Among equal instants the
@@ -46,20 +49,15 @@ impl Agenda {
         if instant(self.keys[place]) == at {
             return;
         }
-        self.keys[place] = match at {
+        let mut earliest = match at {
             Timestamp::MAX => NEVER,
-            Timestamp(ns) => {
-                let rest = u128::from(serial) << ORIGIN_BITS | origin as u128;
-                u128::from(ns) << 64 | rest
-            }
+            at => Key::new(at, serial).0 | origin as u128,
         };
+        self.keys[place] = earliest;
         while place > 1 {
-            let earlier = self.keys[place].min(self.keys[place ^ 1]);
+            earliest = earliest.min(self.keys[place ^ 1]);
             place /= 2;
-            if self.keys[place] == earlier {
-                return;
-            }
-            self.keys[place] = earlier;
+            self.keys[place] = earliest;
         }
     }
 }
@@ -89,10 +87,11 @@ mod test {
                     list[origin] = (at, serial);
                 }
                 let first = (0..origins).min_by_key(|at| list[*at]).unwrap();
-                let (at, serial, origin) = agenda.first();
-                prop_assert_eq!(at, Timestamp(list[first].0));
-                if at != Timestamp::MAX {
-                    prop_assert_eq!((serial, origin), (list[first].1, first));
+                let (key, origin) = agenda.first();
+                prop_assert_eq!(key.at(), Timestamp(list[first].0));
+                if key.at() != Timestamp::MAX {
+                    prop_assert_eq!(key, Key::new(key.at(), list[first].1));
+                    prop_assert_eq!(origin, first);
                 }
             }
         }

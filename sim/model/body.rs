@@ -6,7 +6,7 @@
 use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
-use super::{Engine, Hop, What};
+use super::{Engine, Hop, Live, What};
 use crate::link::Arrival as Arrived;
 use crate::plan::Ask;
 use crate::result::End;
@@ -19,15 +19,15 @@ const PIECE: u64 = 16 << 10;
 impl Engine<'_> {
     /// The bytes of a request's body and of its response's.
     #[inline(always)]
-    pub(super) fn bytes(&self, at: usize) -> (u64, u64) {
+    pub(super) fn bytes(&self, live: &Live) -> (u64, u64) {
         if !self.wires.count_bytes() {
             return (0, 0);
         }
-        self.weigh(at)
+        self.weigh(live)
     }
 
-    fn weigh(&self, at: usize) -> (u64, u64) {
-        let arrival = &self.live[at].arrival;
+    fn weigh(&self, live: &Live) -> (u64, u64) {
+        let arrival = &live.arrival;
         let bytes = |ask: &Ask| (ask.body_bytes, ask.response_bytes);
         match &arrival.record {
             Some(record) => bytes(&Ask::recorded(record)),
@@ -39,30 +39,27 @@ impl Engine<'_> {
     }
 
     /// When something without bytes reaches the proxy that the client of a request sends at `sent`.
-    pub(super) fn to_proxy(&self, at: usize, leg: u64, sent: Timestamp) -> Timestamp {
-        let live = &self.live[at];
+    pub(super) fn to_proxy(&self, live: &Live, leg: u64, sent: Timestamp) -> Timestamp {
         let hop = Hop::Down(live.place);
         self.arrival(hop, live.arrival.n, leg, sent, 0).at()
     }
 
     /// When something without bytes reaches the client of a request that the proxy sends at `sent`.
-    pub(super) fn to_client(&self, at: usize, leg: u64, sent: Timestamp) -> Timestamp {
-        let live = &self.live[at];
+    pub(super) fn to_client(&self, live: &Live, leg: u64, sent: Timestamp) -> Timestamp {
         let hop = Hop::Answer(live.place);
         self.arrival(hop, live.arrival.n, leg, sent, 0).at()
     }
 
     /// When a request that its client sends at `sent` reaches the proxy, and notes when its last
     /// byte does.
-    pub(super) fn upload(&mut self, at: usize, sent: Timestamp) -> Arrived {
-        let live = &self.live[at];
+    pub(super) fn upload(&mut self, live: &mut Live, sent: Timestamp) -> Arrived {
         let (hop, n) = (Hop::Down(live.place), live.arrival.n);
         let head = self.arrival(hop, n, 0, sent, 0);
-        let body = match self.bytes(at).0 {
+        let body = match self.bytes(live).0 {
             0 => head,
             bytes => self.arrival(hop, n, BODY, sent, bytes),
         };
-        self.live[at].uploaded = body.at();
+        live.uploaded = body.at();
         match (head, body) {
             (Arrived::At(_), Arrived::Lost(given_up)) => Arrived::Lost(given_up),
             _ => head,
@@ -70,16 +67,12 @@ impl Engine<'_> {
     }
 
     /// A request leaves for its origin.
-    pub(super) fn pass(&mut self, at: usize, attempt: u8) {
-        let live = &self.live[at];
+    pub(super) fn pass(&mut self, live: &mut Live, attempt: u8) {
         let (serial, n, uploaded) = (live.serial, live.arrival.n, live.uploaded);
         let hop = Hop::Up(live.place, live.origin);
         let leg = 4 * u64::from(attempt);
-        let arrives = match self.bytes(at).0 {
-            0 => match self.arrival(hop, n, leg, self.now, 0) {
-                Arrived::At(arrives) if arrives <= self.now => return self.offer(at, attempt),
-                arrives => arrives,
-            },
+        let arrives = match self.bytes(live).0 {
+            0 => self.arrival(hop, n, leg, self.now, 0),
             bytes => {
                 let last = bytes.min(PIECE);
                 let begun = self.arrival(hop, n, leg, self.now, bytes - last);
@@ -87,8 +80,10 @@ impl Engine<'_> {
                 later(begun, last)
             }
         };
-        let (arrives, what) = match arrives {
-            Arrived::At(arrives) => (
+        let at = live.at;
+        match arrives {
+            Arrived::At(now) if now <= self.now => self.offer(live, attempt),
+            Arrived::At(arrives) => self.plan_at(
                 arrives,
                 What::Offer {
                     at,
@@ -96,7 +91,8 @@ impl Engine<'_> {
                     attempt,
                 },
             ),
-            Arrived::Lost(given_up) => (
+            Arrived::Lost(now) if now <= self.now => self.reply(live, attempt, None),
+            Arrived::Lost(given_up) => self.plan_at(
                 given_up,
                 What::Reply {
                     at,
@@ -105,18 +101,21 @@ impl Engine<'_> {
                     status: None,
                 },
             ),
-        };
-        self.until(arrives, what);
+        }
     }
 
     /// When the answer of the origin, which leaves now, reaches the proxy: the head of a long
     /// response alone, and notes when its last byte does.
-    pub(super) fn download(&mut self, at: usize, attempt: u8, status: Option<u16>) -> Arrived {
+    pub(super) fn download(
+        &mut self,
+        live: &mut Live,
+        attempt: u8,
+        status: Option<u16>,
+    ) -> Arrived {
         let bytes = match status {
-            Some(200) => self.bytes(at).1,
+            Some(200) => self.bytes(live).1,
             _ => 0,
         };
-        let live = &self.live[at];
         let n = live.arrival.n;
         let hop = Hop::Back(live.place, live.origin);
         let leg = 4 * u64::from(attempt) + 1;
@@ -126,7 +125,7 @@ impl Engine<'_> {
             0 => head,
             rest => self.arrival(hop, n, BODY + leg, self.now, rest),
         };
-        self.live[at].downloaded = body.at();
+        live.downloaded = body.at();
         match body {
             Arrived::At(_) => head,
             lost => later(head, lost),
@@ -134,20 +133,24 @@ impl Engine<'_> {
     }
 
     /// The response sets out for its client, and ends when its last byte has come.
-    pub(super) fn relay(&mut self, at: usize) -> Option<Event> {
-        let live = &mut self.live[at];
+    pub(super) fn relay(&mut self, live: &mut Live) -> Option<Event> {
         live.forwarded = self.now;
         let (serial, downloaded) = (live.serial, live.downloaded);
         if !self.wires.count_bytes() || downloaded <= self.now {
             return Some(Event::BodyEnded);
         }
-        self.plan_at(downloaded, What::Ended { at, serial });
+        self.plan_at(
+            downloaded,
+            What::Ended {
+                at: live.at,
+                serial,
+            },
+        );
         None
     }
 
     /// When the last byte of a response of `bytes` reaches its client, if it is at the proxy now.
-    pub(super) fn answered(&self, at: usize, bytes: u64) -> Arrived {
-        let live = &self.live[at];
+    pub(super) fn answered(&self, live: &Live, bytes: u64) -> Arrived {
         let (hop, n) = (Hop::Answer(live.place), live.arrival.n);
         let last = bytes.min(PIECE);
         let begun = match bytes - last {
@@ -158,9 +161,9 @@ impl Engine<'_> {
     }
 
     /// A request meets nobody who listens: it learns of it one way later.
-    pub(super) fn refuse(&mut self, at: usize) {
-        let done = self.answered(at, 0).at();
-        self.complete(at, End::Refused, done);
+    pub(super) fn refuse(&mut self, live: &mut Live) {
+        let done = self.answered(live, 0).at();
+        self.complete(live, End::Refused, done);
     }
 }
 

@@ -82,7 +82,7 @@ impl Default for Waiting {
 
 impl Engine<'_> {
     /// A user's request is due.
-    pub(super) fn due(&mut self, arrival: Arrival) {
+    pub(super) fn due(&mut self, slots: &mut Vec<Live>, arrival: Arrival) {
         let Arrival {
             due,
             workload,
@@ -95,24 +95,33 @@ impl Engine<'_> {
             self.collector.session(due);
         }
         self.visitors.given(&arrival);
-        let until = self.conduct.until(&arrival, self.plan.end());
-        let at = self.slot(arrival);
-        self.live[at].waiting.socket = until.map(|until| {
-            Box::new(Socket {
-                until,
-                failures: 0,
-                open: false,
-                talk: None,
-            })
-        });
-        self.send(at);
+        let at = self.slot(slots, arrival);
+        let live = &mut slots[at];
+        live.waiting.socket = match live.plain {
+            true => None,
+            false => self.socket(&live.arrival),
+        };
+        self.send(live);
     }
 
-    fn slot(&mut self, arrival: Arrival) -> usize {
+    /// The socket that a request asks for.
+    fn socket(&self, arrival: &Arrival) -> Option<Box<Socket>> {
+        let until = self.conduct.until(arrival, self.plan.end())?;
+        Some(Box::new(Socket {
+            until,
+            failures: 0,
+            open: false,
+            talk: None,
+        }))
+    }
+
+    fn slot(&mut self, slots: &mut Vec<Live>, arrival: Arrival) -> usize {
+        let plain = self.conduct.is_plain(arrival.workload);
         match self.free.pop() {
             Some(at) => {
-                let live = &mut self.live[at];
+                let live = &mut slots[at];
                 live.arrival = arrival;
+                live.plain = plain;
                 live.waiting.gone = false;
                 live.waiting.until = NEVER;
                 (live.session, live.served, live.gift) = (None, None, None);
@@ -120,80 +129,88 @@ impl Engine<'_> {
             }
             None => {
                 let rng = self.proxies[0].picks.at(0);
-                self.live.push(Live::new(arrival, rng));
-                self.live.len() - 1
+                slots.push(Live::new(slots.len(), arrival, plain, rng));
+                slots.len() - 1
             }
         }
     }
 
     /// A client sends the slot's request.
-    fn send(&mut self, at: usize) {
-        let live = &mut self.live[at];
+    fn send(&mut self, live: &mut Live) {
         live.waiting.upgraded = false;
         (live.served, live.gift) = (None, None);
         let arrival = &live.arrival;
         let workload = arrival.workload;
-        let holds = self.conduct.holds(workload);
+        let holds = !live.plain && self.conduct.holds(workload);
         let begins = arrival.visit.begins() || holds;
-        live.place = self.downstream.take(self.plan, arrival, holds);
+        live.place = match self.places.len() {
+            1 => 0,
+            _ => self.downstream.take(self.plan, arrival, holds),
+        };
         let mut sent = self.now;
         if begins {
-            sent = self.greet(at);
+            sent = self.greet(live);
         }
-        let head = self.upload(at, sent);
-        if !self.conduct.is_plain(workload) {
-            self.arm(at, head.at());
+        let head = self.upload(live, sent);
+        if !live.plain {
+            self.arm(live, head.at());
         }
         match head {
-            Arrived::At(head) if head <= self.now => self.arrive(at),
-            Arrived::At(head) => self.plan_at(head, What::Arrive { at }),
-            Arrived::Lost(given_up) => self.complete(at, End::Reset, given_up),
+            Arrived::At(head) if head <= self.now => self.arrive(live),
+            Arrived::At(head) => self.plan_at(head, What::Arrive { at: live.at }),
+            Arrived::Lost(given_up) => self.complete(live, End::Reset, given_up),
         }
     }
 
     /// When a connection to the proxy is open: a round trip later, and another one of TLS.
-    fn greet(&self, at: usize) -> Timestamp {
+    fn greet(&self, live: &Live) -> Timestamp {
         let tls = self.plan.front().is_some_and(|front| front.tls.is_some());
         let mut ready = self.now;
         for trip in 0..1 + u64::from(tls) {
             let leg = GREETING + 2 * trip;
-            ready = self.to_proxy(at, leg, ready);
-            ready = self.to_client(at, leg + 1, ready);
+            ready = self.to_proxy(live, leg, ready);
+            ready = self.to_client(live, leg + 1, ready);
         }
         ready
     }
 
     /// The client of a slot waits, until it loses patience.
-    fn arm(&mut self, at: usize, reaches: Timestamp) {
+    fn arm(&mut self, live: &mut Live, reaches: Timestamp) {
         let now = self.now;
-        let live = &mut self.live[at];
         let until = self.conduct.patience(&live.arrival, now);
         let waiting = &mut live.waiting;
         waiting.client = waiting.client.wrapping_add(1);
         waiting.gone = false;
         waiting.reaches = reaches;
         waiting.until = until;
-        self.patience.set(at, until.0);
+        self.patience.set(live.at, until.0);
     }
 
     /// The slot's client may have waited long enough.
-    pub(super) fn lose_patience(&mut self, at: usize) {
-        let waiting = &self.live[at].waiting;
+    pub(super) fn lose_patience(&mut self, slots: &mut Vec<Live>, at: usize) {
+        let waiting = &slots[at].waiting;
         match waiting.until.0 {
             _ if waiting.gone => {}
-            deadline if deadline <= self.now => self.give_up(at),
+            deadline if deadline <= self.now => self.give_up(slots, at),
             deadline => self.patience.set(at, deadline),
         }
     }
 
-    fn plan_act(&mut self, when: Timestamp, at: usize, act: Act) {
-        let client = self.live[at].waiting.client;
-        self.plan_at(when, What::Client { at, client, act });
+    fn plan_act(&mut self, when: Timestamp, live: &Live, act: Act) {
+        let client = live.waiting.client;
+        self.plan_at(
+            when,
+            What::Client {
+                at: live.at,
+                client,
+                act,
+            },
+        );
     }
 
     /// The slot's client does something, unless it has moved on.
-    pub(super) fn act(&mut self, at: usize, client: u32, act: Act) {
-        if self.live[at].waiting.client != client {
+    pub(super) fn act(&mut self, live: &mut Live, client: u32, act: Act) {
+        if live.waiting.client != client {
             return;
         }
         match act {
@@ -203,75 +220,74 @@ impl Engine<'_> {
                     workload,
                     class,
                     ..
-                } = self.live[at].arrival;
+                } = live.arrival;
                 self.collector.client_retry(due, workload, class);
-                self.send(at);
+                self.send(live);
             }
             Act::Reconnect => {
-                let arrival = &mut self.live[at].arrival;
+                let arrival = &mut live.arrival;
                 arrival.due = self.now;
                 let (workload, class) = (arrival.workload, arrival.class);
                 self.collector.sent(self.now, workload, class);
                 self.collector.socket(self.now, Turn::Reconnect);
-                self.send(at);
+                self.send(live);
             }
-            Act::Left => self.report(at, Event::ClientLeft),
-            Act::Speak => self.speak(at),
-            Act::HangUp => self.hang_up(at),
-            Act::Closed => self.report(at, Event::TunnelEnded),
+            Act::Left => self.report(live, Event::ClientLeft),
+            Act::Speak => self.speak(live),
+            Act::HangUp => self.hang_up(live),
+            Act::Closed => self.report(live, Event::TunnelEnded),
         }
     }
 
     /// The client leaves. What it does then is another slot's.
-    fn give_up(&mut self, at: usize) {
-        let waiting = &mut self.live[at].waiting;
+    fn give_up(&mut self, slots: &mut Vec<Live>, at: usize) {
+        let live = &mut slots[at];
+        let waiting = &mut live.waiting;
         let (_, end) = waiting.until;
         waiting.gone = true;
         let (reaches, socket) = (waiting.reaches, waiting.socket.take());
-        let arrival = self.live[at].arrival.clone();
-        let learns = self.to_proxy(at, LEAVE, self.now);
-        self.plan_act(learns.max(reaches), at, Act::Left);
-        let next = self.slot(arrival);
-        let waiting = &mut self.live[next].waiting;
+        let arrival = live.arrival.clone();
+        let learns = self.to_proxy(live, LEAVE, self.now);
+        self.plan_act(learns.max(reaches), live, Act::Left);
+        let next = self.slot(slots, arrival);
+        let live = &mut slots[next];
+        let waiting = &mut live.waiting;
         waiting.client = waiting.client.wrapping_add(1);
         waiting.socket = socket;
-        self.conclude(next, end, self.now);
+        self.conclude(live, end, self.now);
     }
 
     /// The response is complete, or there will be none: its client has it at `done`.
-    pub(super) fn complete(&mut self, at: usize, end: End, done: Timestamp) {
-        let live = &mut self.live[at];
+    pub(super) fn complete(&mut self, live: &mut Live, end: End, done: Timestamp) {
         live.serial += 1;
-        let workload = live.arrival.workload;
-        self.keep(at, end, done);
-        if self.conduct.is_plain(workload) {
-            self.tell(at, end, done);
-            return self.free.push(at);
+        self.keep(live, end, done);
+        if live.plain {
+            self.tell(live, end, done);
+            return self.free.push(live.at);
         }
-        let waiting = &mut self.live[at].waiting;
+        let waiting = &mut live.waiting;
         waiting.client = waiting.client.wrapping_add(1);
         let until = std::mem::replace(&mut waiting.until, NEVER);
         if waiting.gone {
-            return self.free.push(at);
+            return self.free.push(live.at);
         }
         if let Some(socket) = waiting.socket.as_mut().filter(|socket| socket.open) {
             socket.open = false;
             if done > socket.until {
                 // Its client hung up before it heard.
-                return self.free.push(at);
+                return self.free.push(live.at);
             }
             self.collector.socket(done, Turn::Cut);
-            return self.reconnect(at, done);
+            return self.reconnect(live, done);
         }
         match until {
-            (deadline, end) if done > deadline => self.conclude(at, end, deadline),
-            _ => self.conclude(at, end, done),
+            (deadline, end) if done > deadline => self.conclude(live, end, deadline),
+            _ => self.conclude(live, end, done),
         }
     }
 
     /// Where there are several proxies, a client keeps the connection on which all went well.
-    fn keep(&mut self, at: usize, end: End, done: Timestamp) {
-        let live = &self.live[at];
+    fn keep(&mut self, live: &Live, end: End, done: Timestamp) {
         let stays = !live.waiting.gone && done <= live.waiting.until.0 && !live.waiting.upgraded;
         if self.places.len() > 1 && matches!(end, End::Status(_)) && stays {
             let idle = What::Idle {
@@ -284,30 +300,30 @@ impl Engine<'_> {
     }
 
     /// A try has ended for its client, whose slot this is.
-    fn conclude(&mut self, at: usize, end: End, done: Timestamp) {
-        if self.live[at].waiting.socket.is_some() {
-            self.tell(at, end, done);
+    fn conclude(&mut self, live: &mut Live, end: End, done: Timestamp) {
+        if live.waiting.socket.is_some() {
+            self.tell(live, end, done);
             return match end {
-                End::Cancelled => self.free.push(at),
-                _ => self.reconnect(at, done),
+                End::Cancelled => self.free.push(live.at),
+                _ => self.reconnect(live, done),
             };
         }
-        match self.conduct.after(&self.live[at].arrival, end, done) {
+        match self.conduct.after(&live.arrival, end, done) {
             Next::Again(again) => {
-                self.live[at].arrival.retry += 1;
-                self.plan_act(again, at, Act::Retry);
+                live.arrival.retry += 1;
+                self.plan_act(again, live, Act::Retry);
             }
             Next::Over(end, done) => {
-                self.tell(at, end, done);
-                self.free.push(at);
+                self.tell(live, end, done);
+                self.free.push(live.at);
             }
         }
     }
 
     /// The slot's request has ended for its user.
-    fn tell(&mut self, at: usize, end: End, done: Timestamp) {
-        self.keep_gift(at, end);
-        let arrival = &self.live[at].arrival;
+    fn tell(&mut self, live: &mut Live, end: End, done: Timestamp) {
+        self.keep_gift(live, end);
+        let arrival = &live.arrival;
         let completion = Completion {
             due: arrival.due,
             done,
@@ -324,12 +340,11 @@ impl Engine<'_> {
     }
 
     /// The head of a response has reached the proxy: the rest follows, or a tunnel is open.
-    pub(super) fn forward(&mut self, at: usize) -> Option<Event> {
-        if !self.live[at].waiting.upgraded {
-            return self.relay(at);
+    pub(super) fn forward(&mut self, live: &mut Live) -> Option<Event> {
+        if !live.waiting.upgraded {
+            return self.relay(live);
         }
-        let done = self.to_client(at, 1, self.now);
-        let live = &mut self.live[at];
+        let done = self.to_client(live, 1, self.now);
         let waiting = &mut live.waiting;
         let talk = self.conduct.messages(&live.arrival);
         let socket = waiting.socket.as_mut()?;
@@ -344,20 +359,19 @@ impl Engine<'_> {
         let mut talk = talk;
         let speaks = talk.as_mut().map(|talk| talk.next(done));
         socket.talk = talk;
-        self.tell(at, End::Status(101), done);
+        self.tell(live, End::Status(101), done);
         self.collector.socket(done, Turn::Opened);
-        self.plan_act(until, at, Act::HangUp);
+        self.plan_act(until, live, Act::HangUp);
         if let Some(speaks) = speaks.filter(|speaks| *speaks < until) {
-            self.plan_act(speaks, at, Act::Speak);
+            self.plan_act(speaks, live, Act::Speak);
         }
         None
     }
 
     /// A message is on its way to the origin and back: the tunnel is not silent.
-    fn speak(&mut self, at: usize) {
+    fn speak(&mut self, live: &mut Live) {
         let now = self.now;
-        let reaches = self.to_proxy(at, 0, now);
-        let live = &mut self.live[at];
+        let reaches = self.to_proxy(live, 0, now);
         live.request.touch(reaches);
         let Some(socket) = &mut live.waiting.socket else {
             return;
@@ -365,30 +379,28 @@ impl Engine<'_> {
         let until = socket.until;
         let next = socket.talk.as_mut().map(|talk| talk.next(now));
         if let Some(next) = next.filter(|next| *next < until) {
-            self.plan_act(next, at, Act::Speak);
+            self.plan_act(next, live, Act::Speak);
         }
     }
 
     /// The client closes its side; the proxy knows of both ends when the origin's has come.
-    fn hang_up(&mut self, at: usize) {
-        let live = &self.live[at];
+    fn hang_up(&mut self, live: &mut Live) {
         let (n, place, origin) = (live.arrival.n, live.place, live.origin);
-        let mut closed = self.to_proxy(at, PARTING, self.now);
+        let mut closed = self.to_proxy(live, PARTING, self.now);
         for (leg, hop) in [(1, Hop::Up(place, origin)), (2, Hop::Back(place, origin))] {
             closed = self.arrival(hop, n, PARTING + leg, closed, 0).at();
         }
-        let waiting = &mut self.live[at].waiting;
+        let waiting = &mut live.waiting;
         waiting.gone = true;
         waiting.socket = None;
         waiting.client = waiting.client.wrapping_add(1);
-        self.plan_act(closed, at, Act::Closed);
+        self.plan_act(closed, live, Act::Closed);
     }
 
     /// A client without a socket comes back later, if it wants to.
-    fn reconnect(&mut self, at: usize, done: Timestamp) {
-        let live = &mut self.live[at];
+    fn reconnect(&mut self, live: &mut Live, done: Timestamp) {
         let Some(socket) = &mut live.waiting.socket else {
-            return self.free.push(at);
+            return self.free.push(live.at);
         };
         let failures = socket.failures;
         match self
@@ -398,21 +410,20 @@ impl Engine<'_> {
             Some(again) => {
                 socket.failures += 1;
                 live.arrival.retry += 1;
-                self.plan_act(again, at, Act::Reconnect);
+                self.plan_act(again, live, Act::Reconnect);
             }
-            None => self.free.push(at),
+            None => self.free.push(live.at),
         }
     }
 
     /// The tunnels of an origin that has crashed: it closes them, which ends them one way later.
-    pub(super) fn cut_tunnels(&mut self, origin: usize) {
-        for at in 0..self.live.len() {
-            let live = &self.live[at];
+    pub(super) fn cut_tunnels(&mut self, slots: &[Live], origin: usize) {
+        for live in slots {
             let here = live.request.endpoint().is_some() && live.origin == origin;
             if live.waiting.upgraded && here && !live.request.is_finished() {
                 let (hop, n) = (Hop::Back(live.place, origin), live.arrival.n);
                 let closed = self.arrival(hop, n, PARTING, self.now, 0).at();
-                self.plan_act(closed, at, Act::Closed);
+                self.plan_act(closed, live, Act::Closed);
             }
         }
     }

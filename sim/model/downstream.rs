@@ -20,11 +20,9 @@ pub(super) struct Downstream {
 }
 
 impl Downstream {
-    /// The proxy that a request goes to, by its place; a socket always has a new connection.
+    /// The proxy, of several, that a request goes to, by its place; a socket always has a new
+    /// connection.
     pub(super) fn take(&mut self, plan: &Plan, arrival: &Arrival, socket: bool) -> usize {
-        if plan.scenario.proxies.count == 1 {
-            return 0;
-        }
         let key = plan.connection(arrival);
         let workload = &plan.scenario.workloads[usize::from(arrival.workload)];
         if !socket && workload.protocol == Protocol::Http2 {

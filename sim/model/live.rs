@@ -17,6 +17,8 @@ use crate::workload::Arrival;
 
 /// A request on its way, in a slot that is used again.
 pub(super) struct Live {
+    /// The slot's place.
+    pub(super) at: usize,
     pub(super) request: Request,
     pub(super) rng: Rng,
     pub(super) arrival: Arrival,
@@ -37,6 +39,8 @@ pub(super) struct Live {
     pub(super) offers: u8,
     /// The connection of the present try was idle before.
     pub(super) reused: bool,
+    /// Its client does nothing but wait.
+    pub(super) plain: bool,
     /// What its client is at.
     pub(super) waiting: Waiting,
     /// Its session, if its pool keeps any.
@@ -61,8 +65,9 @@ const BLANK: request::Plan = request::Plan {
 
 impl Live {
     /// A slot with its first request, which has not reached the proxy.
-    pub(super) fn new(arrival: Arrival, rng: Rng) -> Self {
+    pub(super) fn new(at: usize, arrival: Arrival, plain: bool, rng: Rng) -> Self {
         Self {
+            at,
             request: Request::new(0, Token::default(), 0, BLANK),
             rng,
             arrival,
@@ -76,6 +81,7 @@ impl Live {
             serial: 0,
             offers: 0,
             reused: false,
+            plain,
             waiting: Waiting::default(),
             session: None,
             served: None,

@@ -39,11 +39,12 @@ use self::planned::{Planned, What};
 use self::probe::Probes;
 use self::proxy::{Place, Proxy};
 use self::session::Given;
+use self::upstream::Origin;
 use self::wire::{Hop, Wires};
 use crate::engine::{Ended, Error, Seen};
 use crate::hole::Holes;
 use crate::link::Arrival as Arrived;
-use crate::origin::{self, Load, Station, Trouble};
+use crate::origin::Load;
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
 use crate::result::{Collector, End};
 use crate::timeline::Timeline;
@@ -85,7 +86,7 @@ struct Engine<'a> {
     agenda: Agenda,
     /// Numbers what is planned: equal instants are taken in the order of planning.
     serial: u64,
-    live: Vec<Live>,
+    /// Slots that no request has.
     free: Vec<usize>,
     /// Where each workload's classes go, and whether they are idempotent.
     ways: Vec<Vec<(Way, bool)>>,
@@ -100,14 +101,10 @@ struct Engine<'a> {
     wires: Wires,
     /// What every way takes, where all are alike and nothing is drawn or held up.
     distance: Option<Span>,
-    stations: Vec<Station>,
+    origins: Vec<Origin>,
+    /// Whether some policy wants to know how much work endpoints have left.
+    foresees: bool,
     timeline: Timeline,
-    /// What is wrong with each origin.
-    troubles: Vec<Trouble>,
-    /// While an origin is paused: what has reached it and is not read.
-    unread: Vec<Option<Vec<What>>>,
-    /// And how many new connections wait in its backlog.
-    unaccepted: Vec<u32>,
     probes: Probes,
     deadlines: Deadlines,
     /// When clients lose patience.
@@ -132,7 +129,9 @@ impl<'a> Engine<'a> {
         let mut collector = Collector::new(plan.setup.clone());
         (1..count).for_each(|_| _ = collector.proxy());
         let proxy = |place| Proxy::new(plan, 0, seed, &plan.proxy_name(place, 0));
+        let proxies: Vec<_> = (0..count).map(proxy).collect();
         Self {
+            foresees: proxies.iter().any(Proxy::foresees),
             plan,
             seed,
             observe,
@@ -143,26 +142,17 @@ impl<'a> Engine<'a> {
             planned: Planned::default(),
             agenda: Agenda::new(plan.origins.len()),
             serial: 0,
-            live: Vec::new(),
             free: Vec::new(),
             ways: ways(plan, 0),
             keys: keys(plan, 0),
             generation: 0,
-            proxies: (0..count).map(proxy).collect(),
+            proxies,
             places: (0..count).map(Place::new).collect(),
             downstream: Downstream::default(),
             distance: wires.distance().filter(|_| !holds_up),
             wires,
-            stations: plan
-                .origins
-                .iter()
-                .zip(0..)
-                .map(|(origin, n)| Station::new(origin.spec.clone(), origin::draws(seed, n)))
-                .collect(),
+            origins: Origin::all(plan, seed),
             timeline,
-            troubles: vec![Trouble::new(seed); plan.origins.len()],
-            unread: vec![None; plan.origins.len()],
-            unaccepted: vec![0; plan.origins.len()],
             probes: Probes::new(),
             deadlines: Deadlines::default(),
             patience: Deadlines::default(),
@@ -183,16 +173,18 @@ impl<'a> Engine<'a> {
         let mut turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
         let last = self.plan.end() + COOL_DOWN;
         let mut steps = 0_u32;
+        // Apart from the engine, so that who works on one of them has the rest at hand.
+        let slots = &mut Vec::new();
         loop {
             let arrival = self.arrivals.due();
-            let (under_way, planned) = self.planned.first();
-            let (origins, acting, origin) = self.agenda.first();
+            let under_way = self.planned.first();
+            let (acts, origin) = self.agenda.first();
             let deadline = self.deadlines.first();
             let patience = self.patience.first();
-            let event = under_way.min(origins);
+            let event = under_way.min(acts).at();
             let now = arrival.min(event).min(change).min(turn);
             let next = now.min(deadline).min(patience).min(self.probes.next);
-            let drained = arrival == Timestamp::MAX && self.free.len() == self.live.len();
+            let drained = arrival == Timestamp::MAX && self.free.len() == slots.len();
             if next > last || (drained && change == Timestamp::MAX) {
                 return Ok(());
             }
@@ -204,14 +196,14 @@ impl<'a> Engine<'a> {
             // At one instant: what was on its way, then faults, then deadlines, the proxy's before
             // clients', then what pools do by themselves, then new requests.
             if event == next {
-                if (origins, acting) < (under_way, planned) {
-                    self.advance(origin);
+                if acts < under_way {
+                    self.advance(slots, origin);
                 } else if let Some(what) = self.planned.pop() {
-                    self.happen(what);
+                    self.happen(slots, what);
                 }
             } else if change == next {
                 if let Some((_, origin, change)) = changes.next() {
-                    self.change(origin, change);
+                    self.change(slots, origin, change);
                 }
                 change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
             } else if turn == next {
@@ -221,20 +213,20 @@ impl<'a> Engine<'a> {
                 turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
             } else if deadline == next {
                 if let Some(at) = self.deadlines.pop() {
-                    self.expire(at);
+                    self.expire(&mut slots[at]);
                 }
             } else if patience == next {
                 if let Some(at) = self.patience.pop() {
-                    self.lose_patience(at);
+                    self.lose_patience(slots, at);
                 }
             } else if self.probes.next == next {
                 self.look();
             } else if let Some(arrival) = self.arrivals.next() {
-                self.due(arrival);
+                self.due(slots, arrival);
             }
             self.after_news();
             while let Some(Grant { token }) = self.grants.pop_front() {
-                self.report(token.0 as usize, Event::Granted);
+                self.report(&mut slots[token.0 as usize], Event::Granted);
             }
         }
     }
@@ -258,10 +250,10 @@ impl<'a> Engine<'a> {
         self.wires.arrival(hop, sent, bytes, rng)
     }
 
-    /// Plans `what` for `at`; at once if that is now.
+    /// Plans `what`, which concerns no slot, for `at`; at once if that is now.
     fn until(&mut self, at: Timestamp, what: What) {
         if at <= self.now {
-            self.happen(what);
+            self.happen_beside(what);
         } else {
             self.plan_at(at, what);
         }
@@ -272,57 +264,56 @@ impl<'a> Engine<'a> {
         self.serial += 1;
     }
 
-    fn happen(&mut self, what: What) {
-        if !self.is_awaited(what) {
-            return;
-        }
+    /// What was planned comes to pass, if the slot still waits for it.
+    fn happen(&mut self, slots: &mut [Live], what: What) {
+        let Some(at) = what.slot() else {
+            return self.happen_beside(what);
+        };
+        let live = &mut slots[at];
         match what {
-            What::Arrive { at } => self.arrive(at),
-            What::Dial { at, attempt, .. } => {
-                if let Some(event) = self.dialled(at, attempt) {
-                    self.report(at, event);
+            What::Arrive { .. } => self.arrive(live),
+            What::Client { client, act, .. } => self.act(live, client, act),
+            _ if what.serial() != Some(live.serial) => {}
+            What::Dial { attempt, .. } => {
+                if let Some(event) = self.dialled(live, attempt) {
+                    self.report(live, event);
                 }
             }
-            What::Connected { at, attempt, .. } => {
-                self.opened(at);
+            What::Connected { attempt, .. } => {
+                self.opened(live);
                 let reused = false;
-                self.report(at, Event::Connected { attempt, reused });
+                self.report(live, Event::Connected { attempt, reused });
             }
-            What::Refused { at, attempt, .. } => self.report(at, Event::DialFailed { attempt }),
-            What::Offer { at, attempt, .. } => self.offer(at, attempt),
+            What::Refused { attempt, .. } => self.report(live, Event::DialFailed { attempt }),
+            What::Offer { attempt, .. } => self.offer(live, attempt),
             What::Reply {
-                at,
-                attempt,
-                status,
-                ..
-            } => self.reply(at, attempt, status),
-            What::Ended { at, .. } => self.report(at, Event::BodyEnded),
-            What::Probe { at, serial, step } => self.probe_at(at, serial, step),
-            What::Client { at, client, act } => self.act(at, client, act),
-            What::Idle { key, place, .. } => self.downstream.put(key, place),
-            What::Replace { place, .. } => self.replace(place),
+                attempt, status, ..
+            } => self.reply(live, attempt, status),
+            What::Ended { .. } => self.report(live, Event::BodyEnded),
+            What::Probe { .. } | What::Idle { .. } | What::Replace { .. } => {}
         }
     }
 
-    /// Whether whoever it was planned for is still there and waits for it.
-    fn is_awaited(&self, what: What) -> bool {
+    /// The same of what concerns no slot.
+    fn happen_beside(&mut self, what: What) {
         match what {
-            What::Dial { at, serial, .. }
-            | What::Connected { at, serial, .. }
-            | What::Refused { at, serial, .. }
-            | What::Offer { at, serial, .. }
-            | What::Reply { at, serial, .. }
-            | What::Ended { at, serial } => self.is(at, serial),
-            What::Idle { place, process, .. } => self.places[place].process == process,
-            What::Replace { place, process } => {
-                self.places[place].leaving && self.places[place].process == process
+            What::Probe { at, serial, step } => self.probe_at(at, serial, step),
+            What::Idle {
+                key,
+                place,
+                process,
+            } => {
+                if self.places[place].process == process {
+                    self.downstream.put(key, place);
+                }
             }
-            What::Arrive { .. } | What::Probe { .. } | What::Client { .. } => true,
+            What::Replace { place, process } => {
+                if self.places[place].leaving && self.places[place].process == process {
+                    self.replace(place);
+                }
+            }
+            _ => {}
         }
-    }
-
-    fn is(&self, at: usize, serial: u32) -> bool {
-        self.live[at].serial == serial
     }
 
     /// Where a request goes, and whether it is idempotent.
@@ -338,31 +329,29 @@ impl<'a> Engine<'a> {
     }
 
     /// A request reaches the proxy.
-    fn arrive(&mut self, at: usize) {
+    fn arrive(&mut self, live: &mut Live) {
         let Place {
             process, leaving, ..
-        } = self.places[self.live[at].place];
+        } = self.places[live.place];
         if leaving {
-            return self.refuse(at);
+            return self.refuse(live);
         }
         let proxy = &mut self.proxies[process];
         let id = proxy.requests;
         proxy.requests += 1;
         proxy.open += 1;
-        self.live[at].process = process;
-        let (way, idempotent) = self.way(&self.live[at].arrival);
+        live.process = process;
+        let (way, idempotent) = self.way(&live.arrival);
         match way {
             Way::Pool(pool, plan) => {
-                let session = self.claim(at, process, pool);
-                let live = &mut self.live[at];
-                live.session = session;
+                live.session = self.claim(live, process, pool);
                 let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
-                live.request = Request::new(id, Token(at as u64), pool, plan).keyed(key);
+                live.request = Request::new(id, Token(live.at as u64), pool, plan).keyed(key);
                 live.rng = self.proxies[process].picks.at(id);
                 live.pool = pool;
                 live.offers = 0;
-                let next = self.decide(at, Event::Arrived { idempotent });
-                self.go_on(at, next);
+                let next = self.decide(live, Event::Arrived { idempotent });
+                self.go_on(live, next);
             }
             Way::Answer(status) => {
                 let event = trace::Event {
@@ -374,9 +363,9 @@ impl<'a> Engine<'a> {
                     kind: trace::Kind::Rejected { status },
                 };
                 self.collector.record(process, &event);
-                self.left(at);
-                let done = self.answered(at, 0);
-                self.complete(at, End::Status(status), done.at());
+                self.left(live);
+                let done = self.answered(live, 0);
+                self.complete(live, End::Status(status), done.at());
             }
         }
     }
@@ -396,7 +385,7 @@ impl<'a> Engine<'a> {
     }
 
     fn loads(&self) -> Vec<Vec<Load>> {
-        let load = |origin: &usize| self.stations[*origin].load(self.now);
+        let load = |origin: &usize| self.origins[*origin].station.load(self.now);
         self.plan
             .behind
             .iter()

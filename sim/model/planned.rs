@@ -45,6 +45,57 @@ pub(super) enum What {
     Probe { at: usize, serial: u32, step: Step },
 }
 
+impl What {
+    /// The slot that it concerns.
+    pub(super) const fn slot(self) -> Option<usize> {
+        match self {
+            Self::Arrive { at }
+            | Self::Dial { at, .. }
+            | Self::Connected { at, .. }
+            | Self::Refused { at, .. }
+            | Self::Offer { at, .. }
+            | Self::Reply { at, .. }
+            | Self::Client { at, .. }
+            | Self::Ended { at, .. } => Some(at),
+            Self::Idle { .. } | Self::Replace { .. } | Self::Probe { .. } => None,
+        }
+    }
+
+    /// The slot's serial number when it was planned, if another one makes it outdated.
+    pub(super) const fn serial(self) -> Option<u32> {
+        match self {
+            Self::Dial { serial, .. }
+            | Self::Connected { serial, .. }
+            | Self::Refused { serial, .. }
+            | Self::Offer { serial, .. }
+            | Self::Reply { serial, .. }
+            | Self::Ended { serial, .. } => Some(serial),
+            _ => None,
+        }
+    }
+}
+
+/// When something happens and its serial number: equal instants are taken in the order of planning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) u128);
+
+impl Key {
+    /// Of something that never happens.
+    pub(super) const NEVER: Self = Self(u128::MAX);
+    /// Low bits that nothing of it is in.
+    pub(super) const FREE_BITS: u32 = 20;
+
+    #[inline]
+    pub(super) const fn new(at: Timestamp, serial: u64) -> Self {
+        Self((at.0 as u128) << 64 | (serial as u128) << Self::FREE_BITS)
+    }
+
+    #[inline]
+    pub(super) const fn at(self) -> Timestamp {
+        Timestamp((self.0 >> 64) as u64)
+    }
+}
+
 /// What is under way; of equal instants, what was planned first comes first.
 #[derive(Debug, Default)]
 pub(super) struct Planned {
@@ -54,14 +105,14 @@ pub(super) struct Planned {
 impl Planned {
     /// Plans `what` for `at`. Serial numbers must rise.
     pub(super) fn push(&mut self, at: Timestamp, serial: u64, what: What) {
-        let key = u128::from(at.0) << 64 | u128::from(serial);
+        let key = Key::new(at, serial);
         self.heap.push(Entry { key, what });
     }
 
-    /// The earliest instant and its serial number.
-    pub(super) fn first(&self) -> (Timestamp, u64) {
-        let first = self.heap.peek().map_or(u128::MAX, |entry| entry.key);
-        (Timestamp((first >> 64) as u64), first as u64)
+    /// The earliest.
+    #[inline]
+    pub(super) fn first(&self) -> Key {
+        self.heap.peek().map_or(Key::NEVER, |entry| entry.key)
     }
 
     /// Takes the earliest.
@@ -70,11 +121,10 @@ impl Planned {
     }
 }
 
-/// The key is the instant above the serial number. The heap gives out the greatest, so they are
-/// compared the other way round.
+/// The heap gives out the greatest, so they are compared the other way round.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    key: u128,
+    key: Key,
     what: What,
 }
 

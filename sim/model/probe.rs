@@ -180,8 +180,7 @@ impl Engine<'_> {
         }
         match step {
             Step::Dial => {
-                let welcome =
-                    self.stations[probe.origin].is_up() && !self.troubles[probe.origin].refuses();
+                let welcome = self.origins[probe.origin].is_welcoming();
                 let pool = &self.plan.config().pools[usize::from(probe.pool)];
                 let tls = pool.tls.is_some();
                 self.step(at, u64::from(welcome && tls), Step::Dialled(welcome));
@@ -200,7 +199,7 @@ impl Engine<'_> {
 
     fn offer_probe(&mut self, at: usize, serial: u32) {
         let origin = self.probes.live[at].origin;
-        if let Some(unread) = &mut self.unread[origin] {
+        if let Some(unread) = &mut self.origins[origin].unread {
             let step = Step::Offer;
             return unread.push(What::Probe { at, serial, step });
         }
@@ -211,7 +210,7 @@ impl Engine<'_> {
             cpu_ns: 0,
             io_ns: 0,
         };
-        if self.stations[origin].offer(self.now, &job) {
+        if self.origins[origin].station.offer(self.now, &job) {
             self.plan_station(origin);
         } else {
             self.step(at, 0, Step::Reply(false));

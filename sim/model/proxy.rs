@@ -12,7 +12,7 @@ use evenkeel_proxy::config::{self, Config, Simulated};
 use evenkeel_proxy::pool::settings;
 
 use super::idle::Idle;
-use super::{Engine, What};
+use super::{Engine, Live, What};
 use crate::plan::{self, Plan, Turn};
 use crate::policy::{self, Board};
 use crate::result::Collector;
@@ -240,13 +240,13 @@ impl Engine<'_> {
         place.process = self.collector.proxy();
         let config = &self.plan.generations[self.generation].config;
         proxy.teach(place.process, self.now, config, &mut self.collector);
+        self.foresees |= proxy.foresees();
         self.proxies.push(proxy);
         self.probes.disturbed = true;
     }
 
     /// A request has left its process; one that waited for that makes room for the next.
-    pub(super) fn left(&mut self, at: usize) {
-        let live = &self.live[at];
+    pub(super) fn left(&mut self, live: &Live) {
         let (place, process) = (live.place, live.process);
         let proxy = &mut self.proxies[process];
         proxy.open -= 1;

@@ -3,51 +3,50 @@
 use evenkeel_core::request::{Action, Event, Outcome};
 
 use super::Engine;
-use super::live::Access;
+use super::live::{Access, Live};
 use crate::link::Arrival as Arrived;
 use crate::result::End;
 
 impl Engine<'_> {
     /// Reports to the core and performs what it says, until it waits for something.
-    pub(super) fn report(&mut self, at: usize, event: Event) {
-        let next = self.decide(at, event);
-        self.go_on(at, next);
+    pub(super) fn report(&mut self, live: &mut Live, event: Event) {
+        let next = self.decide(live, event);
+        self.go_on(live, next);
     }
 
     /// Reports what follows at once, if anything does, and waits for the rest. Of a request
     /// without incident that is a connection which was idle, or the end of its response.
     #[inline(always)]
-    pub(super) fn go_on(&mut self, at: usize, mut next: Option<Event>) {
+    pub(super) fn go_on(&mut self, live: &mut Live, mut next: Option<Event>) {
         while let Some(event) = next {
             next = match event {
                 Event::Connected {
                     attempt,
                     reused: true,
                 } => self.decide(
-                    at,
+                    live,
                     Event::Connected {
                         attempt,
                         reused: true,
                     },
                 ),
-                Event::BodyEnded => self.decide(at, Event::BodyEnded),
-                event => self.rare(at, event),
+                Event::BodyEnded => self.decide(live, Event::BodyEnded),
+                event => self.rare(live, event),
             };
         }
         // Of a finished request it is never.
-        self.deadlines.set(at, self.live[at].request.deadline());
+        self.deadlines.set(live.at, live.request.deadline());
     }
 
     #[inline(never)]
-    fn rare(&mut self, at: usize, event: Event) -> Option<Event> {
-        self.decide(at, event)
+    fn rare(&mut self, live: &mut Live, event: Event) -> Option<Event> {
+        self.decide(live, event)
     }
 
     /// Reports to the core and performs what it says; returns what is to be reported next.
     // Inlined: where the event is known, so is most of what it leads to.
     #[inline(always)]
-    pub(super) fn decide(&mut self, at: usize, event: Event) -> Option<Event> {
-        let live = &mut self.live[at];
+    pub(super) fn decide(&mut self, live: &mut Live, event: Event) -> Option<Event> {
         let mut access = Access {
             pool: &mut self.proxies[live.process].pools[usize::from(live.pool)],
             process: live.process,
@@ -65,42 +64,42 @@ impl Engine<'_> {
                     attempt,
                     endpoint,
                     fresh,
-                } => next = self.connect(at, attempt, endpoint, fresh),
-                Action::Send { attempt } => self.pass(at, attempt),
-                Action::Cancel { .. } => self.live[at].serial += 1,
+                } => next = self.connect(live, attempt, endpoint, fresh),
+                Action::Send { attempt } => self.pass(live, attempt),
+                Action::Cancel { .. } => live.serial += 1,
                 Action::Forward { .. } => {
-                    self.give(at);
-                    next = self.forward(at);
+                    self.give(live);
+                    next = self.forward(live);
                 }
-                Action::Finish(outcome) => self.finish(at, outcome),
+                Action::Finish(outcome) => self.finish(live, outcome),
             }
         }
         next
     }
 
     /// A deadline of the slot may have passed: of its present request, or of an earlier one.
-    pub(super) fn expire(&mut self, at: usize) {
-        match self.live[at].request.deadline() {
-            deadline if deadline <= self.now => self.report(at, Event::Timer),
-            deadline => self.deadlines.set(at, deadline),
+    pub(super) fn expire(&mut self, live: &mut Live) {
+        match live.request.deadline() {
+            deadline if deadline <= self.now => self.report(live, Event::Timer),
+            deadline => self.deadlines.set(live.at, deadline),
         }
     }
 
-    fn finish(&mut self, at: usize, outcome: Outcome) {
+    fn finish(&mut self, live: &mut Live, outcome: Outcome) {
         let end = match outcome {
             Outcome::Complete { status } => End::Status(status),
             Outcome::Local(local) => End::Status(local.status()),
             Outcome::Cut { .. } => End::Cut,
             Outcome::Cancelled => End::Cancelled,
         };
-        self.left(at);
+        self.left(live);
         let bytes = match outcome {
-            Outcome::Complete { .. } => self.bytes(at).1,
+            Outcome::Complete { .. } => self.bytes(live).1,
             _ => 0,
         };
-        match self.answered(at, bytes) {
-            Arrived::At(done) => self.complete(at, end, done),
-            Arrived::Lost(done) => self.complete(at, End::Cut, done),
+        match self.answered(live, bytes) {
+            Arrived::At(done) => self.complete(live, end, done),
+            Arrived::Lost(done) => self.complete(live, End::Cut, done),
         }
     }
 }

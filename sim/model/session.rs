@@ -4,7 +4,7 @@ use evenkeel_core::affinity::{Claim, Name, Session};
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{AffinityKind, Cookie};
 
-use super::Engine;
+use super::{Engine, Live};
 use crate::result::End;
 use crate::workload::Visit;
 
@@ -28,11 +28,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 impl Engine<'_> {
     /// What a request claims of its session at process number `process`, if the pool keeps any.
-    pub(super) fn claim(&mut self, at: usize, process: usize, pool: u16) -> Option<Session> {
+    pub(super) fn claim(&mut self, live: &Live, process: usize, pool: u16) -> Option<Session> {
         let config = &self.plan.generations[self.generation].config;
         let affinity = config.pools[usize::from(pool)].affinity.as_ref()?;
         let mut session = Session::default();
-        let arrival = &self.live[at].arrival;
+        let arrival = &live.arrival;
         let given = self.visitors.given(arrival).and_then(|given| {
             let gift = given.0.iter().find(|(of, _)| *of == pool)?;
             Some(gift.1)
@@ -63,22 +63,8 @@ impl Engine<'_> {
         Some(session)
     }
 
-    /// The application answers, and names its session to a client that did not.
-    pub(super) fn name_session(&mut self, at: usize) {
-        let live = &mut self.live[at];
-        live.served = Some(live.origin);
-        let comes_back = live.arrival.visit != Visit::Single;
-        if let Some(session) = &mut live.session
-            && session.claim == Claim::None
-            && comes_back
-        {
-            session.named = Some(live.arrival.client());
-        }
-    }
-
     /// The head of the response sets out for the client: what it will have been given.
-    pub(super) fn give(&mut self, at: usize) {
-        let live = &mut self.live[at];
+    pub(super) fn give(&self, live: &mut Live) {
         let (Some(session), Some(endpoint)) = (live.session, live.request.endpoint()) else {
             return;
         };
@@ -100,8 +86,7 @@ impl Engine<'_> {
     }
 
     /// The slot's request has ended for its client, which keeps what it was given.
-    pub(super) fn keep_gift(&mut self, at: usize, end: End) {
-        let live = &mut self.live[at];
+    pub(super) fn keep_gift(&mut self, live: &mut Live, end: End) {
         let answered = matches!(end, End::Status(_));
         let (gift, pool) = (live.gift.take().filter(|_| answered), live.pool);
         if let (Some(Present(gift)), Some(given)) = (gift, self.visitors.given(&live.arrival)) {
@@ -111,6 +96,20 @@ impl Engine<'_> {
         let served = live.served.filter(|_| answered);
         self.visitors
             .ended(&live.arrival, end, served, &mut self.collector);
+    }
+}
+
+impl Live {
+    /// The application answers, and names its session to a client that did not.
+    pub(super) fn name_session(&mut self) {
+        self.served = Some(self.origin);
+        let comes_back = self.arrival.visit != Visit::Single;
+        if let Some(session) = &mut self.session
+            && session.claim == Claim::None
+            && comes_back
+        {
+            session.named = Some(self.arrival.client());
+        }
     }
 }
 

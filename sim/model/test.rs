@@ -52,22 +52,23 @@ fn a_tunnel_holds_its_place_until_it_ends() {
     let plan = plan();
     let arrivals = Arrivals::new(1, &plan.workloads, plan.end()).expect("nothing to open");
     let mut engine = Engine::new(&plan, 1, false, arrivals);
+    let mut slots = Vec::new();
     for _ in 0..2 {
         let arrival = engine.arrivals.next().expect("ten arrive");
-        engine.due(arrival);
+        engine.due(&mut slots, arrival);
     }
     assert_eq!(counts(&engine), (1, 0, 1));
-    engine.live[0].waiting.upgraded = true;
-    engine.report(0, Event::Upgraded { attempt: 1 });
+    slots[0].waiting.upgraded = true;
+    engine.report(&mut slots[0], Event::Upgraded { attempt: 1 });
     assert_eq!(counts(&engine), (0, 1, 1), "the other waits on");
-    engine.report(0, Event::TunnelEnded);
+    engine.report(&mut slots[0], Event::TunnelEnded);
     assert_eq!(counts(&engine), (1, 0, 0), "its place is promised");
     let Grant { token } = engine.grants.pop_front().expect("the other's");
-    engine.report(token.0 as usize, Event::Granted);
-    engine.live[1].waiting.upgraded = true;
-    engine.report(1, Event::Upgraded { attempt: 1 });
+    engine.report(&mut slots[token.0 as usize], Event::Granted);
+    slots[1].waiting.upgraded = true;
+    engine.report(&mut slots[1], Event::Upgraded { attempt: 1 });
     assert_eq!(counts(&engine), (0, 1, 0));
-    engine.report(1, Event::ClientLeft);
+    engine.report(&mut slots[1], Event::ClientLeft);
     assert_eq!(counts(&engine), (0, 0, 0));
     let invariants = engine.into_ended().cell.invariants;
     let ok = invariants.iter().all(|check| check.ok);

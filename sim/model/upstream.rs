@@ -7,10 +7,10 @@ use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
 use super::probe::PROBE;
-use super::proxy::Proxy;
-use super::{Engine, Hop, What};
+use super::{Engine, Hop, Live, What};
 use crate::link::Arrival as Arrived;
-use crate::origin::{Job, Verdict};
+use crate::origin::{self, Job, Station, Trouble, Verdict};
+use crate::plan::{self, Plan};
 use crate::timeline::Change;
 
 /// After how long Linux repeats a SYN that nobody has answered, for the first time.
@@ -18,16 +18,55 @@ const SYN_TIMEOUT: Duration = Duration::from_secs(1);
 /// The legs of what comes after a dial begin here, beyond those of all attempts.
 const MORE: u64 = 1 << 32;
 
+/// An application, and how its host and its faults treat what reaches it.
+pub(super) struct Origin {
+    pub(super) station: Station,
+    /// What is wrong with it.
+    pub(super) trouble: Trouble,
+    /// While it is paused: what has reached it and is not read.
+    pub(super) unread: Option<Vec<What>>,
+    /// And how many new connections wait in its backlog.
+    unaccepted: u32,
+}
+
+impl Origin {
+    /// All of a plan, idle and in order.
+    pub(super) fn all(plan: &Plan, seed: u64) -> Vec<Self> {
+        let new = |(origin, n): (&plan::Origin, u64)| Self {
+            station: Station::new(origin.spec.clone(), origin::draws(seed, n)),
+            trouble: Trouble::new(seed),
+            unread: None,
+            unaccepted: 0,
+        };
+        plan.origins.iter().zip(0..).map(new).collect()
+    }
+
+    /// Whether somebody listens and takes connections.
+    pub(super) fn is_welcoming(&self) -> bool {
+        self.station.is_up() && !self.trouble.refuses()
+    }
+
+    /// A connection reaches it; false if a paused one has no room for it in its backlog.
+    fn queues(&mut self, backlog: u32) -> bool {
+        if self.unread.is_none() {
+            return true;
+        }
+        // The kernel queues one more than it was asked to.
+        let room = self.unaccepted <= backlog;
+        self.unaccepted += u32::from(room);
+        room
+    }
+}
+
 impl Engine<'_> {
     /// Takes an idle connection, or dials.
     pub(super) fn connect(
         &mut self,
-        at: usize,
+        live: &mut Live,
         attempt: u8,
         endpoint: EndpointIndex,
         fresh: bool,
     ) -> Option<Event> {
-        let live = &mut self.live[at];
         live.serial += 1;
         let pool = live.pool;
         let proxy = &mut self.proxies[live.process];
@@ -41,7 +80,7 @@ impl Engine<'_> {
         }
         let serial = live.serial;
         let what = What::Dial {
-            at,
+            at: live.at,
             serial,
             attempt,
         };
@@ -50,7 +89,7 @@ impl Engine<'_> {
             .arrival(hop, n, 4 * u64::from(attempt) + 2, self.now, 0)
             .at();
         if reaches <= self.now {
-            return self.dialled(at, attempt);
+            return self.dialled(live, attempt);
         }
         self.plan_at(reaches, what);
         None
@@ -58,17 +97,16 @@ impl Engine<'_> {
 
     /// A dial reaches its origin, where somebody listens or not: the way back, and what TLS and
     /// HTTP/2 have to say before a request may.
-    pub(super) fn dialled(&mut self, at: usize, attempt: u8) -> Option<Event> {
-        let live = &self.live[at];
+    pub(super) fn dialled(&mut self, live: &mut Live, attempt: u8) -> Option<Event> {
         let (serial, pool) = (live.serial, live.pool);
         let (n, place, origin) = (live.arrival.n, live.place, live.origin);
         let (there, back) = (Hop::Up(place, origin), Hop::Back(place, origin));
-        let welcome = self.stations[origin].is_up() && !self.troubles[origin].refuses();
+        let welcome = self.origins[origin].is_welcoming();
         let leg = 4 * u64::from(attempt);
-        if welcome && !self.queues(origin) {
+        if welcome && !self.origins[origin].queues(self.plan.scenario.origin.backlog) {
             // A full backlog drops it in silence, and the kernel tries again.
             let again = What::Dial {
-                at,
+                at: live.at,
                 serial,
                 attempt,
             };
@@ -84,11 +122,11 @@ impl Engine<'_> {
             0
         };
         if more > 0
-            && let Some(unread) = &mut self.unread[origin]
+            && let Some(unread) = &mut self.origins[origin].unread
         {
             // A kernel takes the connection, and nobody says what it waits for.
             unread.push(What::Dial {
-                at,
+                at: live.at,
                 serial,
                 attempt,
             });
@@ -101,7 +139,7 @@ impl Engine<'_> {
         }
         match (ready <= self.now, welcome) {
             (true, true) => {
-                self.opened(at);
+                self.opened(live);
                 return Some(Event::Connected {
                     attempt,
                     reused: false,
@@ -111,7 +149,7 @@ impl Engine<'_> {
             (false, true) => self.plan_at(
                 ready,
                 What::Connected {
-                    at,
+                    at: live.at,
                     serial,
                     attempt,
                 },
@@ -119,7 +157,7 @@ impl Engine<'_> {
             (false, false) => self.plan_at(
                 ready,
                 What::Refused {
-                    at,
+                    at: live.at,
                     serial,
                     attempt,
                 },
@@ -128,20 +166,8 @@ impl Engine<'_> {
         None
     }
 
-    /// A connection reaches an origin; false if a paused one has no room for it in its backlog.
-    fn queues(&mut self, origin: usize) -> bool {
-        let Some(_) = &self.unread[origin] else {
-            return true;
-        };
-        // The kernel queues one more than it was asked to.
-        let room = self.unaccepted[origin] <= self.plan.scenario.origin.backlog;
-        self.unaccepted[origin] += u32::from(room);
-        room
-    }
-
     /// A connection of a request is there: one of HTTP/2 for others, too.
-    pub(super) fn opened(&mut self, at: usize) {
-        let live = &self.live[at];
+    pub(super) fn opened(&mut self, live: &Live) {
         if let Some(endpoint) = live.request.endpoint() {
             let idle = &mut self.proxies[live.process].idle;
             idle.open(live.pool, endpoint.slot);
@@ -149,96 +175,107 @@ impl Engine<'_> {
     }
 
     /// The request reaches its origin.
-    pub(super) fn offer(&mut self, at: usize, attempt: u8) {
-        let live = &mut self.live[at];
-        let origin = live.origin;
-        if let Some(unread) = &mut self.unread[origin] {
-            let serial = live.serial;
+    pub(super) fn offer(&mut self, live: &mut Live, attempt: u8) {
+        let origin = &mut self.origins[live.origin];
+        if let Some(unread) = &mut origin.unread {
             return unread.push(What::Offer {
-                at,
-                serial,
+                at: live.at,
+                serial: live.serial,
                 attempt,
             });
         }
         live.offers = live.offers.saturating_add(1);
-        let live = &self.live[at];
-        let (workload, n, offers) = (live.arrival.workload, live.arrival.n, live.offers);
-        if self.stations[origin].is_up() {
-            // A connection that carries others is not one that was idle.
-            let http2 = self.plan.config().pools[usize::from(live.pool)].http2;
-            let was_idle = live.reused && !http2;
-            match self.troubles[origin].verdict(workload, n, offers, was_idle) {
+        if origin.trouble.strikes() && origin.station.is_up() {
+            match self.verdict(live) {
                 Verdict::Serve => {}
-                Verdict::Reset => return self.answer(at, attempt, None),
-                Verdict::Answer(status) => return self.answer(at, attempt, Some(status)),
+                Verdict::Reset => return self.answer(live, attempt, None),
+                Verdict::Answer(status) => return self.answer(live, attempt, Some(status)),
             }
         }
         let (cpu_ns, io_ns) = self.service.draw_ahead(&live.arrival, live.offers);
-        let id = (u64::from(live.serial) << 32) | at as u64;
         let job = Job {
-            id,
+            id: (u64::from(live.serial) << 32) | live.at as u64,
             connection: live.arrival.n,
             fresh: !live.reused,
             cpu_ns,
             io_ns,
         };
-        if self.stations[origin].offer(self.now, &job) {
-            self.plan_station(origin);
+        if self.origins[live.origin].station.offer(self.now, &job) {
+            self.plan_station(live.origin);
         } else {
-            self.answer(at, attempt, None);
+            self.answer(live, attempt, None);
         }
+    }
+
+    #[inline(never)]
+    fn verdict(&self, live: &Live) -> Verdict {
+        // A connection that carries others is not one that was idle.
+        let http2 = self.plan.config().pools[usize::from(live.pool)].http2;
+        let (workload, n) = (live.arrival.workload, live.arrival.n);
+        let trouble = &self.origins[live.origin].trouble;
+        trouble.verdict(workload, n, live.offers, live.reused && !http2)
     }
 
     pub(super) fn plan_station(&mut self, origin: usize) {
-        let next = self.stations[origin].next().unwrap_or(Timestamp::MAX);
+        let next = self.origins[origin]
+            .station
+            .next()
+            .unwrap_or(Timestamp::MAX);
         self.agenda.set(origin, next, self.serial);
         self.serial += 1;
-        if self.proxies.iter().any(Proxy::foresees) {
-            let until = Timestamp(self.now.0 + self.stations[origin].work_left(self.now));
-            self.proxies
-                .iter()
-                .for_each(|proxy| proxy.foresee(origin, until));
+        if self.foresees {
+            self.foresee(origin);
         }
     }
 
+    #[inline(never)]
+    fn foresee(&mut self, origin: usize) {
+        let until = Timestamp(self.now.0 + self.origins[origin].station.work_left(self.now));
+        let proxies = self.proxies.iter();
+        proxies.for_each(|proxy| proxy.foresee(origin, until));
+    }
+
     /// An origin has something to finish.
-    pub(super) fn advance(&mut self, origin: usize) {
+    pub(super) fn advance(&mut self, slots: &mut [Live], origin: usize) {
         let mut finished = std::mem::take(&mut self.finished);
-        self.stations[origin].advance(self.now, &mut |id, at| finished.push((id, at)));
+        self.origins[origin]
+            .station
+            .advance(self.now, &mut |id, at| finished.push((id, at)));
         self.plan_station(origin);
         for (id, _) in finished.drain(..) {
-            self.settle(id, Some(200));
+            self.settle(slots, id, Some(200));
         }
         self.finished = finished;
     }
 
     /// A job is done, or without a status lost; its request may be gone.
-    fn settle(&mut self, id: u64, status: Option<u16>) {
+    fn settle(&mut self, slots: &mut [Live], id: u64, status: Option<u16>) {
         if id & PROBE != 0 {
             return self.settle_probe(id, status.is_some());
         }
         let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
-        if self.is(at, serial) {
-            let attempt = self.live[at].request.attempt();
-            self.answer(at, attempt, status);
+        let live = &mut slots[at];
+        if live.serial == serial {
+            let attempt = live.request.attempt();
+            self.answer(live, attempt, status);
         }
     }
 
     /// The origin has answered, or without a status its connection is gone: the proxy learns of it
     /// one way later.
-    fn answer(&mut self, at: usize, attempt: u8, status: Option<u16>) {
-        let (arrives, status) = match self.download(at, attempt, status) {
+    fn answer(&mut self, live: &mut Live, attempt: u8, status: Option<u16>) {
+        let (arrives, status) = match self.download(live, attempt, status) {
             Arrived::At(arrives) => (arrives, status),
             Arrived::Lost(arrives) => (arrives, None),
         };
         if arrives <= self.now {
-            return self.reply(at, attempt, status);
+            return self.reply(live, attempt, status);
         }
-        let serial = self.live[at].serial;
+        let serial = live.serial;
         self.plan_at(
             arrives,
             What::Reply {
-                at,
+                at: live.at,
                 serial,
                 attempt,
                 status,
@@ -246,14 +283,13 @@ impl Engine<'_> {
         );
     }
 
-    pub(super) fn reply(&mut self, at: usize, attempt: u8, status: Option<u16>) {
+    pub(super) fn reply(&mut self, live: &mut Live, attempt: u8, status: Option<u16>) {
         if status.is_some() {
-            self.name_session(at);
+            live.name_session();
         }
-        let live = &self.live[at];
         let event = match (status, live.reused) {
-            (Some(200), _) if self.conduct.holds(live.arrival.workload) => {
-                self.live[at].waiting.upgraded = true;
+            (Some(200), _) if !live.plain && self.conduct.holds(live.arrival.workload) => {
+                live.waiting.upgraded = true;
                 Event::Upgraded { attempt }
             }
             (Some(status), _) => {
@@ -261,8 +297,8 @@ impl Engine<'_> {
                     let idle = &mut self.proxies[live.process].idle;
                     idle.put(live.pool, endpoint.slot, self.now);
                 }
-                let next = self.decide(at, Event::Head { attempt, status });
-                return self.go_on(at, next);
+                let next = self.decide(live, Event::Head { attempt, status });
+                return self.go_on(live, next);
             }
             (None, true) => Event::StaleConnection {
                 attempt,
@@ -273,13 +309,18 @@ impl Engine<'_> {
                 sent: true,
             },
         };
-        self.report(at, event);
+        self.report(live, event);
     }
 
-    pub(super) fn change(&mut self, origin: usize, change: Change) {
+    pub(super) fn change(&mut self, slots: &mut [Live], origin: usize, change: Change) {
         let now = self.now;
         let mut finished = std::mem::take(&mut self.finished);
-        let station = &mut self.stations[origin];
+        let Origin {
+            station,
+            unread,
+            unaccepted,
+            ..
+        } = &mut self.origins[origin];
         station.advance(now, &mut |id, at| finished.push((id, at)));
         debug_assert!(
             finished.is_empty(),
@@ -289,44 +330,43 @@ impl Engine<'_> {
             Change::Slow(factor) => station.slow(now, factor),
             Change::Pause => {
                 station.pause(now);
-                let unread = &mut self.unread[origin];
                 if unread.is_none() {
-                    self.unaccepted[origin] = 0;
+                    *unaccepted = 0;
                 }
                 *unread = unread.take().or_else(|| station.is_up().then(Vec::new));
             }
             Change::Resume => {
                 station.resume(now);
                 // Who has given up is not among them any more.
-                let unread = self.unread[origin].take();
+                let unread = unread.take();
                 unread
                     .into_iter()
                     .flatten()
-                    .for_each(|what| self.happen(what));
+                    .for_each(|what| self.happen(slots, what));
             }
             Change::Hang => station.hang(),
             Change::Release => station.release(now, &mut |id, at| finished.push((id, at))),
             Change::Restart => station.restart(),
             Change::Crash => {
                 for id in station.crash(now) {
-                    self.settle(id, None);
+                    self.settle(slots, id, None);
                 }
                 // With nobody to read it, what is unread finds nobody who listens.
-                let unread = self.unread[origin].take();
+                let unread = self.origins[origin].unread.take();
                 unread
                     .into_iter()
                     .flatten()
-                    .for_each(|what| self.happen(what));
+                    .for_each(|what| self.happen(slots, what));
                 let proxies = self.proxies.iter_mut();
                 proxies.for_each(|proxy| proxy.clear(origin));
-                self.cut_tunnels(origin);
+                self.cut_tunnels(slots, origin);
             }
             Change::Refuse(_) | Change::Reset(_) | Change::Race(_) | Change::Errors { .. } => {
-                self.troubles[origin].change(change);
+                self.origins[origin].trouble.change(change);
             }
         }
         for (id, _) in finished.drain(..) {
-            self.settle(id, Some(200));
+            self.settle(slots, id, Some(200));
         }
         self.finished = finished;
         self.plan_station(origin);

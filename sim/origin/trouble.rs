@@ -24,6 +24,8 @@ pub struct Trouble {
     reset: f64,
     race: f64,
     errors: (f64, u16),
+    /// Some share of requests is hit.
+    strikes: bool,
 }
 
 impl Trouble {
@@ -37,6 +39,7 @@ impl Trouble {
             reset: 0.0,
             race: 0.0,
             errors: (0.0, 200),
+            strikes: false,
         }
     }
 
@@ -55,6 +58,13 @@ impl Trouble {
             Change::Errors { share, status } => self.errors = (share, status),
             _ => {}
         }
+        self.strikes = [self.reset, self.race, self.errors.0] != [0.0; 3];
+    }
+
+    /// Whether [`Self::verdict`] may be anything but [`Verdict::Serve`].
+    #[must_use]
+    pub const fn strikes(&self) -> bool {
+        self.strikes
     }
 
     /// What becomes of try `attempt` (from 1) of request number `n` of a workload, on a connection
