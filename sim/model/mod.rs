@@ -302,15 +302,11 @@ impl<'a> Engine<'a> {
                 key,
                 place,
                 process,
-            } => {
-                if self.places[place].process == process {
-                    self.downstream.put(key, place);
-                }
-            }
-            What::Replace { place, process } => {
-                if self.places[place].leaving && self.places[place].process == process {
-                    self.replace(place);
-                }
+            } if self.places[place].process == process => self.downstream.put(key, place),
+            What::Replace { place, process }
+                if self.places[place].leaving && self.places[place].process == process =>
+            {
+                self.replace(place);
             }
             _ => {}
         }
