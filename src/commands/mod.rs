@@ -21,7 +21,6 @@ use terminal::{complain, warn};
 pub(crate) enum Exit {
     Ok = 0,
     Internal = 1,
-    #[cfg(feature = "sim")]
     Usage = 2,
     Invalid = 3,
     #[cfg(feature = "sim")]
