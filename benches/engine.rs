@@ -15,13 +15,12 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use std::{env, fs, thread};
 
 use evenkeel_sim::plan::Plan;
-use evenkeel_sim::scenario::{self, Engine};
+use evenkeel_sim::scenario::{Engine, Scenario};
 use evenkeel_sim::sweep;
 
 struct Cell {
@@ -132,8 +131,7 @@ impl Cell {
     }
 
     fn plan(&self, text: &str) -> Arc<Plan> {
-        let (scenario, diagnostics) = scenario::load(Path::new("speed.toml"), text.as_bytes());
-        let scenario = scenario.unwrap_or_else(|| panic!("{diagnostics:?}"));
+        let scenario: Scenario = text.parse().expect("it is sound");
         Arc::new(Plan::new(Arc::new(scenario), Some(self.engine)))
     }
 

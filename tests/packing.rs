@@ -6,7 +6,6 @@
 #![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -15,7 +14,7 @@ use evenkeel_sim::engine::Ended;
 use evenkeel_sim::net::{self, Packing};
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::Metric;
-use evenkeel_sim::scenario::load;
+use evenkeel_sim::scenario::Scenario;
 
 const ORIGINS: usize = 20;
 const BOUND_TICKS: u64 = 4;
@@ -62,8 +61,7 @@ target = "e7"
 for = "1s"
 "#
     );
-    let (scenario, problems) = load(Path::new("packing.toml"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Arc::new(Plan::new(Arc::new(scenario), None))
 }
 

@@ -1,7 +1,6 @@
 //! What protocols cost in a simulation: round trips to begin, and nothing after that.
 #![cfg(feature = "sim")]
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use evenkeel_core::time::nanos;
 use evenkeel_sim::engine::{Ended, Seen};
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::End;
-use evenkeel_sim::scenario::{Engine, load};
+use evenkeel_sim::scenario::{Engine, Scenario};
 use evenkeel_sim::sweep;
 
 const TICK: Duration = Duration::from_micros(50);
@@ -80,8 +79,7 @@ default = {{ latency = "{latency}" }}
 }
 
 fn read(text: &str, engine: Engine) -> Plan {
-    let (scenario, problems) = load(Path::new("protocol.toml"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{text}: {problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Plan::new(Arc::new(scenario), Some(engine))
 }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "with --nocapture: what was measured")]
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -13,7 +12,7 @@ use evenkeel_sim::model;
 use evenkeel_sim::net::{self, Packing};
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::{End, Metric, Scope};
-use evenkeel_sim::scenario::load;
+use evenkeel_sim::scenario::Scenario;
 
 /// Three origins that take 20 ms, one of which is slow for a while, and a workload.
 fn plan(workload: &str, rest: &str) -> Arc<Plan> {
@@ -43,8 +42,7 @@ resolution = "50us"
 {rest}
 "#
     );
-    let (scenario, problems) = load(Path::new("traffic.toml"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{text}\n{problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Arc::new(Plan::new(Arc::new(scenario), None))
 }
 

@@ -1,6 +1,5 @@
 //! Both engines under each fault of origins: the same ends, request by request, at the same times.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -10,7 +9,8 @@ use super::*;
 use crate::net::Packing;
 use crate::plan::Plan;
 use crate::result::{Metric, Scope};
-use crate::{model, net, scenario};
+use crate::scenario::Scenario;
+use crate::{model, net};
 
 const TEXT: &str = r#"
 duration = "4s"
@@ -46,8 +46,7 @@ fn plan(model: &str, fault: &str) -> Arc<Plan> {
 }
 
 fn read(text: &str) -> Arc<Plan> {
-    let (scenario, problems) = scenario::load(Path::new("x"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Arc::new(Plan::new(Arc::new(scenario), None))
 }
 

@@ -1,12 +1,11 @@
 //! A tunnel driven through the core, step by step.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use evenkeel_core::policy::Key;
 
 use super::*;
-use crate::scenario;
+use crate::scenario::{self, Scenario};
 
 /// One endpoint with room for one, and requests far apart.
 const SCENARIO: &str = r#"
@@ -32,8 +31,7 @@ default = { latency = "0s", jitter = "0s" }
 "#;
 
 fn plan() -> Plan {
-    let (scenario, diagnostics) = scenario::load(Path::new("tunnel.toml"), SCENARIO.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{diagnostics:?}"));
+    let scenario: Scenario = SCENARIO.parse().expect("it is sound");
     Plan::new(Arc::new(scenario), Some(scenario::Engine::Model))
 }
 

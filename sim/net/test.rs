@@ -1,13 +1,11 @@
 //! What a run tells of its proxies' pools when it is over.
 
-use std::path::Path;
-
 use evenkeel_core::policy::Key;
 use evenkeel_core::queue::Token;
 use evenkeel_core::rng::Stream;
 
 use super::*;
-use crate::scenario;
+use crate::scenario::Scenario;
 
 const SCENARIO: &str = r#"
 duration = "1s"
@@ -26,8 +24,7 @@ arrivals = { rate = "1/s" }
 /// A count that no event speaks of.
 #[test]
 fn a_count_that_leaked_is_found() {
-    let (scenario, problems) = scenario::load(Path::new("leak.toml"), SCENARIO.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let scenario: Scenario = SCENARIO.parse().expect("it is sound");
     let plan = Arc::new(Plan::new(Arc::new(scenario), None));
     let ended = |leaks: u32| {
         let run = Run::new(&plan, 1, false).unwrap();

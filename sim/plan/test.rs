@@ -1,6 +1,5 @@
 //! Topology and runtime changes in both engines: every request ends alike, within a few ticks.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -8,7 +7,7 @@ use evenkeel_core::time::nanos;
 
 use super::*;
 use crate::engine::Ended;
-use crate::scenario::load;
+use crate::scenario::Scenario;
 use crate::sweep;
 
 /// Three endpoints at load 0.3, a request each 5 ms; one more is added in some cases.
@@ -35,8 +34,7 @@ fn plan(policy: &str, lines: &str) -> Arc<Plan> {
     let pool =
         format!("config.pool = [{{ name = \"p\", policy = {policy}, endpoints = {ENDPOINTS} }}]\n");
     let text = format!("{COMMON}{pool}{workload}{lines}");
-    let (scenario, problems) = load(Path::new("topology.toml"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}\n{text}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Arc::new(Plan::new(Arc::new(scenario), None))
 }
 
@@ -292,8 +290,8 @@ addresses = ["10.0.0.9"]
 at = "20s"
 kind = "cert_swap"
 "#;
-    let (scenario, problems) = load(Path::new("name.toml"), text.as_bytes());
-    let scenario = Arc::new(scenario.unwrap_or_else(|| panic!("{problems:?}")));
+    let scenario: Scenario = text.parse().expect("it is sound");
+    let scenario = Arc::new(scenario);
     let plan = Arc::new(Plan::new(scenario, None));
     assert_eq!(plan.origins.len(), 2);
     let ended = run(&plan, Engine::Net);

@@ -1,5 +1,6 @@
 //! Whom a pool may pick, and how often: what is out of service never, the others by weight.
 
+use evenkeel_core::policy::Kind;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{self, Policy};
 
@@ -39,8 +40,8 @@ impl Promise {
             .iter()
             .all(|e| !e.backup && e.max_connections.is_none());
         let law = match pool.policy {
-            Policy::RoundRobin => Some(Law::RoundRobin),
-            Policy::Random => Some(Law::Random),
+            Policy::Core(Kind::RoundRobin) => Some(Law::RoundRobin),
+            Policy::Core(Kind::Random) => Some(Law::Random),
             // Load, latency or keys decide beside the weights.
             _ => None,
         };

@@ -26,6 +26,7 @@ pub(crate) mod write;
 mod test;
 
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
 use evenkeel_proxy::config::{self, Config, Use};
@@ -136,6 +137,16 @@ pub struct Network {
 /// The scenario is there if no diagnostic is an error.
 pub fn load(path: &Path, text: &[u8]) -> (Option<Scenario>, Vec<Diagnostic>) {
     load_with(path, text, &[])
+}
+
+/// Of a text alone: in errors its file is called `scenario`.
+impl FromStr for Scenario {
+    type Err = Vec<Diagnostic>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scenario, problems) = load(Path::new("scenario"), text.as_bytes());
+        scenario.ok_or(problems)
+    }
 }
 
 /// Like [`load`], the first cell of [`cells`] with nothing varied by the command line.

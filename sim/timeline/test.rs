@@ -1,9 +1,9 @@
 //! What faults of a file become, change by change.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::scenario::Scenario;
 
 /// Three endpoints, of which `c` is at the address of `a`, in two pools; 20 seconds.
 const SCENARIO: &str = r#"
@@ -30,8 +30,7 @@ arrivals = { rate = "1/s" }
 
 fn timeline(faults: &str, seed: u64) -> Timeline {
     let text = format!("{SCENARIO}{faults}");
-    let (scenario, problems) = crate::scenario::load(Path::new("x"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     Timeline::new(&Plan::new(Arc::new(scenario), None), seed)
 }
 

@@ -209,13 +209,6 @@ impl Queue {
         told
     }
 
-    /// What there is for the request, if anything is.
-    #[cfg(test)]
-    pub(crate) fn booked(&self, token: Token) -> Option<EndpointIndex> {
-        let (_, endpoint) = self.granted.iter().find(|(granted, _)| *granted == token)?;
-        Some(*endpoint)
-    }
-
     /// The request no longer waits. Returns what there was for it.
     pub(crate) fn leave(&mut self, token: Token) -> Answer {
         if let Some(at) = self.granted.iter().position(|(t, _)| *t == token) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use evenkeel_core::policy::Key;
+use evenkeel_core::policy::{Key, Kind};
 
 use crate::affinity::carrier;
 use crate::config::{self, HashKey, Policy};
@@ -29,8 +29,8 @@ impl Source {
     pub fn new(pool: &config::Pool) -> Self {
         match (&pool.key, pool.policy) {
             (Some(key), _) => Self::Text(key.clone()),
-            (None, Policy::IpHash) => Self::Network,
-            (None, Policy::EventLoop { .. }) => Self::Route,
+            (None, Policy::Core(Kind::IpHash)) => Self::Network,
+            (None, Policy::Core(Kind::EventLoop { .. })) => Self::Route,
             (None, _) => Self::Nothing,
         }
     }

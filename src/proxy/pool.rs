@@ -144,27 +144,7 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
     };
     pool::Settings {
         policy: match config.policy {
-            config::Policy::RoundRobin => policy::Kind::RoundRobin,
-            config::Policy::Random => policy::Kind::Random,
-            config::Policy::LeastRequest => policy::Kind::LeastRequest,
-            config::Policy::P2c { choices } => policy::Kind::P2c { choices },
-            config::Policy::LeastTime { until } => policy::Kind::LeastTime { until },
-            config::Policy::PeakEwma { decay } => policy::Kind::PeakEwma { decay },
-            config::Policy::Prequal {
-                quantile_percent,
-                probes,
-            } => policy::Kind::Prequal {
-                quantile_percent,
-                probes,
-            },
-            config::Policy::EventLoop { spare_percent } => {
-                policy::Kind::EventLoop { spare_percent }
-            }
-            config::Policy::IpHash => policy::Kind::IpHash,
-            config::Policy::Hash => policy::Kind::Hash,
-            config::Policy::RingHash { bound_percent } => policy::Kind::RingHash { bound_percent },
-            config::Policy::Maglev => policy::Kind::Maglev,
-            config::Policy::Rendezvous => policy::Kind::Rendezvous,
+            config::Policy::Core(kind) => kind,
             // A simulation puts its own in the place of this one.
             config::Policy::Simulated(_) => policy::Kind::Random,
         },

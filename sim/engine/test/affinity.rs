@@ -32,8 +32,7 @@ default = { latency = "0s" }
 /// Sessions that moved, and that broke, in both engines: 100 began, the first at 0 s.
 fn both(affinity: &str, fault: &str) -> [(u64, u64); 2] {
     let text = TEXT.replace("AFFINITY", affinity);
-    let (scenario, problems) = scenario::load(Path::new("x"), format!("{text}{fault}").as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{problems:?}"));
+    let scenario: Scenario = format!("{text}{fault}").parse().expect("it is sound");
     let plan = Arc::new(Plan::new(Arc::new(scenario), None));
     let run = || net::run(&plan, 1, false, Packing::One, &mut |_| true).expect("it runs");
     let net = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));

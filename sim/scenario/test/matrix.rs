@@ -1,6 +1,7 @@
 //! `[matrix]` and `--vary`: which cells there are, and what the author of a wrong one is told.
 
 use super::*;
+use evenkeel_core::policy::Kind;
 use evenkeel_proxy::config::Policy;
 
 const MATRIX: &str = r#"[matrix]
@@ -69,8 +70,8 @@ fn every_combination_is_a_cell_the_last_key_changing_fastest() {
             cell.config.pools[0].retry.attempts,
         )
     };
-    assert_eq!(pool(&cells[1]), (Policy::RoundRobin, 2));
-    assert_eq!(pool(&cells[2]), (Policy::P2c { choices: 3 }, 1));
+    assert_eq!(pool(&cells[1]), (Policy::Core(Kind::RoundRobin), 2));
+    assert_eq!(pool(&cells[2]), (Policy::Core(Kind::P2c { choices: 3 }), 1));
     let rate = |cell: &Scenario| match cell.workloads[0].source {
         Source::Open { rate_per_s, .. } => rate_per_s,
         Source::Closed { .. } | Source::Recorded { .. } => 0.0,

@@ -1,6 +1,7 @@
 //! `--set`: what is changed by it, and what the author of a wrong one is told.
 
 use super::*;
+use evenkeel_core::policy::Kind;
 use evenkeel_proxy::config::Policy;
 
 fn pairs(sets: &[&str]) -> Vec<(String, String)> {
@@ -37,12 +38,12 @@ fn keys_are_set() {
         ("origin.override.a.speed=0.25", "speed: 0.25"),
         ("workload.browse.arrivals.rate=10/s", "rate_per_s: 10.0"),
         ("workload.browse.classes.heavy.cost=3", "cost: 3.0"),
-        ("policy=random", "policy: Random"),
+        ("policy=random", "policy: Core(Random)"),
         (
             "policy={ name = \"p2c\", choices = 3 }",
-            "policy: P2c { choices: 3 }",
+            "policy: Core(P2c { choices: 3 })",
         ),
-        ("policy.choices=4", "policy: P2c { choices: 4 }"),
+        ("policy.choices=4", "policy: Core(P2c { choices: 4 })"),
         ("retry.attempts=5", "attempts: 5"),
         ("pool.p.retry.budget=7%", "budget: Percent { ppm: 70000 }"),
         ("config.pool.p.queue.limit=3", "limit: 3"),
@@ -65,9 +66,15 @@ fn later_ones_win_and_build_on_earlier_ones() {
         "policy=round_robin",
     ]);
     assert_eq!(scenario.duration, s(8));
-    assert_eq!(scenario.config.pools[0].policy, Policy::RoundRobin);
+    assert_eq!(
+        scenario.config.pools[0].policy,
+        Policy::Core(Kind::RoundRobin)
+    );
     let scenario = changed(&["policy=p2c", "policy.choices=5"]);
-    assert_eq!(scenario.config.pools[0].policy, Policy::P2c { choices: 5 });
+    assert_eq!(
+        scenario.config.pools[0].policy,
+        Policy::Core(Kind::P2c { choices: 5 })
+    );
 }
 
 #[test]
@@ -106,7 +113,7 @@ fn keys_of_a_configuration_in_another_file() {
     ]);
     assert_eq!(lines, [""; 0]);
     let scenario = scenario.unwrap();
-    assert_eq!(scenario.config.pools[0].policy, Policy::Random);
+    assert_eq!(scenario.config.pools[0].policy, Policy::Core(Kind::Random));
     assert_eq!(scenario.config.pools[0].endpoints[0].weight, 5);
     assert_eq!(scenario.duration, s(5));
     let (scenario, lines) = load(&[

@@ -10,8 +10,7 @@ fn workload(lines: &str) -> String {
 
 fn read(lines: &str) -> Workload {
     let text = with(&workload(lines));
-    let (scenario, problems) = load(Path::new("x"), text.as_bytes());
-    let scenario = scenario.unwrap_or_else(|| panic!("{text}\n{problems:?}"));
+    let scenario: Scenario = text.parse().expect("it is sound");
     scenario.workloads[0].clone()
 }
 

@@ -43,6 +43,7 @@ mod harm;
 mod route;
 mod template;
 
+use super::least::least;
 use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
 use crate::endpoint::{Answer, Endpoint, EndpointIndex};
 use crate::policy::Key;
@@ -111,26 +112,8 @@ impl Policy for EventLoop {
             self.harms.forget(route);
         }
         let harm_ms = self.harms.of(route).harm_ms;
-        let mut best = None;
-        let mut least = f64::INFINITY;
-        let mut tied_weight = 0;
-        for endpoint in endpoints {
-            if !cx.eligible(endpoint) {
-                continue;
-            }
-            let weight = u64::from(endpoint.weight);
-            let score = self.score(cx.now, endpoint, harm_ms);
-            if score < least {
-                (best, least, tied_weight) = (Some(endpoint.index), score, weight);
-            } else if score == least {
-                // A reservoir: after all ties each was kept with probability by its weight.
-                tied_weight += weight;
-                if cx.rng.below(tied_weight) < weight {
-                    best = Some(endpoint.index);
-                }
-            }
-        }
-        best
+        let now = cx.now;
+        least(endpoints, cx, |e| self.score(now, e, harm_ms))
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -16,6 +16,9 @@
 //! spread as the requests are that open them, so where requests are few, by weight and chance.
 //! Where the sockets are the load, a pool of their own with `max_connections` bounds them exactly.
 
+use std::cmp::Ordering;
+
+use super::least::least;
 use super::{PickContext, Policy};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
@@ -25,29 +28,7 @@ pub struct LeastRequest;
 
 impl Policy for LeastRequest {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let mut best: Option<&Endpoint> = None;
-        let mut tied_weight = 0;
-        for endpoint in endpoints {
-            if !cx.eligible(endpoint) {
-                continue;
-            }
-            let weight = u64::from(endpoint.weight);
-            match best {
-                Some(b) if less_loaded(b, endpoint) => {}
-                Some(b) if !less_loaded(endpoint, b) => {
-                    // A reservoir: after all ties each was kept with probability by its weight.
-                    tied_weight += weight;
-                    if cx.rng.below(tied_weight) < weight {
-                        best = Some(endpoint);
-                    }
-                }
-                _ => {
-                    best = Some(endpoint);
-                    tied_weight = weight;
-                }
-            }
-        }
-        best.map(|e| e.index)
+        least(endpoints, cx, load)
     }
 
     fn compares_all(&self) -> bool {
@@ -55,7 +36,41 @@ impl Policy for LeastRequest {
     }
 }
 
-/// Whether `a` has less in flight than `b`, for their weights.
-pub(super) fn less_loaded(a: &Endpoint, b: &Endpoint) -> bool {
-    u64::from(a.in_flight) * u64::from(b.weight) < u64::from(b.in_flight) * u64::from(a.weight)
+/// Requests in flight for each unit of weight.
+pub(super) fn load(endpoint: &Endpoint) -> Load {
+    Load {
+        in_flight: endpoint.in_flight,
+        weight: endpoint.weight,
+    }
+}
+
+/// A fraction, compared without dividing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    in_flight: u32,
+    weight: u32,
+}
+
+impl Load {
+    fn crosswise(self, other: Self) -> (u64, u64) {
+        let product = |a: u32, b: u32| u64::from(a) * u64::from(b);
+        (
+            product(self.in_flight, other.weight),
+            product(other.in_flight, self.weight),
+        )
+    }
+}
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Self) -> bool {
+        let (own, others) = self.crosswise(*other);
+        own == others
+    }
+}
+
+impl PartialOrd for Load {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let (own, others) = self.crosswise(*other);
+        own.partial_cmp(&others)
+    }
 }

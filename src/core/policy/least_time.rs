@@ -13,6 +13,7 @@
 //! that got better last. Source: nginx `ngx_http_upstream_least_time_module.c` (its `inflight`
 //! form, without its steps of 20 ms, and where a failure is as good as its time).
 
+use super::least::least;
 use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
@@ -45,28 +46,10 @@ impl Policy for LeastTime {
         let eligible = endpoints.iter().filter(|e| cx.eligible(e));
         let fastest = eligible.filter_map(known).fold(f64::INFINITY, f64::min);
         let unknown = if fastest.is_finite() { fastest } else { 1.0 };
-        let mut best = None;
-        let mut least = f64::INFINITY;
-        let mut tied_weight = 0;
-        for endpoint in endpoints {
-            if !cx.eligible(endpoint) {
-                continue;
-            }
-            let weight = u64::from(endpoint.weight);
-            let latency = known(endpoint).unwrap_or(unknown);
-            let latency = latency.max(endpoint.latency.age_ns(now));
-            let score = latency * crowd(endpoint, self.mean_weight);
-            if score < least {
-                (best, least, tied_weight) = (Some(endpoint.index), score, weight);
-            } else if score == least {
-                // A reservoir: after all ties each was kept with probability by its weight.
-                tied_weight += weight;
-                if cx.rng.below(tied_weight) < weight {
-                    best = Some(endpoint.index);
-                }
-            }
-        }
-        best
+        least(endpoints, cx, |e| {
+            let latency = known(e).unwrap_or(unknown);
+            latency.max(e.latency.age_ns(now)) * crowd(e, self.mean_weight)
+        })
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -7,6 +7,7 @@ mod event_loop;
 mod hash;
 mod ip_hash;
 mod key;
+mod least;
 mod least_request;
 mod least_time;
 mod maglev;

@@ -12,7 +12,7 @@
 //! Source: Mitzenmacher, IEEE TPDS 12(10), 2001; Vvedenskaya, Dobrushin, Karpelevich 1996.
 
 use super::wheel::Wheel;
-use super::{PickContext, Policy, Table, least_request::less_loaded};
+use super::{PickContext, Policy, Table, least_request::load};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Most endpoints compared in one pick; beyond it `least_request` is the better name.
@@ -50,7 +50,7 @@ impl P2c {
                 break;
             };
             drawn[n] = next;
-            if less_loaded(&endpoints[next], &endpoints[best]) {
+            if load(&endpoints[next]) < load(&endpoints[best]) {
                 best = next;
             }
         }
@@ -78,7 +78,7 @@ impl Policy for P2c {
         let Some(second) = self.wheel.draw(endpoints, cx, Some(first)) else {
             return Some(endpoints[first].index);
         };
-        let mut best = match less_loaded(&endpoints[second], &endpoints[first]) {
+        let mut best = match load(&endpoints[second]) < load(&endpoints[first]) {
             true => second,
             false => first,
         };

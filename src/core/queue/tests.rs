@@ -19,6 +19,14 @@ fn waiter(token: u64, since: Timestamp) -> Waiter {
     }
 }
 
+impl Queue {
+    /// What there is for the request, if anything is.
+    pub(crate) fn booked(&self, token: Token) -> Option<EndpointIndex> {
+        let (_, endpoint) = self.granted.iter().find(|(granted, _)| *granted == token)?;
+        Some(*endpoint)
+    }
+}
+
 fn slot(slot: u32) -> EndpointIndex {
     EndpointIndex {
         slot,

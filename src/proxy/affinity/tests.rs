@@ -22,7 +22,7 @@ fn keeper(affinity: &str) -> Keeper {
         &config.pools[0],
         &Arc::new(Keyring::of(b"a key of the tests")),
     )
-    .unwrap()
+    .expect("the pool has affinity")
 }
 
 fn session(keeper: &Keeper, target: &str, fields: &str) -> Session {
@@ -34,7 +34,7 @@ fn session(keeper: &Keeper, target: &str, fields: &str) -> Session {
 }
 
 fn value(cookie: &str) -> &str {
-    cookie.split(['=', ';']).nth(1).unwrap()
+    cookie.split(['=', ';']).nth(1).expect("a value")
 }
 
 #[test]

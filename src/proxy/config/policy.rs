@@ -4,61 +4,18 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use evenkeel_core::endpoint::Until;
-use evenkeel_core::policy::CHOICES_MAX;
+use evenkeel_core::policy::{CHOICES_MAX, Kind};
 use serde_json::{Value as Json, json};
 
 use super::Use;
-use crate::document::{Choice, Float, Integer, Kind, Node, Sink, Table, Time, Value};
+use crate::document::{self, Choice, Float, Integer, Node, Sink, Table, Time, Value};
+use Policy::Core;
 
 /// How one endpoint is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// In turn, smoothly by weight.
-    RoundRobin,
-    /// By chance, by weight.
-    Random,
-    /// The fewest requests in flight for its weight.
-    LeastRequest,
-    /// The better of a few drawn at random.
-    P2c {
-        /// How many are drawn.
-        choices: u32,
-    },
-    /// The one that would answer first.
-    LeastTime {
-        /// Up to where an answer is measured.
-        until: Until,
-    },
-    /// The better of two drawn at random, by latency.
-    PeakEwma {
-        /// How fast a latency is forgotten.
-        decay: Duration,
-    },
-    /// The fastest that is not hot, by probes of a moment ago.
-    Prequal {
-        /// Above which of 100 recent probes one is hot.
-        quantile_percent: u32,
-        /// Probes for each pick.
-        probes: u32,
-    },
-    /// The fewest requests in flight, weighed by what their routes do to others.
-    EventLoop {
-        /// How much requests are kept from those whom they would delay.
-        spare_percent: u32,
-    },
-    /// By the client's network.
-    IpHash,
-    /// By key, modulo the weights.
-    Hash,
-    /// By key on a ring.
-    RingHash {
-        /// Most in flight at an endpoint against its share, in percent.
-        bound_percent: Option<u32>,
-    },
-    /// By key in an even table.
-    Maglev,
-    /// By key, without a table.
-    Rendezvous,
+    /// A policy of the core.
+    Core(Kind),
     /// As no proxy could; [`Use::Simulate`] alone allows it.
     Simulated(Simulated),
 }
@@ -87,7 +44,7 @@ impl Policy {
     pub const fn is_keyed(self) -> bool {
         matches!(
             self,
-            Self::Hash | Self::RingHash { .. } | Self::Maglev | Self::Rendezvous
+            Self::Core(Kind::Hash | Kind::RingHash { .. } | Kind::Maglev | Kind::Rendezvous)
         )
     }
 }
@@ -110,19 +67,19 @@ pub enum HashKey {
 /// Policies by name, with the defaults of their parameters; from [`DEPLOYED`] on those that only a
 /// simulation can have.
 const POLICIES: [(&str, Policy); 17] = [
-    ("round_robin", Policy::RoundRobin),
-    ("random", Policy::Random),
-    ("least_request", Policy::LeastRequest),
-    ("p2c", Policy::P2c { choices: CHOICES }),
-    ("least_time", Policy::LeastTime { until: UNTIL }),
-    ("peak_ewma", Policy::PeakEwma { decay: DECAY }),
-    ("prequal", PREQUAL),
-    ("event_loop", EVENT_LOOP),
-    ("ip_hash", Policy::IpHash),
-    ("hash", Policy::Hash),
-    ("ring_hash", UNBOUNDED),
-    ("maglev", Policy::Maglev),
-    ("rendezvous", Policy::Rendezvous),
+    ("round_robin", Core(Kind::RoundRobin)),
+    ("random", Core(Kind::Random)),
+    ("least_request", Core(Kind::LeastRequest)),
+    ("p2c", Core(Kind::P2c { choices: CHOICES })),
+    ("least_time", Core(Kind::LeastTime { until: UNTIL })),
+    ("peak_ewma", Core(Kind::PeakEwma { decay: DECAY })),
+    ("prequal", Core(PREQUAL)),
+    ("event_loop", Core(EVENT_LOOP)),
+    ("ip_hash", Core(Kind::IpHash)),
+    ("hash", Core(Kind::Hash)),
+    ("ring_hash", Core(UNBOUNDED)),
+    ("maglev", Core(Kind::Maglev)),
+    ("rendezvous", Core(Kind::Rendezvous)),
     ("central_queue", Policy::Simulated(Simulated::CentralQueue)),
     (
         "join_idle_queue",
@@ -148,16 +105,16 @@ const UNTILS: Choice<Until> = Choice {
     of: &[("header", Until::Header), ("last_byte", Until::LastByte)],
 };
 const DECAY: Duration = Duration::from_secs(10);
-const PREQUAL: Policy = Policy::Prequal {
+const PREQUAL: Kind = Kind::Prequal {
     quantile_percent: 30,
     probes: PROBES,
 };
 /// The paper's 0.84 is for a hundred endpoints and several times worse for eight.
 const QUANTILE: f64 = 0.3;
 const PROBES: u32 = 3;
-const EVENT_LOOP: Policy = Policy::EventLoop { spare_percent: 50 };
+const EVENT_LOOP: Kind = Kind::EventLoop { spare_percent: 50 };
 const SPARE: f64 = 0.5;
-const UNBOUNDED: Policy = Policy::RingHash {
+const UNBOUNDED: Kind = Kind::RingHash {
     bound_percent: None,
 };
 /// Below 1.05 nearly every key is moved, above 10 nearly none is.
@@ -174,7 +131,7 @@ const NAMES: &str = "round_robin (in turn), random, least_request (fewest in fli
 /// The policy, and the key if it hashes by one of the file's choice.
 pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
     let (choice, simulates) = choice(t, purpose);
-    let named = t.default("name", choice, Policy::P2c { choices: CHOICES }, NAMES);
+    let named = t.default("name", choice, Core(Kind::P2c { choices: CHOICES }), NAMES);
     let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
     let choices = t.default("choices", Integer(2..=CHOICES_MAX as u32), CHOICES, doc);
     let doc = "least_time: up to where an answer is measured, header or last_byte; a slow client \
@@ -208,25 +165,26 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     } else {
         (EVERYONE, PERIOD)
     };
+    let percent = |part: f64| (part * 100.0).round() as u32;
     let (policy, options): (_, &[&str]) = match named {
-        Policy::P2c { .. } => (Policy::P2c { choices }, &["choices"]),
-        Policy::LeastTime { .. } => (Policy::LeastTime { until }, &["until"]),
-        Policy::PeakEwma { .. } => (Policy::PeakEwma { decay }, &["decay"]),
-        Policy::Prequal { .. } => {
-            let quantile_percent = (quantile * 100.0).round() as u32;
-            let prequal = Policy::Prequal {
+        Core(Kind::P2c { .. }) => (Core(Kind::P2c { choices }), &["choices"]),
+        Core(Kind::LeastTime { .. }) => (Core(Kind::LeastTime { until }), &["until"]),
+        Core(Kind::PeakEwma { .. }) => (Core(Kind::PeakEwma { decay }), &["decay"]),
+        Core(Kind::Prequal { .. }) => {
+            let quantile_percent = percent(quantile);
+            let prequal = Kind::Prequal {
                 quantile_percent,
                 probes,
             };
-            (prequal, &["quantile", "probes"])
+            (Core(prequal), &["quantile", "probes"])
         }
-        Policy::EventLoop { .. } => {
-            let spare_percent = (spare * 100.0).round() as u32;
-            (Policy::EventLoop { spare_percent }, &["spare"])
+        Core(Kind::EventLoop { .. }) => {
+            let spare_percent = percent(spare);
+            (Core(Kind::EventLoop { spare_percent }), &["spare"])
         }
-        Policy::RingHash { .. } => {
-            let bound_percent = bound.map(|bound| (bound * 100.0).round() as u32);
-            (Policy::RingHash { bound_percent }, &["key", "bound"])
+        Core(Kind::RingHash { .. }) => {
+            let bound_percent = bound.map(percent);
+            (Core(Kind::RingHash { bound_percent }), &["key", "bound"])
         }
         STALE => (
             Policy::Simulated(Simulated::Stale { of, period }),
@@ -292,7 +250,7 @@ impl Keyed {
     const KNOWN: [&str; 5] = ["address", "path", "header:", "cookie:", "query:"];
 }
 
-impl Kind for Keyed {
+impl document::Kind for Keyed {
     type Value = HashKey;
 
     fn expected(&self) -> String {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_core::endpoint::Until;
+use evenkeel_core::policy::Kind;
 use evenkeel_core::queue;
 
 use super::*;
@@ -240,7 +241,7 @@ fn every_key_of_pools_arrives() {
         certificate: Some(certificate("/etc/me.pem", "/etc/me.key")),
     };
     assert_eq!((&pool.tls, pool.http2), (&Some(tls), true));
-    assert_eq!(pool.policy, Policy::P2c { choices: 3 });
+    assert_eq!(pool.policy, Policy::Core(Kind::P2c { choices: 3 }));
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
     assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
     assert_eq!(pool.retry.timeout, Some(s(2)));
@@ -294,7 +295,7 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
     let pool = &config.pools[0];
     assert_eq!((&pool.tls, pool.http2), (&None, false));
     assert_eq!(pool.endpoints[1].name, "127.0.0.1:3002");
-    assert_eq!(pool.policy, Policy::P2c { choices: 2 });
+    assert_eq!(pool.policy, Policy::Core(Kind::P2c { choices: 2 }));
     let retry = Retry {
         attempts: 2,
         budget: Percent::new(20),
@@ -392,49 +393,49 @@ fn policies_have_their_parameters() {
     };
     let address = || Some(HashKey::Address);
     let cases = [
-        ("\"maglev\"", Policy::Maglev, address()),
-        ("\"ip_hash\"", Policy::IpHash, None),
+        ("\"maglev\"", Policy::Core(Kind::Maglev), address()),
+        ("\"ip_hash\"", Policy::Core(Kind::IpHash), None),
         (
             "{ name = \"prequal\", quantile = 0.3 }",
-            Policy::Prequal {
+            Policy::Core(Kind::Prequal {
                 quantile_percent: 30,
                 probes: 3,
-            },
+            }),
             None,
         ),
         (
             "\"event_loop\"",
-            Policy::EventLoop { spare_percent: 50 },
+            Policy::Core(Kind::EventLoop { spare_percent: 50 }),
             None,
         ),
         (
             "{ name = \"event_loop\", spare = 0.0 }",
-            Policy::EventLoop { spare_percent: 0 },
+            Policy::Core(Kind::EventLoop { spare_percent: 0 }),
             None,
         ),
-        ("\"rendezvous\"", Policy::Rendezvous, address()),
+        ("\"rendezvous\"", Policy::Core(Kind::Rendezvous), address()),
         (
             "{ name = \"hash\", key = \"header:X-User\" }",
-            Policy::Hash,
+            Policy::Core(Kind::Hash),
             Some(HashKey::Header("X-User".into())),
         ),
         (
             "{ name = \"ring_hash\", key = \"query:k\", bound = 1.25 }",
-            Policy::RingHash {
+            Policy::Core(Kind::RingHash {
                 bound_percent: Some(125),
-            },
+            }),
             Some(HashKey::Query("k".into())),
         ),
         (
             "{ name = \"least_time\", until = \"last_byte\" }",
-            Policy::LeastTime {
+            Policy::Core(Kind::LeastTime {
                 until: Until::LastByte,
-            },
+            }),
             None,
         ),
         (
             "{ name = \"peak_ewma\", decay = \"3s\" }",
-            Policy::PeakEwma { decay: s(3) },
+            Policy::Core(Kind::PeakEwma { decay: s(3) }),
             None,
         ),
     ];
