@@ -119,9 +119,11 @@ impl Outline {
             self.engine
         );
         let settings = self.cells.get(cell).map(|member| &member.settings);
-        let settings = settings.into_iter().flatten();
-        // What a cell has is stronger than what all of them were set to.
-        for (key, value) in self.sets.iter().chain(settings) {
+        let settings = settings.map_or(&[][..], Vec::as_slice);
+        // What a cell has is stronger than what all of them were set to; an axis that was set is
+        // in both.
+        let sets = self.sets.iter().filter(|set| !settings.contains(set));
+        for (key, value) in sets.chain(settings) {
             let _ = write!(command, " --set {}", quoted(&format!("{key}={value}")));
         }
         command

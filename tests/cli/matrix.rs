@@ -103,7 +103,7 @@ fn a_cell_that_fails_is_told_with_its_replay() {
     desk.write("matrix.toml", scenario(&format!("{MATRIX}{conditions}")));
     let needles = [
         "threshold failed in policy = random, retry.attempts = 2: p50 < 1ms (measured 1",
-        "evenkeel sim run matrix.toml --engine model --seed 2 --set policy=random --set retry.attempts=2",
+        "evenkeel sim run matrix.toml --engine model --seed 2 --set policy=random --set retry.attempts=2\n",
         "threshold failed over 2 seeds of matrix.toml in policy = random, retry.attempts = 1: requests > 100000",
     ];
     desk.fails(
@@ -114,7 +114,7 @@ fn a_cell_that_fails_is_told_with_its_replay() {
     desk.fails(
         "sim run matrix.toml --engine model --seed 2 --set policy=random --set retry.attempts=2",
         4,
-        &needles[..1],
+        &needles[..2],
     );
     let told = desk.run("sim run matrix.toml --engine model --seed 2 --set policy=round_robin");
     assert_eq!(told.code, Some(0), "{told:?}");
