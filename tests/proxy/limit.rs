@@ -88,6 +88,45 @@ fn an_endpoint_for_one_serves_ten_one_after_another() {
     assert_eq!(narrow.most.load(Ordering::SeqCst), 1);
 }
 
+/// The bound is the pool's, not a worker's: 64 clients of four workers ask as fast as they can.
+#[test]
+fn four_workers_together_never_send_a_fourth_to_an_endpoint_for_three() {
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let origin = origin::start(move |mut connection| {
+        while connection.head().is_some() {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Long enough for one too many to be seen.
+            (0..20).for_each(|_| std::thread::yield_now());
+            now.fetch_sub(1, Ordering::SeqCst);
+            if connection.say(HELLO).is_err() {
+                return;
+            }
+        }
+    });
+    let config = Config {
+        workers: 4,
+        endpoint: ", max_connections = 3",
+        pool: "queue = { limit = 64, timeout = \"30s\" }",
+        ..Config::new([origin])
+    };
+    let proxy = Evenkeel::start(&config);
+    let clients: Vec<Client> = (0..64).map(|_| proxy.client()).collect();
+    std::thread::scope(|scope| {
+        for mut client in clients {
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let answer = client.exchange("GET", GET).expect("an answer");
+                    assert_eq!(answer.body, b"hello");
+                }
+            });
+        }
+    });
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+    assert_eq!(proxy.counter("evenkeel_queue_depth"), 0);
+    proxy.stop();
+}
+
 #[test]
 fn what_the_queue_does_not_hold_is_503_with_retry_after() {
     let narrow = Narrow::new("queue = { limit = 1, timeout = \"30s\" }");

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 /// A configuration of one listener, one route and one pool, in the shape that tests need.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    pub(crate) workers: usize,
     /// Name and address.
     pub(crate) endpoints: Vec<(String, SocketAddr)>,
     /// Where the listener binds.
@@ -32,6 +33,7 @@ impl Config {
     pub(crate) fn new(origins: impl IntoIterator<Item = SocketAddr>) -> Self {
         let names = ('a'..='z').map(String::from);
         Self {
+            workers: 2,
             endpoints: names.zip(origins).collect(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             path: "/",
@@ -45,6 +47,7 @@ impl Config {
     /// The file.
     pub(crate) fn text(&self) -> String {
         let Self {
+            workers,
             endpoints,
             address,
             path,
@@ -66,7 +69,7 @@ impl Config {
         format!(
             r#"
 [server]
-workers = 2
+workers = {workers}
 
 [[listener]]
 name = "http"
