@@ -11,6 +11,7 @@ pub mod origin;
 pub mod plan;
 pub mod policy;
 pub mod presence;
+pub mod report;
 pub mod result;
 pub mod scenario;
 pub mod shrink;

@@ -88,6 +88,9 @@ pub(crate) enum SchemaOf {
 pub(crate) enum Sim {
     /// Run scenarios; thresholds and invariants decide the exit code
     Run(SimRun),
+    /// Which setting to take, how sure that is and what it costs: the cells of a matrix against the
+    /// best of them, as text and as a page with pictures
+    Compare(SimCompare),
     /// Run every seed twice and compare: the traces must be identical
     Verify(SimVerify),
     /// Join the shards of a sweep: the result that one machine would have had
@@ -113,6 +116,38 @@ pub(crate) struct SimRun {
     pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) show: SimShow,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimCompare {
+    #[command(flatten)]
+    pub(crate) what: SimWhat,
+    /// The values of a key to compare, such as policy=random,p2c or config=old.toml,new.toml: every
+    /// combination with those of other --vary and of [matrix] is a setting
+    #[arg(long, value_name = "KEY=A,B,...")]
+    pub(crate) vary: Vec<String>,
+    /// What settings are ranked by, the less the better, such as p99, "class:heavy mean" or
+    /// error_rate; absent: the latency of the first threshold, else p99, or what so many requests
+    /// can tell
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// End when the 95% interval of what thresholds ask for is so narrow to either side, such as 1%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) precision: Option<String>,
+    /// The folder for reports, made if it is not there: files called as the scenario's
+    #[arg(long, value_name = "DIR", default_value = "evenkeel-report")]
+    pub(crate) out: PathBuf,
+    /// How the report is printed
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: ReportFormat,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Json,
 }
 
 #[cfg(feature = "sim")]

@@ -62,8 +62,7 @@ pub fn run(
     observe: bool,
     on_time: &mut dyn FnMut(Timestamp) -> bool,
 ) -> Result<Ended, Error> {
-    let mut changes = plan.scenario.changes.iter();
-    if let Some(why) = changes.find_map(|change| change.what.needs_net()) {
+    if let Some(why) = plan.scenario.needs_net() {
         return Err(Error::Model(why));
     }
     let arrivals = Arrivals::new(seed, &plan.workloads, plan.end())?;

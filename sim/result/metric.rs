@@ -138,6 +138,21 @@ impl Metric {
         }
     }
 
+    /// Whether less of it is better: settings can be ranked by it.
+    #[must_use]
+    pub const fn is_cost(self) -> bool {
+        !matches!(
+            self,
+            Self::Requests
+                | Self::Ok
+                | Self::Sessions
+                | Self::Sockets
+                | Self::Utilisation
+                | Self::Little
+                | Self::Share
+        )
+    }
+
     /// Whether it exists in `scope`.
     #[must_use]
     pub fn exists_in(self, scope: &Scope) -> bool {

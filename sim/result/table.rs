@@ -9,9 +9,10 @@ mod matrix;
 use std::fmt::Write as _;
 
 use super::hash::Digest;
-use super::metric::{Metric, Scope, Unit};
+use super::metric::{Metric, Scope};
 use super::run::{Cell, Endpoint, Run};
-use super::threshold::{Threshold, Verdict};
+use super::threshold::Verdict;
+use crate::report::number::{self, measured};
 
 pub use matrix::matrix;
 
@@ -318,7 +319,7 @@ impl Page {
             let mut values: Vec<f64> = verdicts.clone().filter_map(|(_, v)| v.value).collect();
             values.sort_by(f64::total_cmp);
             let failed: Vec<_> = verdicts.filter(|(_, v)| !v.ok).collect();
-            let shown = |value| unit(&threshold.metric, value);
+            let shown = |value| measured(&threshold.metric, value);
             let found = match failed.first() {
                 None => shown(median(&values)),
                 Some((_, verdict)) if seeds.len() == 1 => shown(verdict.value),
@@ -332,7 +333,10 @@ impl Page {
             self.mark(failed.is_empty(), &threshold.metric, &found);
         }
         for verdict in pooled {
-            let found = format!("{} over all seeds", unit(&verdict.metric, verdict.value));
+            let found = format!(
+                "{} over all seeds",
+                measured(&verdict.metric, verdict.value)
+            );
             self.mark(verdict.ok, &verdict.metric, &found);
         }
     }
@@ -438,27 +442,8 @@ fn whole(_: usize, value: f64) -> String {
     format!("{value:.0}")
 }
 
-/// Three or four digits that matter.
 fn decimal(_: usize, value: f64) -> String {
-    match value {
-        ..10.0 => format!("{value:.3}"),
-        ..100.0 => format!("{value:.2}"),
-        ..10_000.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
-}
-
-/// A threshold's value in the unit that it was written for.
-fn unit(threshold: &str, value: Option<f64>) -> String {
-    let Some(value) = value else {
-        return "nothing measured".to_owned();
-    };
-    match Threshold::parse(threshold).map(|threshold| threshold.metric.unit()) {
-        Ok(Unit::Duration) => format!("{} ms", decimal(0, value)),
-        Ok(Unit::Ratio) => format!("{:.3}%", value * 100.0),
-        Ok(Unit::Count) if value.fract() == 0.0 => format!("{value:.0}"),
-        _ => format!("{value:.4}"),
-    }
+    number::decimal(value)
 }
 
 /// `text`, cut to `width` characters.

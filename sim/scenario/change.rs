@@ -99,6 +99,23 @@ pub enum What {
 }
 
 impl What {
+    /// What scenarios call it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Add { .. } => "add",
+            Self::Remove(_) => "remove",
+            Self::Drain(_) => "drain",
+            Self::Reweight { .. } => "reweight",
+            Self::Reload(_) => "reload",
+            Self::Restart { .. } => "proxy_restart",
+            Self::Resolve { .. } => "dns_change",
+            Self::Swap => "cert_swap",
+            Self::Latency { .. } => "latency",
+            Self::Partition(_) => "partition",
+        }
+    }
+
     /// Why engine `model` cannot do it, if it cannot.
     #[must_use]
     pub const fn needs_net(&self) -> Option<&'static str> {

@@ -143,11 +143,7 @@ fn endpoints(t: &mut Table<'_>, scenario: &Scenario) {
         let problem = t.problem(spans.first().copied().unwrap_or_default(), message);
         return t.report(problem.label("expected one, always: it may be `down`"));
     }
-    let needs_net = scenario
-        .changes
-        .iter()
-        .find_map(|change| change.what.needs_net());
-    if let (Some(why), Some(Engine::Model)) = (needs_net, scenario.engine) {
+    if let (Some(why), Some(Engine::Model)) = (scenario.needs_net(), scenario.engine) {
         let problem = t.problem(
             t.span("engine"),
             format!("engine model cannot do it: {why}"),

@@ -1,5 +1,6 @@
 //! `[[fault]]`: what goes wrong, when, and for how long.
 
+use std::mem::discriminant;
 use std::time::Duration;
 
 use evenkeel_proxy::config::Config;
@@ -85,6 +86,13 @@ impl Effect {
             Self::ErrorBurst { .. } => 7,
             Self::KeepaliveRace { .. } => 8,
         }
+    }
+
+    /// What scenarios call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let same = |(_, known): &&(_, Self)| discriminant(known) == discriminant(&self);
+        EFFECT.of.iter().find(same).map_or("", |(name, _)| *name)
     }
 
     /// Which of the keys that not all faults have it has.

@@ -91,6 +91,15 @@ pub struct Scenario {
     pub sometimes: Vec<Threshold>,
 }
 
+impl Scenario {
+    /// Why engine `model` cannot run it, if it cannot.
+    #[must_use]
+    pub fn needs_net(&self) -> Option<&'static str> {
+        let mut changes = self.changes.iter();
+        changes.find_map(|change| change.what.needs_net())
+    }
+}
+
 /// What drives the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {

@@ -10,4 +10,4 @@ mod comparison;
 mod test;
 
 pub use bootstrap::{Interval, LEAST, bootstrap, mean, mean_interval};
-pub use comparison::{Comparison, Row, Verdict, compare};
+pub use comparison::{Comparison, Row, Verdict, compare, compare_among, pair};

@@ -4,7 +4,7 @@ use evenkeel_core::rng::Stream;
 
 use super::*;
 use crate::law::normal;
-use crate::result::{Cell, Digest, Metric, Run};
+use crate::result::{Cell, Digest, Metric, Run, Scope};
 
 /// The share of 400 samples of `count` draws whose interval holds the mean.
 fn coverage(count: usize, law: fn(f64) -> f64, truth: f64) -> f64 {
@@ -105,7 +105,7 @@ fn differences_within_seeds_are_told_where_those_between_seeds_hide_them() {
         })
         .collect();
     let seeds: Vec<&[(u64, u64)]> = seeds.iter().map(<[_; 3]>::as_slice).collect();
-    let found = compare(Metric::Mean, &runs(&seeds));
+    let found = compare(Metric::Mean, &Scope::All, &runs(&seeds));
     let [first, second, third] = &found.rows[..] else {
         panic!("{found:?}");
     };
@@ -130,14 +130,14 @@ fn who_fails_more_is_not_the_best() {
         &[(10, 5), (22, 0)],
         &[(10, 7), (20, 0)],
     ];
-    let found = compare(Metric::Mean, &runs(&seeds));
+    let found = compare(Metric::Mean, &Scope::All, &runs(&seeds));
     assert_eq!(found.rows[1].verdict, Verdict::Best);
     let Verdict::FailsMore { by, .. } = found.rows[0].verdict else {
         panic!("{found:?}");
     };
     assert!((by - 0.32 / 6.0).abs() < 1e-9);
     // Two seeds prove nothing.
-    let few = compare(Metric::Mean, &runs(&seeds[..2]));
+    let few = compare(Metric::Mean, &Scope::All, &runs(&seeds[..2]));
     assert_eq!(few.rows[0].verdict, Verdict::Best);
     assert!(matches!(few.rows[1].verdict, Verdict::TooFewSeeds { by } if (by - 1.0).abs() < 0.01));
 }
@@ -146,8 +146,8 @@ fn who_fails_more_is_not_the_best() {
 fn nothing_measured_is_no_rank() {
     let mut runs = runs(&[&[(10, 0), (20, 0)]]);
     runs[0].cells[0].latency_ms = Default::default();
-    let found = compare(Metric::Mean, &runs);
+    let found = compare(Metric::Mean, &Scope::All, &runs);
     assert_eq!(found.rows[0].verdict, Verdict::Unmeasured);
     assert_eq!(found.rows[1].verdict, Verdict::Best);
-    assert_eq!(compare(Metric::Mean, &[]).rows, []);
+    assert_eq!(compare(Metric::Mean, &Scope::All, &[]).rows, []);
 }

@@ -110,6 +110,33 @@ impl Outline {
         verdicts
     }
 
+    /// The command that compares all cells again, by `metric`.
+    #[must_use]
+    pub fn compare(&self, metric: &str) -> String {
+        let mut command = format!("evenkeel sim compare {}", quoted(&self.path));
+        for (option, pairs) in [("--vary", &self.varies), ("--set", &self.sets)] {
+            for (key, value) in pairs {
+                let _ = write!(command, " {option} {}", quoted(&format!("{key}={value}")));
+            }
+        }
+        let _ = write!(
+            command,
+            " --engine {} --metric {}",
+            self.engine,
+            quoted(metric)
+        );
+        let follows = |pair: &[u64]| pair[0].checked_add(1) == Some(pair[1]);
+        match self.seeds.as_slice() {
+            [one] => _ = write!(command, " --seed {one}"),
+            [first, .., last] if self.seeds.windows(2).all(follows) => {
+                let _ = write!(command, " --seeds {first}..{last}");
+            }
+            // A list stands in the file.
+            _ => {}
+        }
+        command
+    }
+
     /// The command that repeats one cell (or the only one) under one seed.
     #[must_use]
     pub fn replay(&self, cell: usize, seed: u64) -> String {

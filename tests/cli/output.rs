@@ -17,12 +17,13 @@ fn full() -> Stdio {
 }
 
 /// Commands with much and little to say on standard output, all of them right.
-const SPEAKING: [&str; 6] = [
+const SPEAKING: [&str; 7] = [
     "schema config",
     "check evenkeel.toml ok.toml",
     "sim run ok.toml --engine model",
     "sim run ok.toml --engine model --format json --seeds 1..3",
     "sim run ok.toml --engine model --seeds 1..5 --vary policy=random,p2c",
+    "sim compare ok.toml --seeds 1..5 --vary policy=random,p2c",
     "sim verify ok.toml --engine model --seed 1",
 ];
 

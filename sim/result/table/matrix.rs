@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
-use super::{BOLD, GREEN, Page, RED, decimal, of_cell, short, unit};
+use super::{BOLD, GREEN, Page, RED, of_cell, short};
+use crate::report::number::{self, measured};
 use crate::result::{Cell, Metric, Run, Scope, Verdict};
-use crate::statistic::{self, Comparison, Interval, mean};
+use crate::statistic::{self, Comparison, mean};
 
 /// The width of the first column, of numbers, and what is left for the verdict.
 const NAME: usize = 22;
@@ -97,7 +98,7 @@ impl Page {
             };
             let mut line = format!("{:<NAME$}", names[index + 1]);
             for metric in &shown {
-                let value = value(*metric).map_or_else(|| "-".to_owned(), |v| decimal(0, v));
+                let value = value(*metric).map_or_else(|| "-".to_owned(), |v| number::decimal(v));
                 let _ = write!(line, "{value:>NUMBER$}");
             }
             let errors = value(Metric::ErrorRate).map(|share| format!("{:.3}%", share * 100.0));
@@ -106,7 +107,7 @@ impl Page {
                 "{:>NUMBER$}",
                 errors.unwrap_or_else(|| "-".to_owned())
             );
-            let verdict = short(&said(row.verdict), VERDICT);
+            let verdict = short(&number::said(metric, row.verdict), VERDICT);
             let verdict = match row.verdict {
                 statistic::Verdict::Best => self.painted(GREEN, &verdict),
                 _ => verdict,
@@ -150,14 +151,14 @@ impl Page {
                     .filter_map(|(s, cell)| Some((s, cell.thresholds.get(n)?)));
                 let failed: Vec<_> = verdicts.filter(|(_, verdict)| !verdict.ok).collect();
                 let failure = failed.first().map(|(seed, verdict)| {
-                    let value = unit(&verdict.metric, verdict.value);
+                    let value = measured(&verdict.metric, verdict.value);
                     let (failed, all) = (failed.len(), seeds.len());
                     format!("{name}: {value} with seed {seed}; {failed} of {all} seeds fail")
                 });
                 mark(threshold.metric.clone(), failure);
             }
             for (_, verdict) in pooled.iter().filter(|(cell, _)| *cell == index) {
-                let value = unit(&verdict.metric, verdict.value);
+                let value = measured(&verdict.metric, verdict.value);
                 let failure = (!verdict.ok).then(|| format!("{name}: {value}"));
                 mark(format!("{} over all seeds", verdict.metric), failure);
             }
@@ -232,27 +233,5 @@ impl Page {
         if found.len() > 8 {
             let _ = writeln!(self.text, "  and {} more", found.len() - 8);
         }
-    }
-}
-
-fn said(verdict: statistic::Verdict) -> String {
-    use statistic::Verdict as V;
-    let percent = |share: f64| match share * 100.0 {
-        percent if percent.abs() >= 1_000.0 => format!("{percent:+.0}"),
-        percent => format!("{percent:+.1}"),
-    };
-    let within = |i: Interval| format!("({} to {}%)", percent(i.low), percent(i.high));
-    match verdict {
-        V::Best => "best".to_owned(),
-        V::Indistinct { interval, .. } => {
-            format!("no detectable difference {}", within(interval))
-        }
-        V::Worse { by, interval } => format!("worse by {}% {}", percent(by), within(interval)),
-        V::FailsMore { by, interval } => {
-            let (by, low, high) = (by * 100.0, interval.low * 100.0, interval.high * 100.0);
-            format!("fails more: {by:+.2} points ({low:+.2} to {high:+.2})")
-        }
-        V::Unmeasured => "nothing measured".to_owned(),
-        V::TooFewSeeds { by } => format!("{}%", percent(by)),
     }
 }

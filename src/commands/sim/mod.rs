@@ -1,5 +1,6 @@
 //! `evenkeel sim`: the simulator's commands.
 
+mod compare;
 mod merge;
 mod progress;
 mod result;
@@ -11,12 +12,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use evenkeel_proxy::document::Share;
 use evenkeel_proxy::live;
 use evenkeel_sim::engine::Error;
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::Run;
 use evenkeel_sim::scenario::{self, Engine, Scenario};
-use evenkeel_sim::sweep::{Progress, Stop, Study};
+use evenkeel_sim::sweep::{Progress, Results, Stop, Study};
 
 use self::progress::Bar;
 use super::terminal::{complain, warn};
@@ -29,6 +31,7 @@ type Pairs = Vec<(String, String)>;
 pub(crate) fn run(command: cli::Sim) -> Exit {
     let result = match command {
         cli::Sim::Run(arguments) => run::run(&arguments),
+        cli::Sim::Compare(arguments) => compare::run(&arguments),
         cli::Sim::Verify(arguments) => verify::run(&arguments),
         cli::Sim::Merge(arguments) => merge::run(&arguments),
         cli::Sim::Shrink(arguments) => shrink::run(&arguments),
@@ -61,8 +64,19 @@ fn distinct(paths: &[PathBuf], option: &str) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Which engine runs the cells of a scenario; `None` leaves it to the scenario.
+type Choice = fn(&[Scenario], Option<Engine>) -> Option<Engine>;
+
+/// Whatever the command line asks for.
+const AS_ASKED: Choice = |_, asked| asked;
+
 /// Reads every scenario, and tells all mistakes of all of them.
-fn load(what: &cli::SimWhat, vary: &[String], precision: Option<f64>) -> Result<Vec<Study>, Exit> {
+fn load(
+    what: &cli::SimWhat,
+    vary: &[String],
+    precision: Option<f64>,
+    choose: Choice,
+) -> Result<Vec<Study>, Exit> {
     let seeds = seeds(what)?;
     let sets = pairs("--set", &what.set, "policy=random")?;
     let varies = pairs("--vary", vary, "policy=random,p2c")?;
@@ -79,7 +93,8 @@ fn load(what: &cli::SimWhat, vary: &[String], precision: Option<f64>) -> Result<
         let first = &cells[0];
         let seeds = seeds.clone().unwrap_or_else(|| first.seeds.clone());
         let precision = precision.or(first.precision.map(|precision| precision.fraction()));
-        let mut study = Study::new(plans(cells, what.engine), &seeds, precision);
+        let engine = choose(&cells, what.engine.map(Engine::from));
+        let mut study = Study::new(plans(cells, engine), &seeds, precision);
         study.outline.path = path.display().to_string();
         study.outline.sets.clone_from(&sets);
         study.outline.varies.clone_from(&varies);
@@ -92,8 +107,7 @@ fn load(what: &cli::SimWhat, vary: &[String], precision: Option<f64>) -> Result<
     }
 }
 
-fn plans(cells: Vec<Scenario>, engine: Option<cli::Engine>) -> Vec<Arc<Plan>> {
-    let engine = engine.map(Engine::from);
+fn plans(cells: Vec<Scenario>, engine: Option<Engine>) -> Vec<Arc<Plan>> {
     let plan = |cell| Arc::new(Plan::new(Arc::new(cell), engine));
     cells.into_iter().map(plan).collect()
 }
@@ -135,6 +149,22 @@ fn seeds(what: &cli::SimWhat) -> Result<Option<Vec<u64>>, Exit> {
     }
 }
 
+/// The share that `--precision` names.
+fn precision(given: Option<&str>) -> Result<Option<f64>, Exit> {
+    let Some(text) = given else {
+        return Ok(None);
+    };
+    match Share::parse(text) {
+        Ok(share) if share.ppm() > 0 => Ok(Some(share.fraction())),
+        Ok(_) => Err("no number of seeds is exact".to_owned()),
+        Err(expected) => Err(format!("expected {expected}")),
+    }
+    .map_err(|error| {
+        warn(format_args!("evenkeel: --precision {text}: {error}"));
+        Exit::Usage
+    })
+}
+
 /// Does long work with progress on standard error; an interrupt asks it to end.
 fn work<T>(
     jobs: Option<u16>,
@@ -163,6 +193,20 @@ fn stop() -> Stop {
         ));
     }
     stop
+}
+
+/// The exit of studies as far as they were interrupted, which is said.
+fn finished(studies: &[Study], results: &[Results]) -> Exit {
+    if results.iter().all(|results| results.complete) {
+        return Exit::Ok;
+    }
+    let cells = |study: &Study| study.outline.cells.len();
+    let pairs = studies.iter().zip(results);
+    let finished = pairs.map(|(study, results)| results.runs.len() * cells(study));
+    let all = studies
+        .iter()
+        .map(|study| study.outline.seeds.len() * cells(study));
+    interrupted(finished.sum(), all.sum())
 }
 
 /// Says how much there is of what an interrupt has ended.

@@ -6,7 +6,7 @@ use std::io::{self, stdout};
 use std::path::Path;
 use std::time::Duration;
 
-use evenkeel_sim::result::{Run, Verdict, hdr_log, matrix, table, unseen};
+use evenkeel_sim::result::{Run, Scope, Verdict, hdr_log, matrix, table, unseen};
 use evenkeel_sim::statistic::compare;
 use evenkeel_sim::sweep::{Outline, Results};
 
@@ -54,7 +54,7 @@ fn page(outline: &Outline, results: &Results, pooled: &[(usize, Verdict)]) -> St
     let (runs, colour) = (&results.runs, colour(&stdout()));
     let next = next(outline, runs);
     let mut text = if outline.cells.len() > 1 {
-        let comparison = compare(outline.ranking(), runs);
+        let comparison = compare(outline.ranking(), &Scope::All, runs);
         matrix(runs, &comparison, pooled, colour, &next)
     } else {
         let pooled: Vec<Verdict> = pooled.iter().map(|(_, verdict)| verdict.clone()).collect();
@@ -115,7 +115,7 @@ fn write(folder: &Path, outline: &Outline, runs: &[Run]) -> io::Result<()> {
 }
 
 /// The exit code of one study, with what failed on standard error.
-fn judge(outline: &Outline, results: &Results, pooled: &[(usize, Verdict)]) -> Exit {
+pub(super) fn judge(outline: &Outline, results: &Results, pooled: &[(usize, Verdict)]) -> Exit {
     let runs = &results.runs;
     let mut exit = Exit::Ok;
     let place = |cell: usize| match outline.cells.get(cell).map(|member| member.label()) {

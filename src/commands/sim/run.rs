@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use evenkeel_proxy::document::Share;
 use evenkeel_sim::sweep::{self, Shard, ShardFile, Study};
 
-use super::{distinct, interrupted, load, result, work};
+use super::{AS_ASKED, distinct, finished, load, precision, result, work};
 use crate::cli::SimRun;
 use crate::commands::Exit;
 use crate::commands::terminal::{say, warn};
@@ -17,8 +16,8 @@ pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
     if show.out.is_some() && arguments.shard.is_none() {
         distinct(&what.scenarios, "--out")?;
     }
-    let precision = precision(arguments)?;
-    let studies = load(what, &arguments.vary, precision)?;
+    let precision = precision(arguments.precision.as_deref())?;
+    let studies = load(what, &arguments.vary, precision, AS_ASKED)?;
     if let Some(folder) = &show.out {
         // Told before the work is done and not after it.
         result::make(folder)?;
@@ -29,35 +28,12 @@ pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
     let results = work(what.jobs, "simulating", |jobs, stop, progress| {
         sweep::studies(&studies, jobs, stop, progress)
     })?;
-    let mut exit = Exit::Ok;
-    if results.iter().any(|results| !results.complete) {
-        let finished = |(study, results): (&Study, &sweep::Results)| {
-            results.runs.len() * study.outline.cells.len()
-        };
-        let all = |study: &Study| study.outline.seeds.len() * study.outline.cells.len();
-        let finished = studies.iter().zip(&results).map(finished).sum();
-        exit = interrupted(finished, studies.iter().map(all).sum());
-    }
+    let mut exit = finished(&studies, &results);
     let outlines = studies.into_iter().map(|study| study.outline);
     for (outline, results) in outlines.zip(results) {
         exit = exit.worse(result::tell(show, &outline, &results)?);
     }
     Ok(exit)
-}
-
-fn precision(arguments: &SimRun) -> Result<Option<f64>, Exit> {
-    let Some(text) = &arguments.precision else {
-        return Ok(None);
-    };
-    match Share::parse(text) {
-        Ok(share) if share.ppm() > 0 => Ok(Some(share.fraction())),
-        Ok(_) => Err("no number of seeds is exact".to_owned()),
-        Err(expected) => Err(format!("expected {expected}")),
-    }
-    .map_err(|error| {
-        warn(format_args!("evenkeel: --precision {text}: {error}"));
-        Exit::Usage
-    })
 }
 
 /// Runs one shard and keeps it. It judges nothing: only all of them together can.

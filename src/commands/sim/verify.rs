@@ -7,7 +7,7 @@ use std::path::Path;
 use evenkeel_sim::result::Run;
 use evenkeel_sim::sweep::{self, Told};
 
-use super::{distinct, interrupted, json, load, stem, work};
+use super::{AS_ASKED, distinct, interrupted, json, load, stem, work};
 use crate::cli::SimVerify;
 use crate::commands::Exit;
 use crate::commands::terminal::{say, warn};
@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &SimVerify) -> Result<Exit, Exit> {
     if arguments.golden.is_some() {
         distinct(&arguments.what.scenarios, "--golden")?;
     }
-    let studies = load(&arguments.what, &[], None)?;
+    let studies = load(&arguments.what, &[], None, AS_ASKED)?;
     let mut golden = match &arguments.golden {
         Some(path) if !arguments.bless || path.exists() => read(path)?,
         _ => Golden::new(),
