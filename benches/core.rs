@@ -24,6 +24,7 @@ const PLAN: Plan = Plan {
     head: Span::of(Duration::from_secs(60)),
     idle: Span::of(Duration::from_secs(60)),
     patience_ms: u32::MAX,
+    on: evenkeel_core::retry::On::FAILURES,
     tunnel: Span::of(Duration::from_secs(3600)),
     total: Span::MAX,
 };
@@ -62,7 +63,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
     Settings {
         policy,
         endpoints: (0..n).map(endpoint).collect(),
-        retry_budget_ppm: 200_000,
+        retry: evenkeel_core::retry::Settings::at_once(200_000),
         queue: evenkeel_core::queue::Settings::fifo(256),
         guard: Default::default(),
         affinity: None,
@@ -84,6 +85,7 @@ fn exchange(access: &mut Alone, id: u64, picks: Stream) -> usize {
         Event::Head {
             attempt,
             status: 200,
+            retry_after: Span(0),
         },
         Event::BodyEnded,
     ]

@@ -42,6 +42,8 @@ pub enum Change {
         share: f64,
         /// With which status.
         status: u16,
+        /// And how long it asks to wait; zero if it does not.
+        retry_after: Duration,
     },
 }
 
@@ -190,9 +192,14 @@ fn begin(effect: Effect, strength: f64) -> Option<Change> {
         Effect::Refuse => Change::Refuse(true),
         Effect::Reset { share } => Change::Reset(share * strength),
         Effect::KeepaliveRace { share } => Change::Race(share * strength),
-        Effect::ErrorBurst { share, status } => Change::Errors {
+        Effect::ErrorBurst {
+            share,
+            status,
+            retry_after,
+        } => Change::Errors {
             share: share * strength,
             status,
+            retry_after,
         },
         Effect::Blackhole => return None,
     })

@@ -19,6 +19,8 @@ mod limit;
 #[path = "proxy/operation.rs"]
 mod operation;
 mod real;
+#[path = "proxy/retry.rs"]
+mod retry;
 #[path = "proxy/tunnel.rs"]
 mod tunnel;
 

@@ -197,3 +197,4 @@ fn engines_agree_with_several_workers() {
 }
 
 mod affinity;
+mod retry;

@@ -135,6 +135,10 @@ impl Engine<'_> {
     /// The response sets out for its client, and ends when its last byte has come.
     pub(super) fn relay(&mut self, live: &mut Live) -> Option<Event> {
         live.forwarded = self.now;
+        if let Some(endpoint) = live.request.endpoint() {
+            let idle = &mut self.proxies[live.process].idle;
+            idle.put(live.pool, endpoint.slot, self.now);
+        }
         let (serial, downloaded) = (live.serial, live.downloaded);
         if !self.wires.count_bytes() || downloaded <= self.now {
             return Some(Event::BodyEnded);

@@ -35,6 +35,8 @@ pub(super) struct Live {
     pub(super) downloaded: Timestamp,
     /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
     pub(super) serial: u32,
+    /// How long the origin asks to wait.
+    pub(super) asked: Span,
     /// How often it has reached an origin: each time draws a service of its own.
     pub(super) offers: u8,
     /// The connection of the present try was idle before.
@@ -59,6 +61,7 @@ const BLANK: request::Plan = request::Plan {
     head: Span::MAX,
     idle: Span::MAX,
     patience_ms: u32::MAX,
+    on: evenkeel_core::retry::On::FAILURES,
     tunnel: Span::MAX,
     total: Span::MAX,
 };
@@ -79,6 +82,7 @@ impl Live {
             forwarded: Timestamp::ZERO,
             downloaded: Timestamp::ZERO,
             serial: 0,
+            asked: Span(0),
             offers: 0,
             reused: false,
             plain,

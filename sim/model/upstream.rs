@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::request::Event;
-use evenkeel_core::time::Timestamp;
+use evenkeel_core::time::{Span, Timestamp};
 
 use super::probe::PROBE;
 use super::{Engine, Hop, Live, What};
@@ -185,11 +185,15 @@ impl Engine<'_> {
             });
         }
         live.offers = live.offers.saturating_add(1);
+        live.asked = Span(0);
         if origin.trouble.strikes() && origin.station.is_up() {
             match self.verdict(live) {
                 Verdict::Serve => {}
                 Verdict::Reset => return self.answer(live, attempt, None),
-                Verdict::Answer(status) => return self.answer(live, attempt, Some(status)),
+                Verdict::Answer(status, asked) => {
+                    live.asked = Span::of(asked);
+                    return self.answer(live, attempt, Some(status));
+                }
             }
         }
         let (cpu_ns, io_ns) = self.service.draw_ahead(&live.arrival, live.offers);
@@ -293,11 +297,12 @@ impl Engine<'_> {
                 Event::Upgraded { attempt }
             }
             (Some(status), _) => {
-                if let Some(endpoint) = live.request.endpoint() {
-                    let idle = &mut self.proxies[live.process].idle;
-                    idle.put(live.pool, endpoint.slot, self.now);
-                }
-                let next = self.decide(live, Event::Head { attempt, status });
+                let head = Event::Head {
+                    attempt,
+                    status,
+                    retry_after: live.asked,
+                };
+                let next = self.decide(live, head);
                 return self.go_on(live, next);
             }
             (None, true) => Event::StaleConnection {

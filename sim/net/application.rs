@@ -18,7 +18,7 @@ use evenkeel_proxy::world::{Sleep as _, World as _};
 use tokio::io::AsyncWriteExt;
 
 use super::Run;
-use super::exchange::write_body;
+use super::exchange::{come_back, write_body};
 use super::flow::{FIELD, Ticket};
 use super::line::{Received, readable};
 use super::luggage::handed_out;
@@ -88,7 +88,7 @@ struct Order {
     upgrade: bool,
     reset: bool,
     receipt: Option<Receipt>,
-    /// Lines of the head and the beginning of the body that name a session.
+    /// Lines of the head, and the beginning of the body that names a session.
     handed_out: (String, String),
 }
 
@@ -360,7 +360,10 @@ impl Application {
                 order.receipt = self.submit(cpu_ns, io_ns, seat);
             }
             Verdict::Reset => order.reset = true,
-            Verdict::Answer(status) => (order.status, order.upgrade) = (status, false),
+            Verdict::Answer(status, retry_after) => {
+                (order.status, order.upgrade) = (status, false);
+                order.handed_out.0 += &come_back(retry_after);
+            }
         }
         order
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::io;
+use std::time::Duration;
 
 use evenkeel_proxy::channel::{Channel, Sink as _};
 use evenkeel_proxy::h1::{self, Limits, Method, ResponseHead, Status};
@@ -123,4 +124,12 @@ pub(super) async fn write_body(stream: &mut Channel<Stream>, mut bytes: u64) -> 
         bytes -= piece;
     }
     Ok(())
+}
+
+/// The line of a head that asks to wait; nothing for no time.
+pub(super) fn come_back(later: Duration) -> String {
+    match later.as_secs() {
+        0 => String::new(),
+        seconds => format!("Retry-After: {seconds}\r\n"),
+    }
 }

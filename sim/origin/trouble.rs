@@ -1,5 +1,7 @@
 //! What an origin does to requests while something is wrong with it.
 
+use std::time::Duration;
+
 use evenkeel_core::rng::Stream;
 
 use crate::timeline::Change;
@@ -11,8 +13,8 @@ pub enum Verdict {
     Serve,
     /// Its connection is reset.
     Reset,
-    /// It is answered with this status at once, without work.
-    Answer(u16),
+    /// It is answered with this status at once, without work, and asked to come back so much later.
+    Answer(u16, Duration),
 }
 
 /// The faults of an origin that hit a share of its requests, or its new connections. A draw is a
@@ -23,7 +25,7 @@ pub struct Trouble {
     refuses: bool,
     reset: f64,
     race: f64,
-    errors: (f64, u16),
+    errors: (f64, u16, Duration),
     /// Some share of requests is hit.
     strikes: bool,
 }
@@ -38,7 +40,7 @@ impl Trouble {
             refuses: false,
             reset: 0.0,
             race: 0.0,
-            errors: (0.0, 200),
+            errors: (0.0, 200, Duration::ZERO),
             strikes: false,
         }
     }
@@ -55,7 +57,11 @@ impl Trouble {
             Change::Refuse(refuses) => self.refuses = refuses,
             Change::Reset(share) => self.reset = share,
             Change::Race(share) => self.race = share,
-            Change::Errors { share, status } => self.errors = (share, status),
+            Change::Errors {
+                share,
+                status,
+                retry_after,
+            } => self.errors = (share, status, retry_after),
             _ => {}
         }
         self.strikes = [self.reset, self.race, self.errors.0] != [0.0; 3];
@@ -80,7 +86,7 @@ impl Trouble {
         if (was_idle && hits(0, self.race)) || hits(1, self.reset) {
             Verdict::Reset
         } else if hits(2, self.errors.0) {
-            Verdict::Answer(self.errors.1)
+            Verdict::Answer(self.errors.1, self.errors.2)
         } else {
             Verdict::Serve
         }
@@ -103,19 +109,16 @@ mod test {
         let errors = Change::Errors {
             share: 0.2,
             status: 503,
+            retry_after: Duration::ZERO,
         };
+        let error = Verdict::Answer(503, Duration::ZERO);
         let table = [
             (vec![], true, Verdict::Serve, 1.0),
             (vec![Change::Reset(0.2)], false, Verdict::Reset, 0.2),
             (vec![Change::Race(0.2)], true, Verdict::Reset, 0.2),
             (vec![Change::Race(0.2)], false, Verdict::Reset, 0.0),
-            (vec![errors], true, Verdict::Answer(503), 0.2),
-            (
-                vec![errors, Change::Reset(0.5)],
-                true,
-                Verdict::Answer(503),
-                0.1,
-            ),
+            (vec![errors], true, error, 0.2),
+            (vec![errors, Change::Reset(0.5)], true, error, 0.1),
             (
                 vec![Change::Reset(1.0), Change::Reset(0.0)],
                 true,

@@ -68,7 +68,7 @@ fn settings(endpoints: usize) -> Settings {
     Settings {
         policy: policy::Kind::Random,
         endpoints: (0..endpoints).map(spec).collect(),
-        retry_budget_ppm: 0,
+        retry: evenkeel_core::retry::Settings::at_once(0),
         queue: evenkeel_core::queue::Settings::fifo(100),
         guard: Default::default(),
         affinity: None,

@@ -147,6 +147,10 @@ impl Checker {
                 self.draw(event, budgeted);
                 life.with(fact::WAITED)
             }
+            Kind::Delayed { .. } => {
+                self.draw(event, true);
+                life
+            }
             Kind::Session { step: Step::Kept } => life.with(fact::KEPT),
             Kind::Head { status: 101 } => self.upgrade(event, life),
             Kind::Failed { sent, .. } => {

@@ -145,7 +145,7 @@ mod test {
         pool::Settings {
             policy: policy::Kind::Random,
             endpoints: endpoints.iter().map(spec).collect(),
-            retry_budget_ppm: 0,
+            retry: evenkeel_core::retry::Settings::at_once(0),
             queue: evenkeel_core::queue::Settings::fifo(0),
             guard: Default::default(),
             affinity: None,

@@ -59,6 +59,8 @@ pub enum Effect {
         share: f64,
         /// With what.
         status: u16,
+        /// And how long it asks to wait, in whole seconds; zero if it does not.
+        retry_after: Duration,
     },
     /// A kept connection is closed just when its next request arrives.
     KeepaliveRace {
@@ -101,7 +103,7 @@ impl Effect {
             Self::Crash | Self::Refuse | Self::Hang | Self::Pause | Self::Blackhole => &[],
             Self::Reset { .. } => &["share", "ramp"],
             Self::Slow { .. } => &["factor", "ramp"],
-            Self::ErrorBurst { .. } => &["share", "status", "ramp"],
+            Self::ErrorBurst { .. } => &["share", "status", "retry_after", "ramp"],
             Self::KeepaliveRace { .. } => &["share"],
             Self::RollingRestart { .. } => &["gap"],
         }
@@ -128,6 +130,7 @@ const EFFECT: Choice<Effect> = Choice {
             Effect::ErrorBurst {
                 share: 1.0,
                 status: 503,
+                retry_after: Duration::ZERO,
             },
         ),
         ("reset", Effect::Reset { share: 1.0 }),
@@ -193,6 +196,7 @@ struct Keys {
     factor: Option<f64>,
     share: Percent,
     status: u16,
+    retry_after: Duration,
     gap: Duration,
 }
 
@@ -273,12 +277,20 @@ fn keys(t: &mut Table<'_>) -> Keys {
     let share = t.default("share", Share, Percent::new(100), doc);
     let doc = "error_burst: what is answered";
     let status = t.default("status", Integer(200..=599_u16), 503, doc);
+    let doc = "error_burst: how long it asks to wait (Retry-After), in whole seconds; 0s is no word \
+               of it";
+    let retry_after = t.default("retry_after", Time::ANY, Duration::ZERO, doc);
+    if retry_after.subsec_nanos() > 0 {
+        let problem = t.problem(t.span("retry_after"), "Retry-After counts whole seconds");
+        t.report(problem.label("expected such as \"2s\""));
+    }
     let doc = "rolling_restart: from the start of one endpoint to the end of the next";
     let gap = t.default("gap", Time::ANY, Duration::from_secs(1), doc);
     Keys {
         factor,
         share,
         status,
+        retry_after,
         gap,
     }
 }
@@ -287,7 +299,7 @@ fn keys(t: &mut Table<'_>) -> Keys {
 fn strong(t: &mut Table<'_>, effect: Effect, keys: Keys) -> Option<Effect> {
     let of = |wanted: &Effect| EFFECT.of.iter().find(|(_, effect)| effect == wanted);
     let name = of(&effect).map_or("", |(name, _)| name);
-    for key in ["factor", "share", "status", "ramp", "gap"] {
+    for key in ["factor", "share", "status", "retry_after", "ramp", "gap"] {
         if t.has(key) && !effect.keys().contains(&key) {
             let having = EFFECT
                 .of
@@ -318,6 +330,7 @@ fn strong(t: &mut Table<'_>, effect: Effect, keys: Keys) -> Option<Effect> {
         Effect::ErrorBurst { .. } => Effect::ErrorBurst {
             share,
             status: keys.status,
+            retry_after: keys.retry_after,
         },
         Effect::RollingRestart { .. } => {
             if !t.has("for") {

@@ -111,13 +111,13 @@ const CASES: [Case; 8] = [
     (
         "shares and statuses",
         &[
-            "at = \"1s\"; kind = \"error_burst\"; share = \"25%\"; status = 500; target = \"a\"; for = \"1s\"",
+            "at = \"1s\"; kind = \"error_burst\"; share = \"25%\"; status = 500; retry_after = \"2s\"; target = \"a\"; for = \"1s\"",
             "at = \"3s\"; kind = \"reset\"; share = \"50%\"; target = \"a\"; for = \"1s\"",
             "at = \"5s\"; kind = \"keepalive_race\"; target = \"a\"; for = \"1s\"",
         ],
         &[
-            "1 0 Errors { share: 0.25, status: 500 }",
-            "2 0 Errors { share: 0.0, status: 500 }",
+            "1 0 Errors { share: 0.25, status: 500, retry_after: 2s }",
+            "2 0 Errors { share: 0.0, status: 500, retry_after: 2s }",
             "3 0 Reset(0.5)",
             "4 0 Reset(0.0)",
             "5 0 Race(1.0)",

@@ -14,6 +14,7 @@ pub mod policy;
 pub mod pool;
 pub mod queue;
 pub mod request;
+pub mod retry;
 pub mod rng;
 pub mod slow_start;
 pub mod time;

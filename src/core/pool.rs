@@ -5,6 +5,7 @@
 
 mod affinity;
 mod guard;
+mod retry;
 mod update;
 mod watch;
 
@@ -28,8 +29,8 @@ pub struct Settings {
     pub policy: policy::Kind,
     /// The endpoints, in the order of the file, each with a name of its own.
     pub endpoints: Vec<Spec>,
-    /// Retry budget in retries per million requests.
-    pub retry_budget_ppm: u64,
+    /// What is tried again, and how soon.
+    pub retry: crate::retry::Settings,
     /// Requests that wait for an endpoint.
     pub queue: queue::Settings,
     /// What keeps requests from endpoints that are not fine.
@@ -135,7 +136,7 @@ impl State {
             measure: None,
             era: 0,
             in_flight: [0; 2],
-            budget: Budget::new(settings.retry_budget_ppm),
+            budget: Budget::new(settings.retry.budget_ppm),
             endpoints: Vec::new(),
             names: Vec::new(),
             queue: Queue::default(),
@@ -197,26 +198,6 @@ impl State {
     pub fn arrive(&mut self, now: Timestamp, token: Token, key: Key, rng: &mut Rng) -> Admission {
         self.budget.request(now);
         self.admit(now, token, Tried::default(), key, rng)
-    }
-
-    /// A retry that draws on the budget if it finds an endpoint or a place in the queue; `None` if
-    /// the budget is spent.
-    pub fn retry(
-        &mut self,
-        now: Timestamp,
-        token: Token,
-        tried: Tried,
-        key: Key,
-        rng: &mut Rng,
-    ) -> Option<Admission> {
-        if !self.budget.allows(now) {
-            return None;
-        }
-        let admission = self.admit(now, token, tried, key, rng);
-        if matches!(admission, Admission::Picked(_) | Admission::Queued) {
-            self.budget.retry(now);
-        }
-        Some(admission)
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.

@@ -8,14 +8,18 @@
 //!    attempt and no budget and is no fault of the endpoint (a Node.js server closes idle
 //!    connections by itself).
 //! 2. A failed dial costs an attempt but no budget: nothing was sent.
-//! 3. Every other retry draws on the budget.
+//! 3. Every other retry draws on the budget, and waits for a time that is drawn, if its pool says
+//!    so.
 //! 4. An endpoint that failed a request is not used again for it.
 //! 5. A connection lost before the head is retried when nothing was sent, or when the method is
 //!    idempotent (RFC 9110 section 9.2.2) and the body can be sent again.
 //! 6. A body cut after its head is passed on as cut.
 //! 7. A try without a head in time is retried as in 5, if a shorter time is set for that; else its
 //!    request is answered with 504.
+//! 8. A response whose status the pool names is given up for another endpoint's as in 5, if there is
+//!    one: what an endpoint asks to wait (`Retry-After`) is waited for, if the time is there.
 
+mod again;
 mod event;
 mod session;
 mod turn;
@@ -50,6 +54,8 @@ pub trait PoolAccess {
 enum Phase {
     New,
     Waiting,
+    /// Until its next try, which is paid for.
+    Resting,
     Connecting,
     Sent,
     Body,
@@ -68,6 +74,7 @@ pub struct Request {
     pool: u16,
     phase: Phase,
     attempt: u8,
+    /// It may be sent twice: by its method, or because its pool says so.
     idempotent: bool,
     replayable: bool,
     /// The idle connection of this try has been replaced once.
@@ -87,7 +94,7 @@ pub struct Request {
     first_byte_us: u32,
     plan: Plan,
     arrived: Timestamp,
-    /// When the present phase began, or bytes last moved in it.
+    /// When the present phase began, or bytes last moved in it; of a rest, its end.
     progress: Timestamp,
 }
 
@@ -178,6 +185,7 @@ impl Request {
         let limit = match self.phase {
             Phase::New | Phase::Done => return Timestamp::MAX,
             Phase::Waiting => self.plan.queue,
+            Phase::Resting => Span(0),
             Phase::Connecting => self.plan.dial,
             Phase::Sent if self.may_replay() => self.plan.head.min(self.patience()),
             Phase::Sent => self.plan.head,
@@ -219,7 +227,11 @@ impl Request {
             Event::Connected { attempt, reused } => turn.connected(attempt, reused),
             Event::DialFailed { attempt } => turn.dial_failed(attempt, Failure::Dial, rng),
             Event::StaleConnection { attempt, sent } => turn.stale(attempt, sent, rng),
-            Event::Head { attempt, status } => turn.head(attempt, status),
+            Event::Head {
+                attempt,
+                status,
+                retry_after,
+            } => turn.head(attempt, (status, retry_after), rng),
             Event::ReplayLost => turn.request.replayable = false,
             Event::BodyEnded => turn.ended(Phase::Body),
             Event::UpstreamFailed { attempt, sent } => turn.upstream_failed(attempt, sent, rng),

@@ -42,7 +42,7 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to
 /// wait, as often as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then
 /// `Completed` or `Failed`; it may fail from
-/// `Picked` on. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
+/// `Picked` on. `Delayed` comes before a try that begins later. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
 /// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
 /// event of its request, and what [`Kind::is_outside`] concerns no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,10 +65,15 @@ pub enum Kind {
         /// When it began.
         since: Timestamp,
     },
+    /// A retry that drew on the budget now waits before it asks for an endpoint.
+    Delayed {
+        /// Until when.
+        until: Timestamp,
+    },
     /// An endpoint was chosen; the request counts as in flight there from now on.
     Picked {
         /// Whether this is a retry that drew on the retry budget now: false for the first try, for
-        /// one after a failed dial, and for one that drew when it was `Queued`.
+        /// one after a failed dial, and for one that drew when it was `Queued` or `Delayed`.
         budgeted: bool,
     },
     /// A connection to the endpoint is ready. A second time in a try whose idle one was `Stale`.
@@ -232,6 +237,7 @@ impl Event {
             Kind::Panic { mode } => (23, mode as u16),
             Kind::Session { step } => (24, step as u16),
             Kind::Waited { .. } => (25, 0),
+            Kind::Delayed { .. } => (26, 0),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

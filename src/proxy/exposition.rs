@@ -307,6 +307,8 @@ impl Collector for Scrape {
             ("evenkeel_retries", "Retries that drew on the budget"),
             |p| p.retried,
         )?;
+        let help = "Retries that waited for their time first";
+        self.by_pool(e, ("evenkeel_retries_delayed", help), |p| p.delayed)?;
         self.by_pool(
             e,
             ("evenkeel_responses_cut", "Responses cut in the body"),

@@ -287,7 +287,8 @@ fn pool_target(
             queue: Span::of(config.queue.timeout),
             dial: Span::of(config.timeouts.dial),
             head: Span::of(route.timeouts.header.unwrap_or(config.timeouts.header)),
-            patience_ms: config.retry.timeout.map_or(u32::MAX, |timeout| {
+            on: config.retry.causes(),
+            patience_ms: config.retry.patience().map_or(u32::MAX, |timeout| {
                 u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
             }),
             idle: Span::of(route.timeouts.idle.unwrap_or(config.timeouts.idle)),

@@ -22,7 +22,7 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     outcome (complete; local: an answer of our own; cut: ended inside the body; cancelled: the \
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
-    total_ms, queue_ms (waiting for an endpoint), and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
+    total_ms, queue_ms (waiting for an endpoint), backoff_ms (between tries), and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
     outcome (ok, failed, dial_failed), and error (why it was not dialled; absent: it took too long); \
     what is not known of a rejected request is null";
 
@@ -103,6 +103,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     began: Timestamp,
     waited: Duration,
+    delayed: Duration,
     tries: Vec<Try>,
     /// The last step of its session.
     session: &'static str,
@@ -161,6 +162,7 @@ impl Entry {
             bytes: 0,
             began,
             waited: Duration::ZERO,
+            delayed: Duration::ZERO,
             tries: Vec::new(),
             session: "",
             ended: None,
@@ -172,6 +174,7 @@ impl Entry {
         let at = event.at;
         match event.kind {
             Kind::Waited { since } => self.waited += at.since(since),
+            Kind::Delayed { until } => self.delayed += until.since(at),
             Kind::Picked { .. } => {
                 let slot = event.endpoint.map_or(0, |e| e.slot);
                 self.tries.push(Try {
@@ -259,7 +262,8 @@ impl Entry {
         }
         let _ = write!(line, ",\"status\":{status},\"bytes\":{}", self.bytes);
         let _ = write!(line, ",\"total_ms\":{:.3}", ms(total));
-        let _ = write!(line, ",\"queue_ms\":{:.3},\"tries\":[", ms(self.waited));
+        let _ = write!(line, ",\"queue_ms\":{:.3}", ms(self.waited));
+        let _ = write!(line, ",\"backoff_ms\":{:.3},\"tries\":[", ms(self.delayed));
         for (n, tried) in self.tries.iter().enumerate() {
             line.push_str(if n == 0 { "{" } else { ",{" });
             tried.write(name(tried.slot).as_deref().unwrap_or("?"), &mut line);

@@ -62,6 +62,8 @@ pub struct Pool {
     pub queued: u64,
     /// Retries that drew on the budget.
     pub retried: u64,
+    /// Those of them that had to wait for their time.
+    pub delayed: u64,
     /// Finished, by status code as the client saw it; 0 for a client that left.
     pub finished: Vec<(u16, u64)>,
     /// Responses cut inside the body.
@@ -189,6 +191,10 @@ impl Counts {
                 pool.retried += u64::from(budgeted);
             }
             Kind::Waited { since } => pool.wait.record(event.at.since(since)),
+            Kind::Delayed { .. } => {
+                pool.retried += 1;
+                pool.delayed += 1;
+            }
             Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
             Kind::Finished { outcome, arrived } => {
                 pool.finish(outcome, event.at.since(arrived));
@@ -248,6 +254,7 @@ impl Pool {
         self.arrived += other.arrived;
         self.queued += other.queued;
         self.retried += other.retried;
+        self.delayed += other.delayed;
         self.cut += other.cut;
         self.panics += other.panics;
         sum(&mut self.sessions, &other.sessions);

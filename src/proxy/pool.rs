@@ -7,7 +7,7 @@ use evenkeel_core::endpoint::{self, EndpointIndex};
 use evenkeel_core::queue::Grant;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
-use evenkeel_core::{health, panic, policy, pool};
+use evenkeel_core::{health, panic, policy, pool, retry};
 
 use crate::affinity;
 use crate::config;
@@ -149,7 +149,12 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             config::Policy::Simulated(_) => policy::Kind::Random,
         },
         endpoints: config.endpoints.iter().map(endpoint).collect(),
-        retry_budget_ppm: u64::from(config.retry.budget.ppm()),
+        retry: retry::Settings {
+            budget_ppm: u64::from(config.retry.budget.ppm()),
+            statuses: config.retry.statuses(),
+            backoff: config.retry.backoff,
+            max_wait: config.retry.max_wait,
+        },
         queue: config.queue.settings,
         guard: pool::GuardSettings {
             health: config.health.as_ref().map(|health| health::Settings {

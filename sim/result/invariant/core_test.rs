@@ -66,7 +66,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
     let settings = Settings {
         policy: policy::Kind::Random,
         endpoints: endpoints.to_vec(),
-        retry_budget_ppm: LIMIT.budget_ppm,
+        retry: evenkeel_core::retry::Settings::at_once(LIMIT.budget_ppm),
         queue: evenkeel_core::queue::Settings::fifo(queue_limit),
         guard: Default::default(),
         affinity: None,
@@ -92,6 +92,7 @@ fn plan() -> Plan {
         head: Span::of(Duration::from_millis(80)),
         idle: Span::of(Duration::from_millis(80)),
         patience_ms: u32::MAX,
+        on: evenkeel_core::retry::On::FAILURES,
         tunnel: Span::of(Duration::from_secs(1)),
         total: Span::of(Duration::from_millis(400)),
     }
@@ -125,6 +126,7 @@ fn report(kind: u8, attempt: u8, sent: bool) -> Report {
         4 => Report::Head {
             attempt,
             status: 200,
+            retry_after: Span(0),
         },
         5 => Report::ReplayLost,
         6 => Report::BodyEnded,

@@ -58,7 +58,7 @@ mod test {
             Settings {
                 policy: policy::Kind::LeastTime { until },
                 endpoints: vec![spec],
-                retry_budget_ppm: 0,
+                retry: evenkeel_core::retry::Settings::at_once(0),
                 queue: evenkeel_core::queue::Settings::fifo(1),
                 guard: Default::default(),
                 affinity: None,

@@ -295,15 +295,21 @@ fn the_budget_is_a_share_of_ten_seconds_and_a_minimum() {
     assert!(broken[0].1.starts_with("request 100 "), "{}", broken[0].1);
     assert_eq!(check(&retries(1_000, 4))[0].0, "retry_budget");
     // Those that wait have drawn, and do not again when they are picked.
-    let waits = |events: Vec<Fed>| -> Vec<Fed> {
-        let wait = |(request, attempt, kind): Fed| match kind {
-            RETRIED => vec![(request, 1, WAITS), (request, attempt, PICKED)],
+    let delayed = Kind::Delayed {
+        until: Timestamp::MAX,
+    };
+    for wait in [WAITS, delayed] {
+        let waits = |(request, attempt, kind): Fed| match kind {
+            RETRIED => vec![(request, 1, wait), (request, attempt, PICKED)],
             _ => vec![(request, attempt, kind)],
         };
-        events.into_iter().flat_map(wait).collect()
-    };
-    assert_eq!(check(&waits(retries(100, 1))), []);
-    assert_eq!(check(&waits(retries(101, 1)))[0].0, "retry_budget");
+        let waiting = |count| {
+            let events = retries(count, 1).into_iter();
+            check(&events.flat_map(waits).collect::<Vec<_>>())
+        };
+        assert_eq!(waiting(100), []);
+        assert_eq!(waiting(101)[0].0, "retry_budget");
+    }
 }
 
 /// What concerns connections bears the number of no request, and disturbs none.

@@ -16,7 +16,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
     Settings {
         policy: Kind::RoundRobin,
         endpoints: endpoints.to_vec(),
-        retry_budget_ppm: 0,
+        retry: crate::retry::Settings::at_once(0),
         queue: crate::queue::Settings::fifo(3),
         guard: Default::default(),
         affinity: None,
@@ -231,7 +231,7 @@ fn a_tunnel_that_opens_ends_the_pause_after_a_failed_dial() {
 fn arrivals_earn_the_retry_budget() {
     let mut pool = State::new(0, settings(&[spec("a", 1)]));
     let share = Settings {
-        retry_budget_ppm: 200_000,
+        retry: crate::retry::Settings::at_once(200_000),
         ..settings(&[spec("a", 1)])
     };
     let _ = pool.update(NOW, share);

@@ -24,7 +24,7 @@ impl State {
             self.policy = settings.policy.build();
             self.era = self.era.wrapping_add(1);
         }
-        self.budget.set_share(settings.retry_budget_ppm);
+        self.budget.set_share(settings.retry.budget_ppm);
         self.queue.set(settings.queue);
         self.replace(&settings.endpoints);
         self.tiers = self

@@ -6,6 +6,7 @@
 
 use crate::endpoint::{EndpointIndex, TRIED_MAX};
 use crate::queue::Token;
+use crate::retry::On;
 use crate::time::Span;
 
 /// Why a try ended without a complete response.
@@ -28,6 +29,8 @@ pub enum Failure {
     TotalTimeout,
     /// The client left.
     ClientLeft,
+    /// The endpoint's answer was one to try again for.
+    Refused,
 }
 
 /// Why the proxy answers by itself.
@@ -103,6 +106,8 @@ pub struct Plan {
     /// Longest silence before the head of a try in whose place there may be another; beyond `head`
     /// for no difference. Milliseconds, so that it fits beside `attempts`.
     pub patience_ms: u32,
+    /// What it is tried again for.
+    pub on: On,
     /// Longest wait in the queue.
     pub queue: Span,
     /// Longest time to open a connection.
@@ -152,6 +157,9 @@ pub enum Event {
         attempt: u8,
         /// Its status code.
         status: u16,
+        /// How long it asks to wait before another try (`Retry-After`, RFC 9110 section 10.2.3);
+        /// zero if it does not. Looked at where [`Plan::on`] has [`On::STATUS`].
+        retry_after: Span,
     },
     /// The request's body can no longer be sent a second time.
     ReplayLost,
@@ -177,7 +185,8 @@ pub enum Event {
     ClientLeft,
 }
 
-/// What the shell has to do, in order.
+/// What the shell has to do, in order. If nothing of it says what to wait for, the request waits
+/// for its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Wait for a [`crate::queue::Grant`] with this token.

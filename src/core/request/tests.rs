@@ -1,6 +1,7 @@
 //! A request under test: one pool, one request, and what it did in words, so that a table reads
 //! like the rule that it checks.
 
+mod again;
 mod life;
 mod measure;
 mod property;
@@ -15,6 +16,7 @@ use crate::policy::tests::spec;
 use crate::policy::{Key, Kind};
 use crate::pool::{Admission, Settings, State, Verdict};
 use crate::queue;
+use crate::retry;
 use crate::rng::Stream;
 use crate::time::Span;
 
@@ -27,6 +29,7 @@ const PLAN: Plan = Plan {
     dial: Span::of(Duration::from_millis(20)),
     head: Span::of(Duration::from_millis(30)),
     patience_ms: u32::MAX,
+    on: retry::On::FAILURES,
     idle: Span::of(Duration::from_millis(40)),
     tunnel: Span::of(Duration::from_millis(50)),
     total: Span::MAX,
@@ -34,6 +37,20 @@ const PLAN: Plan = Plan {
 
 /// Events, and what is done about each.
 type Story = [(Event, &'static str)];
+
+const THREE: [&str; 3] = ["a", "b", "c"];
+
+/// Round robin, so that endpoints come in the order of their names.
+fn settings(endpoints: &[Spec]) -> Settings {
+    Settings {
+        policy: Kind::RoundRobin,
+        endpoints: endpoints.to_vec(),
+        retry: retry::Settings::at_once(0),
+        queue: queue::Settings::fifo(2),
+        guard: Default::default(),
+        affinity: None,
+    }
+}
 
 /// A pool that keeps what was granted and recorded.
 struct Shell {
@@ -43,18 +60,9 @@ struct Shell {
 }
 
 impl Shell {
-    /// Round robin, so that endpoints come in the order of their names.
     fn new(endpoints: &[Spec]) -> Self {
-        let settings = Settings {
-            policy: Kind::RoundRobin,
-            endpoints: endpoints.to_vec(),
-            retry_budget_ppm: 0,
-            queue: crate::queue::Settings::fifo(2),
-            guard: Default::default(),
-            affinity: None,
-        };
         Self {
-            pool: State::new(0, settings),
+            pool: State::new(0, settings(endpoints)),
             grants: Vec::new(),
             trace: Vec::new(),
         }
@@ -81,16 +89,22 @@ impl Shell {
 
     /// Another queue from now on.
     fn queue(&mut self, queue: queue::Settings) {
+        let only = Spec {
+            max_connections: Some(1),
+            ..spec("a", 1)
+        };
         let settings = Settings {
-            policy: Kind::RoundRobin,
-            endpoints: vec![Spec {
-                max_connections: Some(1),
-                ..spec("a", 1)
-            }],
-            retry_budget_ppm: 0,
             queue,
-            guard: Default::default(),
-            affinity: None,
+            ..settings(&[only])
+        };
+        assert_eq!(self.pool.update(START, settings), []);
+    }
+
+    /// The three endpoints of [`Rig::three`], and other retries.
+    fn retry(&mut self, retry: retry::Settings) {
+        let settings = Settings {
+            retry,
+            ..settings(&THREE.map(|name| spec(name, 1)))
         };
         assert_eq!(self.pool.update(START, settings), []);
     }
@@ -136,7 +150,7 @@ impl Rig {
 
     /// Three endpoints, a, b and c.
     fn three(plan: Plan) -> Self {
-        Self::new(&["a", "b", "c"].map(|name| spec(name, 1)), plan)
+        Self::new(&THREE.map(|name| spec(name, 1)), plan)
     }
 
     /// One endpoint, taken by a request with token 9; the request under test waits.
@@ -175,15 +189,7 @@ impl Rig {
     }
 
     fn reload(&mut self, endpoints: &[Spec]) -> Vec<Grant> {
-        let settings = Settings {
-            policy: Kind::RoundRobin,
-            endpoints: endpoints.to_vec(),
-            retry_budget_ppm: 0,
-            queue: crate::queue::Settings::fifo(2),
-            guard: Default::default(),
-            affinity: None,
-        };
-        self.shell.pool.update(self.now, settings)
+        self.shell.pool.update(self.now, settings(endpoints))
     }
 
     /// Reports an event; what is to be done about it, in words.
@@ -245,6 +251,7 @@ fn note(event: &trace::Event) -> String {
         trace::Kind::Picked { budgeted: true } => "picked on budget".into(),
         trace::Kind::Connected { reused: true } => "reused".into(),
         trace::Kind::Connected { reused: false } => "connected".into(),
+        trace::Kind::Delayed { .. } => "delayed".into(),
         trace::Kind::DialFailed => "dial failed".into(),
         trace::Kind::Stale => "stale".into(),
         trace::Kind::Head { status } => format!("head {status}"),
@@ -286,7 +293,11 @@ const fn stale(attempt: u8, sent: bool) -> Event {
 }
 
 const fn head(attempt: u8, status: u16) -> Event {
-    Event::Head { attempt, status }
+    Event::Head {
+        attempt,
+        status,
+        retry_after: Span(0),
+    }
 }
 
 const fn lost(attempt: u8, sent: bool) -> Event {

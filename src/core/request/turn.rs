@@ -7,8 +7,9 @@ use crate::endpoint::{Answer, EndpointIndex, Until};
 use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
 use crate::queue::Grant;
+use crate::retry::On;
 use crate::rng::Rng;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::trace;
 
 /// One report being worked on.
@@ -25,6 +26,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.request.phase != Phase::New {
             return;
         }
+        let idempotent = idempotent || self.request.plan.on.contains(On::ANY_METHOD);
         self.request.idempotent = idempotent;
         self.request.arrived = self.now;
         self.record(trace::Kind::Arrived { idempotent });
@@ -36,7 +38,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Asks the pool for an endpoint; a try that gets one is on its way from now on.
     #[inline(always)]
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         ask: impl FnOnce(&mut pool::State) -> Option<Admission>,
     ) -> Option<Admission> {
@@ -60,7 +62,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// `budgeted`: it drew on the retry budget.
     #[inline(always)]
-    fn admit(&mut self, admission: Option<Admission>, budgeted: bool) {
+    pub(super) fn admit(&mut self, admission: Option<Admission>, budgeted: bool) {
         let Some(admission) = admission else {
             return self.answer(Local::BadGateway);
         };
@@ -101,7 +103,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     #[inline(always)]
-    fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
+    pub(super) fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
         self.request.attempt += 1;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
@@ -135,13 +137,10 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         self.record(trace::Kind::DialFailed);
         self.fail(failure, false);
-        if self.request.attempt >= self.request.plan.attempts {
+        if !self.may_try(On::CONNECT) {
             return self.answer(Local::BadGateway);
         }
-        let (now, token) = (self.now, self.request.token);
-        let (tried, key) = (self.request.tried, self.request.key);
-        let admission = self.ask(|pool| Some(pool.admit(now, token, tried, key, rng)));
-        self.admit(admission, false);
+        self.once_more(rng);
     }
 
     #[inline(never)]
@@ -164,12 +163,15 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     #[inline(always)]
-    pub(super) fn head(&mut self, attempt: u8, status: u16) {
+    pub(super) fn head(&mut self, attempt: u8, (status, asked): (u16, Span), rng: &mut Rng) {
         if self.is_current(attempt, &[Phase::Sent]) {
             self.request.status = status;
             let took_us = self.now.0.saturating_sub(self.request.dispatched.0) / 1_000;
             self.request.first_byte_us = took_us.min(u64::from(NO_BYTE - 1)) as u32;
             self.record(trace::Kind::Head { status });
+            if self.request.plan.on.contains(On::STATUS) && self.refused(asked, rng) {
+                return;
+            }
             self.settle_in();
             self.enter(Phase::Body);
             if matches!(self.request.measured, Some(sent) if sent.until == Until::Header) {
@@ -223,15 +225,12 @@ impl<P: PoolAccess> Turn<'_, P> {
                 status: self.request.status,
             });
         }
-        let again = self.may_send_again(sent) && self.request.attempt < self.request.plan.attempts;
+        let again = self.may_send_again(sent) && self.may_try(On::RESET);
         self.fail(Failure::Lost, sent);
         if !again {
             return self.answer(Local::BadGateway);
         }
-        let (now, token) = (self.now, self.request.token);
-        let (tried, key) = (self.request.tried, self.request.key);
-        let admission = self.ask(|pool| pool.retry(now, token, tried, key, rng));
-        self.admit(admission, true);
+        self.again(Local::BadGateway, rng);
     }
 
     #[inline(never)]
@@ -252,6 +251,8 @@ impl<P: PoolAccess> Turn<'_, P> {
                     Local::QueueTimeout
                 });
             }
+            Phase::Resting if total => self.answer(Local::GatewayTimeout),
+            Phase::Resting => self.once_more(rng),
             Phase::Connecting if !total => {
                 self.actions.push(Action::Cancel { attempt });
                 self.dial_failed(attempt, Failure::DialTimeout, rng);
@@ -259,12 +260,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             Phase::Sent if !total && self.may_be_replaced() => {
                 self.actions.push(Action::Cancel { attempt });
                 self.fail(Failure::HeadTimeout, true);
-                let (now, token) = (self.now, self.request.token);
-                let (tried, key) = (self.request.tried, self.request.key);
-                match self.ask(|pool| pool.retry(now, token, tried, key, rng)) {
-                    None | Some(Admission::NoEndpoint) => self.answer(Local::GatewayTimeout),
-                    admission => self.admit(admission, true),
-                }
+                self.again(Local::GatewayTimeout, rng);
             }
             Phase::Connecting | Phase::Sent => {
                 let failure = if total {
@@ -296,7 +292,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn client_left(&mut self) {
         match self.request.phase {
             Phase::Done => return,
-            Phase::New => {}
+            Phase::New | Phase::Resting => {}
             Phase::Waiting => self.leave_queue(),
             Phase::Connecting | Phase::Sent | Phase::Body | Phase::Tunnel => {
                 self.actions.push(Action::Cancel {
@@ -338,7 +334,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// The try ended without a complete response.
     #[inline(never)]
-    fn fail(&mut self, failure: Failure, sent: bool) {
+    pub(super) fn fail(&mut self, failure: Failure, sent: bool) {
         self.record(trace::Kind::Failed { failure, sent });
         let dialled = Some(self.request.dialled).filter(|at| *at != Timestamp::MAX);
         if let Some(endpoint) = self.request.endpoint {
@@ -351,6 +347,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         };
         let ended = match failure {
             Failure::ClientLeft => Ended::Left,
+            Failure::Refused => Ended::Answered(self.request.status),
             // What an earlier try had left of the time was not this endpoint's to waste.
             Failure::TotalTimeout if self.request.attempt > 1 => Ended::Left,
             _ => Ended::Failed,
@@ -427,7 +424,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     #[inline(never)]
-    fn answer(&mut self, local: Local) {
+    pub(super) fn answer(&mut self, local: Local) {
         self.break_off();
         self.actions.push(Action::Answer(local));
         self.finish(Outcome::Local(local));
@@ -441,7 +438,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.actions.push(Action::Finish(outcome));
     }
 
-    fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         self.request.phase = phase;
         self.request.progress = self.now;
     }
@@ -456,7 +453,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.may_replay() && self.now < head
     }
 
-    fn may_send_again(&self, sent: bool) -> bool {
+    pub(super) fn may_send_again(&self, sent: bool) -> bool {
         !sent || (self.request.idempotent && self.request.replayable)
     }
 

@@ -20,6 +20,7 @@ const PLAN: Plan = Plan {
     head: Span::of(Duration::from_secs(60)),
     idle: Span::of(Duration::from_secs(60)),
     patience_ms: u32::MAX,
+    on: evenkeel_core::retry::On::FAILURES,
     tunnel: Span::of(Duration::from_secs(3600)),
     total: Span::MAX,
 };
@@ -92,7 +93,7 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
     let settings = Settings {
         policy,
         endpoints: (0..16).map(endpoint).collect(),
-        retry_budget_ppm: 200_000,
+        retry: evenkeel_core::retry::Settings::at_once(200_000),
         queue: evenkeel_core::queue::Settings::fifo(16),
         guard,
         affinity: None,
@@ -123,6 +124,7 @@ const LIFE: [Event; 9] = [
     Event::Head {
         attempt: 3,
         status: 200,
+        retry_after: Span(0),
     },
     Event::Timer,
     Event::BodyEnded,

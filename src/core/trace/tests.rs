@@ -43,6 +43,13 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
         (refused(HandshakeFailure::Certificate), 14, 2),
         (refused(HandshakeFailure::Full), 14, 3),
         (refused(HandshakeFailure::Left), 14, 4),
+        (
+            Kind::Delayed {
+                until: Timestamp(7),
+            },
+            26,
+            0,
+        ),
         (Kind::Reset, 15, 0),
         (goaway(Goaway::Resets), 16, 0),
         (goaway(Goaway::Protocol), 16, 2),

@@ -8,11 +8,10 @@ use evenkeel_core::{outlier, slow_start};
 use super::affinity::{Affinity, affinity};
 use super::health::{Health, Panic, health, panic};
 use super::policy::{HashKey, Policy, policy};
+use super::retry::{Retry, replaced_in_time, retry};
 use super::slow_start::slow_start;
 use super::{Named, Use, check, named_address, tls};
-use crate::document::{
-    Address, Boolean, Choice, Integer, Name, Names, Percent, Share, Size, Socket, Table, Time,
-};
+use crate::document::{Address, Boolean, Choice, Integer, Name, Names, Socket, Table, Time};
 
 /// A named group of endpoints.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,19 +67,6 @@ pub struct Endpoint {
     pub slow_start: Option<slow_start::Spec>,
     /// Where it stands, if that is said: a region, a data centre.
     pub zone: Option<String>,
-}
-
-/// What happens after a failed try.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retry {
-    /// All tries of a request, the first included.
-    pub attempts: u32,
-    /// Retries against requests.
-    pub budget: Percent,
-    /// How long a try waits for its head, if there may be another.
-    pub timeout: Option<Duration>,
-    /// Bytes of a body kept so that it can be sent again.
-    pub buffer_bytes: u64,
 }
 
 /// How long an endpoint may take.
@@ -179,15 +165,6 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     })
 }
 
-/// A try that ends with the time for the head is over, and not replaced.
-fn replaced_in_time(t: &mut Table<'_>, retry: &Retry, timeouts: &Timeouts) {
-    if retry.timeout.is_some_and(|limit| limit >= timeouts.header) {
-        let message = "a try that ends with `timeouts.header` is not replaced";
-        let problem = t.problem(t.span("retry"), message).warning();
-        t.report(problem.label("expected a `timeout` below it"));
-    }
-}
-
 pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
     let docs = [
         "what metrics, logs and scenarios call it; absent: the address as written",
@@ -235,38 +212,6 @@ pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint>
         slow_start,
         zone,
     })
-}
-
-fn retry(t: &mut Table<'_>) -> Retry {
-    Retry {
-        attempts: t.default(
-            "attempts",
-            Integer(1..=8_u32),
-            2,
-            "all tries of a request, the first included; a second one hides a crash, more feed an \
-             overload",
-        ),
-        budget: t.default(
-            "budget",
-            Share,
-            Percent::new(20),
-            "retries against requests over 10s, with at least 10/s; 20% bounds what a failing pool \
-             gets on top",
-        ),
-        timeout: t.optional(
-            "timeout",
-            Time::POSITIVE,
-            "how long a try of an idempotent request waits for its head before another endpoint is \
-             tried, within attempts and budget; absent: as long as timeouts.header, and then 504",
-        ),
-        buffer_bytes: t.default(
-            "buffer",
-            Size,
-            64 << 10,
-            "bytes of a request's body kept so that it can be sent again; a longer body is not \
-             retried",
-        ),
-    }
 }
 
 fn timeouts(t: &mut Table<'_>) -> Timeouts {

@@ -8,8 +8,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_core::endpoint::Until;
+use evenkeel_core::outlier::Statuses;
 use evenkeel_core::policy::Kind;
 use evenkeel_core::queue;
+use evenkeel_core::retry::On;
 
 use super::*;
 use crate::document::{Address, Network, Percent, Severity, render};
@@ -54,7 +56,8 @@ endpoints = [
   { address = "App:3002", weight = 2, max_connections = 100 },
   { name = "c", address = "unix:app.sock", backup = true, down = true },
 ]
-retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB" }
+retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB", backoff = "25ms",
+  max_wait = "2s", on = ["connect", "timeout", 503, 429] }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
 queue = { limit = 9, timeout = "250ms", order = "adaptive", overload = "50ms", codel = "20ms" }
@@ -244,7 +247,18 @@ fn every_key_of_pools_arrives() {
     assert_eq!(pool.policy, Policy::Core(Kind::P2c { choices: 3 }));
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
     assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
-    assert_eq!(pool.retry.timeout, Some(s(2)));
+    assert_eq!(pool.retry.patience(), Some(s(2)));
+    assert_eq!(
+        pool.retry.causes(),
+        On::CONNECT.and(On::STATUS),
+        "a time is no cause"
+    );
+    let statuses = Statuses::default().with(429).with(503);
+    assert_eq!(pool.retry.statuses(), statuses);
+    assert_eq!(
+        (pool.retry.backoff, pool.retry.max_wait),
+        (Duration::from_millis(25), s(2))
+    );
     assert_eq!(pool.retry.budget.to_string(), "0.5%");
     let timeouts = PoolTimeouts {
         dial: Duration::from_millis(500),
@@ -299,7 +313,11 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
     let retry = Retry {
         attempts: 2,
         budget: Percent::new(20),
+        on: vec![Trigger::Connect, Trigger::Reset, Trigger::Timeout],
+        any_method: false,
         timeout: None,
+        backoff: Duration::ZERO,
+        max_wait: s(1),
         buffer_bytes: 65_536,
     };
     assert_eq!(pool.retry, retry);

@@ -16,6 +16,9 @@ use crate::world::World;
 impl<W: World> Exchange<'_, W> {
     /// Passes the response on, and the rest of the request.
     pub(super) async fn forward(&mut self, attempt: u8) -> Event {
+        if !self.tunnel {
+            self.begin_download(self.head_length);
+        }
         self.answered = true;
         self.stalled = None;
         self.tell();

@@ -4,6 +4,7 @@
 //! it came to; while something is awaited, the client's leaving and the core's deadline are
 //! watched.
 
+mod again;
 mod draft;
 mod finish;
 mod forward;
@@ -68,6 +69,8 @@ struct Exchange<'a, W: World> {
     stalled: Option<Timestamp>,
     /// The status for a client whose request proved wrong on the way.
     fault: Option<u16>,
+    /// How much of what the endpoint has sent is the head of its response.
+    head_length: usize,
     /// Whether any byte of a final response went to the client.
     answered: bool,
     tunnel: bool,
@@ -125,6 +128,7 @@ pub(crate) async fn run<W: World>(
         interim: Interim::default(),
         stalled: None,
         fault: None,
+        head_length: 0,
         answered: false,
         tunnel: false,
         connection,
@@ -169,13 +173,21 @@ impl<W: World> Exchange<'_, W> {
                     Action::Finish(outcome) => return self.finish(outcome).await,
                 }
             }
-            event = next.expect("a request that is not finished says what to wait for");
+            event = match next {
+                Some(event) => event,
+                None => self.rest().await,
+            };
         }
     }
 
     fn report(&mut self, event: Event) -> Actions {
         let now = self.connection.worker.world.now();
         self.life.on(event, now)
+    }
+
+    /// Waits for the next try.
+    async fn rest(&mut self) -> Event {
+        poll_fn(|cx| self.poll_interrupt(cx, true)).await
     }
 
     /// Waits for a place at an endpoint.

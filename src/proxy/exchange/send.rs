@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use evenkeel_core::request::Event;
+use evenkeel_core::retry::On;
+use evenkeel_core::time::Span;
 
-use super::{Exchange, PANIC};
+use super::{Exchange, PANIC, again};
 use crate::connection::Connection;
 use crate::h1::encode::{self, ResponsePlan};
 use crate::h1::{self, Framing, Status, Version};
@@ -152,16 +154,32 @@ impl<W: World> Exchange<'_, W> {
                     if !self.learn(length) {
                         return None;
                     }
-                    self.begin_download(length);
+                    self.head_length = length;
                     return Some(Event::Head {
                         attempt,
                         status: self.draft.response.status,
+                        retry_after: self.retry_after(),
                     });
                 }
             }
         }
     }
 
+    /// How long the endpoint asks to wait, if its response may be one to try again for.
+    fn retry_after(&self) -> Span {
+        if !self.target.plan.on.contains(On::STATUS) {
+            return Span(0);
+        }
+        let buf = self
+            .upstream
+            .as_ref()
+            .map_or(&[][..], |u| u.buffer.filled());
+        let mut values = self.draft.response.fields.values(buf, "retry-after");
+        let unix_now = self.connection.worker.world.unix_now();
+        again::asked(values.next(), unix_now)
+    }
+
+    /// Puts the head of the response, of so many bytes, on its way.
     pub(super) fn begin_download(&mut self, length: usize) {
         let Some(upstream) = &mut self.upstream else {
             return;

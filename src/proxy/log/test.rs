@@ -36,7 +36,7 @@ fn a_rejected_request_has_a_line_with_what_is_known() {
     let expected = serde_json::json!({
         "time": 1.5, "id": "00ff", "client": "192.0.2.1", "method": null, "host": null,
         "path": null, "pool": null, "session": null, "outcome": "rejected", "status": 431,
-        "bytes": 12, "total_ms": 2.0, "queue_ms": 0.0, "tries": [],
+        "bytes": 12, "total_ms": 2.0, "queue_ms": 0.0, "backoff_ms": 0.0, "tries": [],
     });
     assert_eq!(write(&entry), Some(expected));
     entry.method = "GET".into();
@@ -56,8 +56,16 @@ fn waits_add_up() {
         entry.note(&event(after, Kind::Queued { budgeted: false }));
         entry.note(&event(after, Kind::Waited { since }));
     }
+    for ms in [1, 2] {
+        let until = BEGAN + MS * (10 + ms);
+        entry.note(&event(MS * 10, Kind::Delayed { until }));
+    }
     entry.note(&event(MS * 9, Kind::Rejected { status: 503 }));
-    assert_eq!(write(&entry).expect("a line")["queue_ms"], 7.0);
+    let line = write(&entry).expect("a line");
+    assert_eq!(
+        (&line["queue_ms"], &line["backoff_ms"]),
+        (&7.0.into(), &3.0.into())
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn a_ticket_is_of_one_policy() {
     let settings = |spare_percent| pool::Settings {
         policy: Kind::EventLoop { spare_percent },
         endpoints: vec![spec("a", 1)],
-        retry_budget_ppm: 0,
+        retry: crate::retry::Settings::at_once(0),
         queue: crate::queue::Settings::fifo(0),
         guard: pool::GuardSettings::default(),
         affinity: None,

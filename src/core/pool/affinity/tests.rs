@@ -33,7 +33,7 @@ fn settings(memory: Memory, on_down: OnDown, names: &[&str]) -> PoolSettings {
     PoolSettings {
         policy: policy::Kind::RoundRobin,
         endpoints: names.iter().map(|name| spec(name)).collect(),
-        retry_budget_ppm: 200_000,
+        retry: crate::retry::Settings::at_once(200_000),
         queue: crate::queue::Settings::fifo(10),
         guard: GuardSettings::default(),
         affinity: Some(Settings { memory, on_down }),

@@ -52,7 +52,7 @@ fn settings(names: &str, guard: Settings) -> PoolSettings {
             .chars()
             .map(|name| spec(&name.to_string(), 1))
             .collect(),
-        retry_budget_ppm: 0,
+        retry: crate::retry::Settings::at_once(0),
         queue: crate::queue::Settings::fifo(3),
         guard,
         affinity: None,

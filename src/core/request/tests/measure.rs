@@ -12,7 +12,7 @@ fn rig(policy: Kind) -> Rig {
     let settings = Settings {
         policy,
         endpoints: vec![spec("a", 1)],
-        retry_budget_ppm: 0,
+        retry: crate::retry::Settings::at_once(0),
         queue: crate::queue::Settings::fifo(2),
         guard: Default::default(),
         affinity: None,
@@ -28,7 +28,7 @@ fn live(rig: &mut Rig, status: u16, cut: &[Event]) {
     let reused = false;
     let steps = [
         Event::Connected { attempt, reused },
-        Event::Head { attempt, status },
+        head(attempt, status),
         Event::BodyEnded,
     ];
     for event in steps

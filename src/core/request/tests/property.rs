@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::outlier::Statuses;
+use crate::retry::On;
 
 /// What happens next, to the request with that number (modulo how many there are).
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ struct World {
     shell: Shell,
     seen: Vec<Seen>,
     plan: Plan,
+    retry: retry::Settings,
     now: Timestamp,
 }
 
@@ -85,7 +88,7 @@ struct World {
 const RETRIES: usize = 3;
 
 impl World {
-    fn new(plan: Plan, endpoints: &[Spec], requests: usize) -> Self {
+    fn new((plan, retry): (Plan, retry::Settings), endpoints: &[Spec], requests: usize) -> Self {
         let mut shell = Shell::new(&[spec("a", 1)]);
         shell.leave_retries(RETRIES);
         let request = |id| Seen {
@@ -101,6 +104,7 @@ impl World {
             shell,
             seen: (0..requests as u64).map(request).collect(),
             plan,
+            retry,
             now: START,
         };
         world.reload(endpoints);
@@ -110,11 +114,8 @@ impl World {
     fn reload(&mut self, endpoints: &[Spec]) {
         let settings = Settings {
             policy: Kind::P2c { choices: 2 },
-            endpoints: endpoints.to_vec(),
-            retry_budget_ppm: 0,
-            queue: crate::queue::Settings::fifo(2),
-            guard: Default::default(),
-            affinity: None,
+            retry: self.retry,
+            ..settings(endpoints)
         };
         let grants = self.shell.pool.update(self.now, settings);
         self.shell.grants.extend(grants);
@@ -137,7 +138,8 @@ impl World {
                 if deadline < Timestamp::MAX {
                     self.now = self.now.max(deadline);
                     let done = self.report(n % count, Event::Timer);
-                    assert!(done > 0, "a deadline that leads to nothing");
+                    let waits = self.seen[n % count].request.phase == Phase::Resting;
+                    assert!(done > 0 || waits, "a deadline that leads to nothing");
                 }
             }
             Step::Reload(endpoints) => self.reload(&endpoints),
@@ -205,6 +207,11 @@ impl World {
         for event in self.shell.trace.iter().filter(|e| e.request == request) {
             match event.kind {
                 trace::Kind::Failed { failure, .. } => (before, drawn) = (Some(failure), false),
+                trace::Kind::Delayed { .. } => {
+                    assert!(!drawn);
+                    drawn = true;
+                    count += 1;
+                }
                 trace::Kind::Queued { budgeted } | trace::Kind::Picked { budgeted } => {
                     let dial = [None, Some(Failure::Dial), Some(Failure::DialTimeout)];
                     assert_eq!(budgeted, !drawn && !dial.contains(&before));
@@ -260,14 +267,22 @@ proptest! {
     #[test]
     fn every_request_keeps_its_promises(
         attempts in 0_u8..6,
+        on in prop::sample::select(vec![On::default(), On::RESET, On::STATUS.and(On::FAILURES)]),
+        backoff_ms in 0_u32..3,
         total in prop::option::of(1_u32..200),
         endpoints in endpoints(),
         requests in 1_usize..6,
         steps in prop::collection::vec(step(), 1..150),
     ) {
         let total = total.map_or(Span::MAX, |ms| Span::of(MS * ms));
-        let plan = Plan { attempts, total, ..PLAN };
-        let mut world = World::new(plan, &endpoints, requests);
+        let plan = Plan { attempts, total, on, ..PLAN };
+        let retry = retry::Settings {
+            statuses: Statuses::default().with(503),
+            backoff: MS * backoff_ms * 10,
+            max_wait: MS * 50,
+            ..retry::Settings::at_once(0)
+        };
+        let mut world = World::new((plan, retry), &endpoints, requests);
         for step in steps {
             world.step(step);
             world.check_tunnels();

@@ -72,6 +72,30 @@ const SETTINGS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "retry = { on = [\"conect\", 302] }",
+        &[
+            ":5:17: error: `pool.retry.on`: unknown failure \"conect\"",
+            ":5:27: error: `pool.retry.on` is the integer 302; expected \"connect\", \"reset\", \
+               \"timeout\" or a status from 400 to 599",
+        ],
+    ),
+    (
+        "retry = { on = [503], timeout = \"1s\" }",
+        &[":5:33: warning: no try is replaced for being late; expected \"timeout\" among `on`"],
+    ),
+    (
+        "retry = { on = [] }",
+        &[":5:16: warning: nothing is tried again; expected something, or `attempts = 1`"],
+    ),
+    (
+        "retry = { backoff = \"2s\" }",
+        &[":5:21: warning: no try waits for longer than `max_wait`; expected no more than that"],
+    ),
+    (
+        "retry = { any_method = true }",
+        &[":5:24: warning: an endpoint that has acted and was lost is not the only one to act"],
+    ),
+    (
         "queue = { order = \"newest\" }",
         &[":5:19: error: `pool.queue.order`: unknown order \"newest\""],
     ),

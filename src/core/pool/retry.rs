@@ -1,0 +1,72 @@
+//! What a pool says to a request that tries again.
+
+use super::{Admission, State};
+use crate::endpoint::{EndpointIndex, Tried};
+use crate::policy::Key;
+use crate::queue::Token;
+use crate::rng::Rng;
+use crate::time::{Span, Timestamp};
+
+impl State {
+    /// A retry that draws on the budget if it finds an endpoint or a place in the queue; `None` if
+    /// the budget is spent.
+    pub fn retry(
+        &mut self,
+        now: Timestamp,
+        token: Token,
+        tried: Tried,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Option<Admission> {
+        if !self.budget.allows(now) {
+            return None;
+        }
+        let admission = self.admit(now, token, tried, key, rng);
+        if matches!(admission, Admission::Picked(_) | Admission::Queued) {
+            self.budget.retry(now);
+        }
+        Some(admission)
+    }
+
+    /// How long to wait after try `attempt` before the next one, if its endpoint asked for so much;
+    /// `None` if that is too long.
+    #[must_use]
+    pub fn pause(&self, attempt: u8, asked: Span, rng: &mut Rng) -> Option<Span> {
+        self.settings.retry.pause(attempt, asked, rng)
+    }
+
+    /// Whether a response of this status is one to try again for.
+    #[must_use]
+    pub fn is_refusal(&self, status: u16) -> bool {
+        self.settings.retry.statuses.contains(status)
+    }
+
+    /// Draws on the budget for a retry that is to come later; false if it is spent, or nobody is
+    /// left for it.
+    #[must_use]
+    pub fn draw(&mut self, now: Timestamp, tried: &Tried) -> bool {
+        let draws = self.budget.allows(now) && self.may_serve(now, tried);
+        if draws {
+            self.budget.retry(now);
+        }
+        draws
+    }
+
+    /// Another endpoint for a request that is not lost without one: it draws on the budget, and
+    /// waits for nobody. The request counts as in flight there.
+    #[must_use]
+    pub fn spare(
+        &mut self,
+        now: Timestamp,
+        tried: &Tried,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Option<EndpointIndex> {
+        if !self.budget.allows(now) {
+            return None;
+        }
+        let index = self.pick(now, tried, key, rng)?;
+        self.budget.retry(now);
+        Some(index)
+    }
+}
