@@ -19,14 +19,7 @@ use evenkeel_core::trace;
 
 const PLAN: Plan = Plan {
     attempts: 2,
-    queue: Span::of(Duration::from_secs(1)),
-    dial: Span::of(Duration::from_secs(1)),
-    head: Span::of(Duration::from_secs(60)),
-    idle: Span::of(Duration::from_secs(60)),
-    patience_ms: u32::MAX,
-    on: evenkeel_core::retry::On::FAILURES,
-    tunnel: Span::of(Duration::from_secs(3600)),
-    total: Span::MAX,
+    ..Plan::PATIENT
 };
 
 /// An endpoint's weight by its place.

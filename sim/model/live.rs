@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use evenkeel_core::affinity::Session;
 use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
-use evenkeel_core::request::{self, PoolAccess, Request};
+use evenkeel_core::request::{Plan, PoolAccess, Request};
 use evenkeel_core::rng::Rng;
 use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
@@ -53,25 +53,12 @@ pub(super) struct Live {
     pub(super) gift: Option<Present>,
 }
 
-/// Of a slot's request until the first one reaches the proxy.
-const BLANK: request::Plan = request::Plan {
-    attempts: 1,
-    queue: Span::MAX,
-    dial: Span::MAX,
-    head: Span::MAX,
-    idle: Span::MAX,
-    patience_ms: u32::MAX,
-    on: evenkeel_core::retry::On::FAILURES,
-    tunnel: Span::MAX,
-    total: Span::MAX,
-};
-
 impl Live {
     /// A slot with its first request, which has not reached the proxy.
     pub(super) fn new(at: usize, arrival: Arrival, plain: bool, rng: Rng) -> Self {
         Self {
             at,
-            request: Request::new(0, Token::default(), 0, BLANK),
+            request: Request::new(0, Token::default(), 0, Plan::PATIENT),
             rng,
             arrival,
             place: 0,

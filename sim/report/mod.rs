@@ -1,5 +1,5 @@
-//! What a comparison says: which setting to take, how sure that is and what it costs. One answer, in
-//! as many forms as there are readers.
+//! What a comparison says: which setting to take, how sure that is and what it costs. One answer,
+//! in as many forms as there are readers.
 //!
 //! A report depends on a study's results alone: the same results give the same bytes, whatever ran
 //! at once. Time on the wall stands in none of its forms.

@@ -1,5 +1,7 @@
 //! `[[fault]]` of the kinds that happen to the proxies or between the parties: runtime changes, a
 //! restart, names, certificates, links.
+//!
+//! Length: one block for each kind, and all of them read the same few keys.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -277,8 +277,8 @@ fn keys(t: &mut Table<'_>) -> Keys {
     let share = t.default("share", Share, Percent::new(100), doc);
     let doc = "error_burst: what is answered";
     let status = t.default("status", Integer(200..=599_u16), 503, doc);
-    let doc = "error_burst: how long it asks to wait (Retry-After), in whole seconds; 0s is no word \
-               of it";
+    let doc = "error_burst: how long it asks to wait (Retry-After), in whole seconds; 0s is no \
+               word of it";
     let retry_after = t.default("retry_after", Time::ANY, Duration::ZERO, doc);
     if retry_after.subsec_nanos() > 0 {
         let problem = t.problem(t.span("retry_after"), "Retry-After counts whole seconds");

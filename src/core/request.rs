@@ -16,8 +16,8 @@
 //! 6. A body cut after its head is passed on as cut.
 //! 7. A try without a head in time is retried as in 5, if a shorter time is set for that; else its
 //!    request is answered with 504.
-//! 8. A response whose status the pool names is given up for another endpoint's as in 5, if there is
-//!    one: what an endpoint asks to wait (`Retry-After`) is waited for, if the time is there.
+//! 8. A response whose status the pool names is given up for another endpoint's as in 5, if there
+//!    is one: what an endpoint asks to wait (`Retry-After`) is waited for, if the time is there.
 
 mod again;
 mod event;

@@ -42,9 +42,10 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to
 /// wait, as often as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then
 /// `Completed` or `Failed`; it may fail from
-/// `Picked` on. `Delayed` comes before a try that begins later. `Picked` and the one of `Completed` and `Failed` that follows are what in flight is
-/// counted by; from a `Head` of 101 between them on it is a tunnel. [`Kind::Rejected`] is the only
-/// event of its request, and what [`Kind::is_outside`] concerns no request.
+/// `Picked` on. `Delayed` comes before a try that begins later. `Picked` and the one of `Completed`
+/// and `Failed` that follows are what in flight is counted by; from a `Head` of 101 between them on
+/// it is a tunnel. [`Kind::Rejected`] is the only event of its request, and what
+/// [`Kind::is_outside`] concerns no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A request was routed to the pool.

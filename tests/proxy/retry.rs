@@ -63,7 +63,7 @@ fn a_named_status_is_tried_again_elsewhere() {
 #[test]
 fn an_answer_is_passed_on_where_it_is_not_tried_again() {
     let post: &[u8] = b"POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 5\r\n\r\nhello";
-    let cases: [(&str, &[u8], &[u8], usize, &str); 4] = [
+    let cases = [
         ("no status is named", BUSY, GET, 1, "policy = \"p2c\""),
         ("it may not be sent again", BUSY, post, 1, STATUS),
         ("it asks for too long a wait", LATER, GET, 1, STATUS),

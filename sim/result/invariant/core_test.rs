@@ -91,10 +91,9 @@ fn plan() -> Plan {
         dial: Span::of(Duration::from_millis(20)),
         head: Span::of(Duration::from_millis(80)),
         idle: Span::of(Duration::from_millis(80)),
-        patience_ms: u32::MAX,
-        on: evenkeel_core::retry::On::FAILURES,
         tunnel: Span::of(Duration::from_secs(1)),
         total: Span::of(Duration::from_millis(400)),
+        ..Plan::PATIENT
     }
 }
 

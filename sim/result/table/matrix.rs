@@ -98,7 +98,7 @@ impl Page {
             };
             let mut line = format!("{:<NAME$}", names[index + 1]);
             for metric in &shown {
-                let value = value(*metric).map_or_else(|| "-".to_owned(), |v| number::decimal(v));
+                let value = value(*metric).map_or_else(|| "-".to_owned(), number::decimal);
                 let _ = write!(line, "{value:>NUMBER$}");
             }
             let errors = value(Metric::ErrorRate).map(|share| format!("{:.3}%", share * 100.0));

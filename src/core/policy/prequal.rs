@@ -11,10 +11,10 @@
 //!
 //! A probe is read from what this proxy knows of the endpoint, at once and at no cost: what it has
 //! sent there and the mean time to the head. The probes of the paper ask the endpoint, which also
-//! knows what other proxies sent; with one proxy the two counts are equal. Counts that endpoints send
-//! along with their answers do not make up for it: they are as old as the last answer, and behind
-//! four proxies at eight endpoints all ran to who had been idle then (p99 +14 % at a load of 0.8, +4 %
-//! at 0.9, -3 % at 0.5). The paper's latency is a median near the present in flight.
+//! knows what other proxies sent; with one proxy the two counts are equal. Counts that endpoints
+//! send along with their answers do not make up for it: they are as old as the last answer, and
+//! behind four proxies at eight endpoints all ran to who had been idle then (p99 +14 % at a load of
+//! 0.8, +4 % at 0.9, -3 % at 0.5). The paper's latency is a median near the present in flight.
 //!
 //! Parameters: `quantile` (0.3; the paper has 0.84, for a hundred endpoints): 0 is in flight alone,
 //! 1 latency alone; `probes` (3) for each pick. reuse = max(1, 2 / ((1 - m / n) * probes - 1)) for

@@ -122,6 +122,21 @@ pub struct Plan {
     pub total: Span,
 }
 
+impl Plan {
+    /// One try that may take for ever.
+    pub const PATIENT: Self = Self {
+        attempts: 1,
+        patience_ms: u32::MAX,
+        on: On::FAILURES,
+        queue: Span::MAX,
+        dial: Span::MAX,
+        head: Span::MAX,
+        idle: Span::MAX,
+        tunnel: Span::MAX,
+        total: Span::MAX,
+    };
+}
+
 /// What a shell reports. A report about an earlier try is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {

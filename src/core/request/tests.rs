@@ -28,11 +28,9 @@ const PLAN: Plan = Plan {
     queue: Span::of(Duration::from_millis(10)),
     dial: Span::of(Duration::from_millis(20)),
     head: Span::of(Duration::from_millis(30)),
-    patience_ms: u32::MAX,
-    on: retry::On::FAILURES,
     idle: Span::of(Duration::from_millis(40)),
     tunnel: Span::of(Duration::from_millis(50)),
-    total: Span::MAX,
+    ..Plan::PATIENT
 };
 
 /// Events, and what is done about each.

@@ -4,13 +4,12 @@
 //!
 //! A wake-up that is lost is a deadlock, which loom reports with the order that leads to it.
 
-use std::time::Duration;
-
 use evenkeel_core::endpoint::{Spec, State as Admin};
 use evenkeel_core::policy::Kind;
 use evenkeel_core::pool::{GuardSettings, Settings, State};
 use evenkeel_core::queue::{self, Grant, Token};
 use evenkeel_core::request::{Action, Event, Outcome, Plan, PoolAccess, Request};
+use evenkeel_core::retry;
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
@@ -20,16 +19,6 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 const NOW: Timestamp = Timestamp::ZERO;
-const PLAN: Plan = Plan {
-    attempts: 1,
-    queue: Span::of(Duration::from_secs(1)),
-    dial: Span::MAX,
-    head: Span::MAX,
-    idle: Span::MAX,
-    patience_ms: u32::MAX,
-    tunnel: Span::MAX,
-    total: Span::MAX,
-};
 
 /// What all workers have.
 #[derive(Clone)]
@@ -66,7 +55,7 @@ enum Client {
 impl Shared {
     /// One worker with one request, from its arrival to its outcome.
     fn work(mut self, number: u64, client: Client, mailbox: &Receiver<Token>) {
-        let mut request = Request::new(number, Token(number), 0, PLAN);
+        let mut request = Request::new(number, Token(number), 0, Plan::PATIENT);
         let mut rng = Stream::new(1, "picks").at(number);
         let mut event = Event::Arrived { idempotent: true };
         loop {
@@ -85,6 +74,7 @@ impl Shared {
                     Event::Head {
                         attempt,
                         status: 200,
+                        retry_after: Span(0),
                     }
                 }
                 Action::Forward { .. } => Event::BodyEnded,
@@ -117,7 +107,7 @@ fn pool(max_connections: u32) -> State {
     let settings = Settings {
         policy: Kind::LeastRequest,
         endpoints: vec![endpoint],
-        retry_budget_ppm: 0,
+        retry: retry::Settings::at_once(0),
         queue: queue::Settings::fifo(8),
         guard: GuardSettings::default(),
         affinity: None,

@@ -246,20 +246,6 @@ fn every_key_of_pools_arrives() {
     assert_eq!((&pool.tls, pool.http2), (&Some(tls), true));
     assert_eq!(pool.policy, Policy::Core(Kind::P2c { choices: 3 }));
     assert_eq!(pool.endpoints, [endpoint("a", ip("127.0.0.1:3001")), b, c]);
-    assert_eq!((pool.retry.attempts, pool.retry.buffer_bytes), (3, 1024));
-    assert_eq!(pool.retry.patience(), Some(s(2)));
-    assert_eq!(
-        pool.retry.causes(),
-        On::CONNECT.and(On::STATUS),
-        "a time is no cause"
-    );
-    let statuses = Statuses::default().with(429).with(503);
-    assert_eq!(pool.retry.statuses(), statuses);
-    assert_eq!(
-        (pool.retry.backoff, pool.retry.max_wait),
-        (Duration::from_millis(25), s(2))
-    );
-    assert_eq!(pool.retry.budget.to_string(), "0.5%");
     let timeouts = PoolTimeouts {
         dial: Duration::from_millis(500),
         header: s(60),
@@ -285,6 +271,20 @@ fn every_key_of_pools_arrives() {
             timeout: Duration::from_millis(250)
         }
     );
+}
+
+#[test]
+fn every_key_of_retries_arrives() {
+    let retry = &full().pools[0].retry;
+    assert_eq!((retry.attempts, retry.buffer_bytes), (3, 1024));
+    assert_eq!(retry.patience(), Some(s(2)));
+    let causes = On::CONNECT.and(On::STATUS);
+    assert_eq!(retry.causes(), causes, "a time is no cause");
+    let statuses = Statuses::default().with(429).with(503);
+    assert_eq!(retry.statuses(), statuses);
+    let backoff = Duration::from_millis(25);
+    assert_eq!((retry.backoff, retry.max_wait), (backoff, s(2)));
+    assert_eq!(retry.budget.to_string(), "0.5%");
 }
 
 #[test]

@@ -109,7 +109,6 @@ pub(crate) async fn run<W: World>(
     encode::request(head, received, &plan, &mut draft.request);
     connection.buffer.consume(length);
     connection.buffer.release(&worker.spare);
-    let limits = connection.terms.limits;
     let from = match (head.version, head.framing) {
         // A stream ends its body by itself.
         (Version::Http2, Framing::Chunked) => Framing::UntilClose,
@@ -121,7 +120,12 @@ pub(crate) async fn run<W: World>(
     };
     let output = std::mem::take(&mut draft.upload);
     let mut exchange = Exchange {
-        upload: Relay::new((from, to), &limits, target.body_limit, output),
+        upload: Relay::new(
+            (from, to),
+            &connection.terms.limits,
+            target.body_limit,
+            output,
+        ),
         download: None,
         upstream: None,
         continued: false,
