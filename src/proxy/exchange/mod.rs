@@ -109,23 +109,10 @@ pub(crate) async fn run<W: World>(
     encode::request(head, received, &plan, &mut draft.request);
     connection.buffer.consume(length);
     connection.buffer.release(&worker.spare);
-    let from = match (head.version, head.framing) {
-        // A stream ends its body by itself.
-        (Version::Http2, Framing::Chunked) => Framing::UntilClose,
-        (_, framing) => framing,
-    };
-    let to = match head.framing {
-        Framing::Chunked if target.http2 && !head.upgrade => Framing::UntilClose,
-        framing => framing,
-    };
+    let limits = connection.terms.limits;
     let output = std::mem::take(&mut draft.upload);
     let mut exchange = Exchange {
-        upload: Relay::new(
-            (from, to),
-            &connection.terms.limits,
-            target.body_limit,
-            output,
-        ),
+        upload: Relay::new(framings(head, target), &limits, target.body_limit, output),
         download: None,
         upstream: None,
         continued: false,
@@ -151,6 +138,20 @@ pub(crate) async fn run<W: World>(
     draft.clear(upload, download);
     worker.drafts.put(draft);
     after
+}
+
+/// How a request's body comes, and how it goes on.
+fn framings(head: &RequestHead, target: &PoolTarget) -> (Framing, Framing) {
+    let from = match (head.version, head.framing) {
+        // A stream ends its body by itself.
+        (Version::Http2, Framing::Chunked) => Framing::UntilClose,
+        (_, framing) => framing,
+    };
+    let to = match head.framing {
+        Framing::Chunked if target.http2 && !head.upgrade => Framing::UntilClose,
+        framing => framing,
+    };
+    (from, to)
 }
 
 impl<W: World> Exchange<'_, W> {
