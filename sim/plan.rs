@@ -20,12 +20,13 @@ use evenkeel_proxy::config::{Config, Listener, Pool};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::Target;
 use evenkeel_proxy::h1::Method;
+use evenkeel_proxy::limit::Limit;
 
 use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::origin::connection::{KEEP_ALIVE_ADVERTISED, KEEP_ALIVE_REAL};
-use crate::result::{Limit, Promise, Setup, Threshold};
+use crate::result::{self, Promise, Setup, Threshold};
 use crate::scenario::{self, Change, Engine, Process, Scenario, Source, What, endpoint_names};
 use crate::workload::{self, Arrivals};
 
@@ -271,6 +272,18 @@ impl Plan {
             None => Way::Answer(404),
         }
     }
+
+    /// The limits that a request to `host` for `path` (query included) has under a generation.
+    #[must_use]
+    pub fn limits(&self, generation: usize, host: &str, path: &str) -> Vec<Arc<Limit>> {
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let generation = self.generations[generation].routes.generation();
+        let target = generation.router.find(host.as_bytes(), path.as_bytes());
+        match target.map(|t| &**t) {
+            Some(Target::Pool(target)) => target.limits.clone(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 fn spec(workload: &scenario::Workload) -> workload::Spec {
@@ -421,8 +434,8 @@ fn names(pool: &Pool) -> Vec<String> {
 }
 
 /// What a pool promises about retries.
-pub(crate) fn limit(pool: &Pool) -> Limit {
-    Limit {
+pub(crate) fn limit(pool: &Pool) -> result::Limit {
+    result::Limit {
         attempts: u8::try_from(pool.retry.attempts).unwrap_or(u8::MAX),
         budget_ppm: u64::from(pool.retry.budget.ppm()),
     }

@@ -21,6 +21,8 @@ mod operation;
 mod real;
 #[path = "proxy/retry.rs"]
 mod retry;
+#[path = "proxy/throttle.rs"]
+mod throttle;
 #[path = "proxy/tunnel.rs"]
 mod tunnel;
 

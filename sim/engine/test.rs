@@ -198,3 +198,4 @@ fn engines_agree_with_several_workers() {
 
 mod affinity;
 mod retry;
+mod throttle;

@@ -232,6 +232,7 @@ impl Engine<'_> {
                 self.collector.socket(self.now, Turn::Reconnect);
                 self.send(live);
             }
+            Act::Left if self.let_go(live) => {}
             Act::Left => self.report(live, Event::ClientLeft),
             Act::Speak => self.speak(live),
             Act::HangUp => self.hang_up(live),

@@ -12,6 +12,7 @@ use evenkeel_core::trace;
 
 use super::client::Waiting;
 use super::session::Present;
+use super::throttle::Throttled;
 use crate::result::Collector;
 use crate::workload::Arrival;
 
@@ -51,6 +52,8 @@ pub(super) struct Live {
     pub(super) served: Option<usize>,
     /// What the client gets with the answer.
     pub(super) gift: Option<Present>,
+    /// What limits have to do with it.
+    pub(super) throttled: Option<Box<Throttled>>,
 }
 
 impl Live {
@@ -77,6 +80,7 @@ impl Live {
             session: None,
             served: None,
             gift: None,
+            throttled: None,
         }
     }
 }

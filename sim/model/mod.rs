@@ -19,6 +19,7 @@ mod probe;
 mod proxy;
 mod report;
 mod session;
+mod throttle;
 mod upstream;
 mod wire;
 
@@ -28,7 +29,6 @@ use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Request};
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::{Span, Timestamp};
-use evenkeel_core::trace;
 use evenkeel_proxy::key::Source;
 
 use self::agenda::Agenda;
@@ -39,6 +39,7 @@ use self::planned::{Planned, What};
 use self::probe::Probes;
 use self::proxy::{Place, Proxy};
 use self::session::Given;
+use self::throttle::{Entrance, Limits};
 use self::upstream::Origin;
 use self::wire::{Hop, Wires};
 use crate::engine::{Ended, Error, Seen};
@@ -46,7 +47,7 @@ use crate::hole::Holes;
 use crate::link::Arrival as Arrived;
 use crate::origin::Load;
 use crate::plan::{Ask, COOL_DOWN, Plan, Way};
-use crate::result::{Collector, End};
+use crate::result::Collector;
 use crate::timeline::Timeline;
 use crate::workload::{Arrival, Arrivals, Conduct, Service, Visitors};
 
@@ -91,6 +92,8 @@ struct Engine<'a> {
     ways: Vec<Vec<(Way, bool)>>,
     /// What each pool hashes by.
     keys: Vec<Source>,
+    /// What clients are limited by, if they are.
+    limits: Option<Limits>,
     /// The configuration in force.
     generation: usize,
     /// All processes that there have been, and who is in which place.
@@ -144,6 +147,7 @@ impl<'a> Engine<'a> {
             free: Vec::new(),
             ways: ways(plan, 0),
             keys: keys(plan, 0),
+            limits: Limits::new(plan, 0),
             generation: 0,
             proxies,
             places: (0..count).map(Place::new).collect(),
@@ -289,6 +293,7 @@ impl<'a> Engine<'a> {
                 attempt, status, ..
             } => self.reply(live, attempt, status),
             What::Ended { .. } => self.report(live, Event::BodyEnded),
+            What::Release { .. } => self.release(live),
             What::Probe { .. } | What::Idle { .. } | What::Replace { .. } => {}
         }
     }
@@ -339,30 +344,38 @@ impl<'a> Engine<'a> {
         let (way, idempotent) = self.way(&live.arrival);
         match way {
             Way::Pool(pool, plan) => {
-                live.session = self.claim(live, process, pool);
-                let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
-                live.request = Request::new(id, Token(live.at as u64), pool, plan).keyed(key);
-                live.rng = self.proxies[process].picks.at(id);
-                live.pool = pool;
-                live.offers = 0;
-                let next = self.decide(live, Event::Arrived { idempotent });
-                self.go_on(live, next);
-            }
-            Way::Answer(status) => {
-                let event = trace::Event {
-                    at: self.now,
-                    request: id,
-                    pool: trace::NO_POOL,
-                    attempt: 0,
-                    endpoint: None,
-                    kind: trace::Kind::Rejected { status },
+                let entrance = Entrance {
+                    id,
+                    pool,
+                    plan,
+                    idempotent,
                 };
-                self.collector.record(process, &event);
-                self.left(live);
-                let done = self.answered(live, 0);
-                self.complete(live, End::Status(status), done.at());
+                match self.limits {
+                    None => self.enter(live, entrance),
+                    Some(_) => self.throttle(live, entrance),
+                }
             }
+            Way::Answer(status) => self.turn_away(live, id, status),
         }
+    }
+
+    /// A request enters its pool.
+    #[inline(always)]
+    fn enter(&mut self, live: &mut Live, entrance: Entrance) {
+        let Entrance {
+            id,
+            pool,
+            plan,
+            idempotent,
+        } = entrance;
+        live.session = self.claim(live, live.process, pool);
+        let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
+        live.request = Request::new(id, Token(live.at as u64), pool, plan).keyed(key);
+        live.rng = self.proxies[live.process].picks.at(id);
+        live.pool = pool;
+        live.offers = 0;
+        let next = self.decide(live, Event::Arrived { idempotent });
+        self.go_on(live, next);
     }
 
     fn into_ended(mut self) -> Ended {

@@ -33,6 +33,8 @@ pub(super) enum What {
     Client { at: usize, client: u32, act: Act },
     /// The last byte of the response reaches the proxy.
     Ended { at: usize, serial: u32 },
+    /// A request that a limit held back goes on.
+    Release { at: usize, serial: u32 },
     /// A connection of client `key` has nothing to do, at a proxy.
     Idle {
         key: u64,
@@ -56,7 +58,8 @@ impl What {
             | Self::Offer { at, .. }
             | Self::Reply { at, .. }
             | Self::Client { at, .. }
-            | Self::Ended { at, .. } => Some(at),
+            | Self::Ended { at, .. }
+            | Self::Release { at, .. } => Some(at),
             Self::Idle { .. } | Self::Replace { .. } | Self::Probe { .. } => None,
         }
     }
@@ -69,7 +72,8 @@ impl What {
             | Self::Refused { serial, .. }
             | Self::Offer { serial, .. }
             | Self::Reply { serial, .. }
-            | Self::Ended { serial, .. } => Some(serial),
+            | Self::Ended { serial, .. }
+            | Self::Release { serial, .. } => Some(serial),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ use evenkeel_proxy::config::{self, Config, Simulated};
 use evenkeel_proxy::pool::settings;
 
 use super::idle::Idle;
+use super::throttle::{self, States};
 use super::{Engine, Live, What};
 use crate::plan::{self, Plan, Turn};
 use crate::policy::{self, Board};
@@ -25,6 +26,8 @@ pub(super) struct Proxy {
     /// The origin behind each slot's present owner, by pool.
     origins: Vec<Vec<usize>>,
     pub(super) idle: Idle,
+    /// What limits know of clients.
+    pub(super) limits: States,
     /// Picks, by request.
     pub(super) picks: Stream,
     /// Requests that have come.
@@ -46,6 +49,7 @@ impl Proxy {
             boards,
             origins: Vec::new(),
             idle: Idle::new(&plan.generations[generation].config, plan.keep_alive()),
+            limits: throttle::states(plan),
             picks: Stream::new(seed, &format!("{name}/pick")),
             requests: 0,
             open: 0,
@@ -209,6 +213,7 @@ impl Engine<'_> {
         self.generation = generation;
         self.ways = super::ways(self.plan, generation);
         self.keys = super::keys(self.plan, generation);
+        self.limits = super::Limits::new(self.plan, generation);
         let config = &self.plan.generations[generation].config;
         for place in &self.places {
             let proxy = &mut self.proxies[place.process];
@@ -246,7 +251,10 @@ impl Engine<'_> {
     }
 
     /// A request has left its process; one that waited for that makes room for the next.
-    pub(super) fn left(&mut self, live: &Live) {
+    pub(super) fn left(&mut self, live: &mut Live) {
+        if live.throttled.is_some() {
+            self.uncount(live);
+        }
         let (place, process) = (live.place, live.process);
         let proxy = &mut self.proxies[process];
         proxy.open -= 1;

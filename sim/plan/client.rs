@@ -2,8 +2,10 @@
 //! address, and what it says of its client. One rule for both engines, so that policies that hash
 //! by any of it pick alike in both.
 
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
+use evenkeel_core::limit;
 use evenkeel_core::policy::Key;
 use evenkeel_proxy::config::HashKey;
 use evenkeel_proxy::key::{self, Source};
@@ -35,7 +37,7 @@ pub fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(FIRST.to_bits() + place)
 }
 
-/// What pools hash by, at any time of a run.
+/// What pools hash by and limits count by, at any time of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     /// The client's address.
@@ -48,7 +50,9 @@ impl Asked {
     pub(super) fn by(generations: &[Generation]) -> Self {
         let mut asked = Self::default();
         let pools = generations.iter().flat_map(|g| &g.config.pools);
-        for source in pools.map(Source::new) {
+        let limits = generations.iter().flat_map(|g| &g.config.limits);
+        let limits = limits.filter_map(|limit| limit.key.clone().map(Source::Text));
+        for source in pools.map(Source::new).chain(limits) {
             match source {
                 Source::Nothing | Source::Route | Source::Text(HashKey::Path) => {}
                 Source::Network | Source::Text(HashKey::Address) => asked.address = true,
@@ -119,31 +123,55 @@ impl Plan {
     #[must_use]
     pub fn key(&self, source: &Source, arrival: &Arrival) -> Key {
         let home = || self.home(arrival).map(Into::into);
-        let ask = || &self.asks[usize::from(arrival.workload)][usize::from(arrival.class)];
-        let path = || match &arrival.record {
-            Some(record) => &*record.path,
-            None => &ask().path,
-        };
-        let plain = || path().split_once('?').map_or(path(), |(path, _)| path);
         match source {
             Source::Nothing => Key::None,
             Source::Network => home().map_or_else(Key::nowhere, Key::network),
             Source::Text(HashKey::Address) => home().map_or(Key::None, key::address),
-            Source::Text(HashKey::Path) => Key::text(plain().as_bytes()),
+            Source::Text(key) => Key::text(&self.said(key, arrival)),
             Source::Route => {
                 let method = match &arrival.record {
                     Some(record) => &*record.method,
-                    None => &ask().method,
+                    None => &self.ask(arrival).method,
                 };
-                Key::route(method.as_bytes(), plain().as_bytes())
+                Key::route(
+                    method.as_bytes(),
+                    self.said(&HashKey::Path, arrival).as_ref(),
+                )
             }
-            Source::Text(HashKey::Query(parameter)) if !is_absent(path(), parameter) => {
-                let query = path().split_once('?').map_or("", |(_, query)| query);
-                key::in_query(query.as_bytes(), parameter)
+        }
+    }
+
+    /// Whom a limit counts `arrival` for that tells clients apart by `key`.
+    #[must_use]
+    pub fn counted(&self, key: Option<&HashKey>, arrival: &Arrival) -> Option<limit::Key> {
+        match key {
+            None => Some(limit::Key::Everyone),
+            Some(HashKey::Address) => {
+                let home = self.home(arrival)?;
+                Some(limit::Key::address(home.into()))
             }
-            Source::Text(HashKey::Header(_) | HashKey::Cookie(_) | HashKey::Query(_)) => {
-                Key::text(name(arrival).as_bytes())
+            Some(key) => limit::Key::text(&self.said(key, arrival)),
+        }
+    }
+
+    fn ask(&self, arrival: &Arrival) -> &Ask {
+        &self.asks[usize::from(arrival.workload)][usize::from(arrival.class)]
+    }
+
+    /// What `arrival` says of its client by its path, a field, a cookie or a parameter.
+    fn said<'a>(&'a self, key: &HashKey, arrival: &'a Arrival) -> Cow<'a, [u8]> {
+        let path = match &arrival.record {
+            Some(record) => &*record.path,
+            None => &self.ask(arrival).path,
+        };
+        let (plain, query) = path.split_once('?').unwrap_or((path, ""));
+        match key {
+            HashKey::Path => Cow::Borrowed(plain.as_bytes()),
+            HashKey::Query(parameter) if !is_absent(path, parameter) => {
+                let said = key::in_query(query.as_bytes(), parameter);
+                Cow::Borrowed(said.unwrap_or_default())
             }
+            _ => Cow::Owned(name(arrival).into_bytes()),
         }
     }
 }

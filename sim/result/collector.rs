@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Standing;
+use evenkeel_core::limit::Verdict;
 use evenkeel_core::panic::Mode;
 use evenkeel_core::pool;
 use evenkeel_core::request::Failure;
@@ -136,6 +137,7 @@ pub struct Collector {
     retried: u64,
     panics: u64,
     queued: u64,
+    held: u64,
     sessions: Sessions,
     sockets: Sockets,
     proxies: Vec<Proxy>,
@@ -191,6 +193,7 @@ impl Collector {
             retried: 0,
             panics: 0,
             queued: 0,
+            held: 0,
             sessions: Sessions::default(),
             sockets: Sockets::default(),
             proxies: vec![Proxy::new(&setup)],
@@ -333,6 +336,11 @@ impl Collector {
                 step: Step::Begun | Step::Moved,
             } => self.at(event, row, |endpoint| endpoint.sessions += 1),
             Kind::Queued { .. } => self.queued += 1,
+            Kind::Throttled {
+                verdict: Verdict::Held,
+                dry_run: false,
+                ..
+            } => self.held += 1,
             Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }
@@ -381,6 +389,7 @@ impl Collector {
             tries: self.tries,
             panics: self.panics,
             queued: self.queued,
+            held: self.held,
             invariants,
             ..Cell::default()
         }

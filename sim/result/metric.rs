@@ -79,6 +79,10 @@ metrics! {
     Reconnects "reconnects" Count "a"
     /// How often a request had to wait for an endpoint.
     Queued "queued" Count "a"
+    /// Responses of 429: requests beyond a limit of their clients.
+    Limited "limited" Count "ac"
+    /// How often a limit held a request back.
+    Held "held" Count "a"
     /// Requests with more than one try.
     Retried "retried" Count "a"
     /// Tries over requests that were tried.

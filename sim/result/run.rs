@@ -116,6 +116,9 @@ pub struct Cell {
     /// How often a request had to wait for an endpoint.
     #[serde(default)]
     pub queued: u64,
+    /// How often a limit held a request back.
+    #[serde(default)]
+    pub held: u64,
     /// What became of its thresholds.
     pub thresholds: Vec<Verdict>,
     /// What became of its `sometimes`: for a run of its own, whether it was seen in it.
@@ -335,6 +338,7 @@ impl Cell {
         self.tries.first += other.tries.first;
         self.panics += other.panics;
         self.queued += other.queued;
+        self.held += other.held;
     }
 
     /// That of all classes.
@@ -367,6 +371,7 @@ impl Cell {
             Metric::Little => self.presence().little(),
             Metric::Panics => Some(self.panics as f64),
             Metric::Queued => Some(self.queued as f64),
+            Metric::Held => Some(self.held as f64),
             Metric::DialFailures | Metric::Connects | Metric::Ejections | Metric::Outages => {
                 let counts = self.endpoints.iter().filter_map(|e| of_endpoint(metric, e));
                 Some(counts.sum::<u64>() as f64)
@@ -401,6 +406,7 @@ fn of_requests(metric: Metric, requests: &Requests, latency: &Latency) -> Option
         Metric::Failed => Some(requests.failed as f64),
         Metric::Cancelled => Some(requests.cancelled as f64),
         Metric::ClientRetries => Some(requests.client_retries as f64),
+        Metric::Limited => Some(requests.by_status.get("429").map_or(0.0, |n| *n as f64)),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ pub mod affinity;
 pub mod budget;
 pub mod endpoint;
 pub mod health;
+pub mod limit;
 pub mod outlier;
 pub mod panic;
 pub mod policy;

@@ -9,6 +9,7 @@ mod reason;
 use crate::affinity;
 use crate::endpoint::EndpointIndex;
 use crate::health::{self, Standing};
+use crate::limit;
 use crate::outlier::Cause;
 use crate::panic;
 use crate::request::{Failure, Outcome};
@@ -114,9 +115,9 @@ pub enum Kind {
     /// A client's connection has ended, by whomever.
     Closed,
     /// A request was answered before any pool was asked: malformed, too large, too slow, without a
-    /// route, or redirected. It has a number, no pool, and no other events.
+    /// route, redirected, or beyond a limit. It has a number, no pool, and no other events.
     Rejected {
-        /// The status of the answer.
+        /// The status of the answer; 0 if its client left while a limit held it back.
         status: u16,
     },
     /// A TLS handshake with a client was completed.
@@ -169,6 +170,16 @@ pub enum Kind {
         /// How.
         mode: panic::Mode,
     },
+    /// A rule of `[[limit]]` has something to say of a request, before any pool is asked. It has
+    /// the request's number, and is no event of its life.
+    Throttled {
+        /// The rule's number.
+        rule: u16,
+        /// What it does.
+        verdict: limit::Verdict,
+        /// It only says so.
+        dry_run: bool,
+    },
     /// A step in the life of the request's session. `Kept` precedes `Picked`; `Begun` and `Moved`
     /// follow `Head`; `Forged` and `Stale` follow `Arrived`; `Broken` precedes `Finished`.
     Session {
@@ -178,7 +189,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it concerns no request, but connections of clients or the health of endpoints.
+    /// Whether it is no event of a request's life, but concerns clients, their connections or the
+    /// health of endpoints.
     #[inline]
     #[must_use]
     pub const fn is_outside(self) -> bool {
@@ -197,6 +209,7 @@ impl Kind {
                 | Self::OnTrial
                 | Self::Returned
                 | Self::Panic { .. }
+                | Self::Throttled { .. }
         )
     }
 }
@@ -239,6 +252,11 @@ impl Event {
             Kind::Session { step } => (24, step as u16),
             Kind::Waited { .. } => (25, 0),
             Kind::Delayed { .. } => (26, 0),
+            Kind::Throttled {
+                rule,
+                verdict,
+                dry_run,
+            } => (27, rule << 8 | (verdict as u16) << 1 | u16::from(dry_run)),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -2,6 +2,7 @@
 
 mod handshake;
 mod refuse;
+mod throttle;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -335,13 +336,20 @@ impl<W: World> Connection<W> {
         let generation = self.worker.generation();
         match self.lead(head, &generation) {
             Lead::Pool(target) => {
-                Box::pin(exchange::run(self, head, length, id, generation, &target)).await
+                let what = (id, self.entry(head, target.pool.name()));
+                match target.limits.is_empty() {
+                    true => {
+                        Box::pin(exchange::run(self, head, length, what, generation, &target)).await
+                    }
+                    false => Box::pin(self.throttle(head, length, what, generation, &target)).await,
+                }
             }
             Lead::Away(status, why, extra) => {
+                let what = (id, self.entry(head, ""));
                 let extra = extra
                     .as_ref()
                     .map(|(name, value)| (*name, value.as_bytes()));
-                let turning = self.turn_away(head, length, id, (status, why), extra.as_slice());
+                let turning = self.turn_away(head, length, what, (status, why), extra.as_slice());
                 Box::pin(turning).await
             }
         }
@@ -378,13 +386,13 @@ impl<W: World> Connection<W> {
         }
     }
 
-    /// Whether the client has left. What it sends meanwhile is the beginning of its next request,
-    /// and is kept; while there is some, nothing is read, so that it cannot pile up.
-    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Whether the client has left. What it sends meanwhile is kept; while there is more than the
+    /// first `known` bytes, nothing is read, so that it cannot pile up.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>, known: usize) -> Poll<()> {
         if let Channel::Http2(stream) = &mut self.stream {
             return stream.poll_left(cx);
         }
-        if !self.buffer.is_empty() {
+        if self.buffer.filled().len() > known {
             return Poll::Pending;
         }
         match ready!(self.poll_first(cx)) {

@@ -3,6 +3,7 @@
 mod affinity;
 mod downstream;
 mod health;
+mod limit;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use evenkeel_core::pool;
 use evenkeel_core::time::Timestamp;
 
 use crate::generation::Proxy;
+use crate::limit::Limit;
 use crate::log::Log;
 use crate::metric::{self, BUCKETS_MS, Counts};
 
@@ -73,6 +75,24 @@ struct Scrape {
     /// Listener, file, last second since 1970.
     certificates: Vec<(String, String, i64)>,
     dropped: u64,
+    limits: Vec<LimitNow>,
+}
+
+#[derive(Debug)]
+struct LimitNow {
+    name: String,
+    id: u16,
+    keys: usize,
+}
+
+impl LimitNow {
+    fn new(limit: Arc<Limit>) -> Self {
+        Self {
+            name: limit.name().to_owned(),
+            id: limit.id(),
+            keys: limit.keys(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,6 +153,7 @@ impl Scrape {
         }
         let pools = observed.proxy.pools().into_iter();
         let pools = pools.map(|pool| pool.with(|state| PoolNow::new(pool.name(), state, now)));
+        let limits = observed.proxy.limits().into_iter();
         let generation = observed.proxy.generation();
         let certificates = generation.material.certificates().into_iter().map(|c| {
             let path = c.path.display().to_string();
@@ -144,6 +165,7 @@ impl Scrape {
             generation: generation.number,
             certificates: certificates.collect(),
             dropped: observed.log.as_ref().map_or(0, Log::dropped),
+            limits: limits.map(LimitNow::new).collect(),
         }
     }
 
@@ -332,6 +354,7 @@ impl Collector for Scrape {
         self.gauges(e)?;
         self.health(e)?;
         self.affinity(e)?;
+        self.limits(e)?;
         self.downstream(e)
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::affinity::Keeper;
 use crate::config::{self, Action, Config};
 use crate::key;
+use crate::limit::Limit;
 use crate::notice::Notices;
 use crate::pool::Pool;
 use crate::route::Router;
@@ -59,6 +60,8 @@ pub struct PoolTarget {
     pub replay_limit: usize,
     /// Most bytes of a request's body.
     pub body_limit: u64,
+    /// What its clients are limited by, in the order of their numbers.
+    pub limits: Vec<Arc<Limit>>,
 }
 
 /// A configuration, ready to serve.
@@ -97,10 +100,17 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    pools: BTreeMap<String, Arc<Pool>>,
+    kept: Kept,
     generation: Arc<Generation>,
     /// By number of the worker.
     mailboxes: Vec<UnboundedSender<Mail>>,
+}
+
+/// What outlives configurations, by name.
+#[derive(Debug, Default)]
+struct Kept {
+    pools: BTreeMap<String, Arc<Pool>>,
+    limits: BTreeMap<String, Arc<Limit>>,
 }
 
 impl Shared {
@@ -127,16 +137,16 @@ impl Proxy {
     /// A proxy that serves `config`, with the material that was loaded for it.
     #[must_use]
     pub fn new(config: Config, material: Material) -> Self {
-        let mut pools = BTreeMap::new();
+        let mut kept = Kept::default();
         let generation = Arc::new(build(
             1,
             (config, material),
-            &mut pools,
+            &mut kept,
             Timestamp::ZERO,
             &mut Vec::new(),
         ));
         let shared = Shared {
-            pools,
+            kept,
             generation,
             mailboxes: Vec::new(),
         };
@@ -161,7 +171,7 @@ impl Proxy {
         let mut grants = Vec::new();
         material.keep(&shared.generation.material);
         let made_of = (config, material);
-        shared.generation = Arc::new(build(number, made_of, &mut shared.pools, now, &mut grants));
+        shared.generation = Arc::new(build(number, made_of, &mut shared.kept, now, &mut grants));
         for grant in grants {
             shared.send(grant);
         }
@@ -203,7 +213,13 @@ impl Proxy {
     /// The pools, by name.
     #[must_use]
     pub fn pools(&self) -> Vec<Arc<Pool>> {
-        self.lock().pools.values().cloned().collect()
+        self.lock().kept.pools.values().cloned().collect()
+    }
+
+    /// The limits, by name.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Arc<Limit>> {
+        self.lock().kept.limits.values().cloned().collect()
     }
 
     /// Registers a worker's mailbox; returns the worker's number.
@@ -232,10 +248,18 @@ impl Proxy {
 fn build(
     number: u64,
     (config, material): (Config, Material),
-    pools: &mut BTreeMap<String, Arc<Pool>>,
+    kept: &mut Kept,
     now: Timestamp,
     grants: &mut Vec<Grant>,
 ) -> Generation {
+    let Kept { pools, limits } = kept;
+    for limit in &config.limits {
+        let new = match limits.get(&limit.name) {
+            Some(known) => known.updated(limit),
+            None => Arc::new(Limit::new(limits.len() as u16, limit)),
+        };
+        limits.insert(limit.name.clone(), new);
+    }
     for (place, pool) in config.pools.iter().enumerate() {
         match pools.get(&pool.name) {
             Some(known) => grants.extend(known.update(now, pool)),
@@ -255,6 +279,7 @@ fn build(
             Some(Target::Pool(Arc::new(pool_target(
                 pool,
                 Arc::clone(pools.get(name)?),
+                limits,
                 &material,
                 route,
             ))))
@@ -273,9 +298,13 @@ fn build(
 fn pool_target(
     config: &config::Pool,
     pool: Arc<Pool>,
+    limits: &BTreeMap<String, Arc<Limit>>,
     material: &Material,
     route: &config::Route,
 ) -> PoolTarget {
+    let limits = route.limits.iter().filter_map(|name| limits.get(name));
+    let mut limits: Vec<_> = limits.cloned().collect();
+    limits.sort_by_key(|limit| limit.id());
     PoolTarget {
         pool,
         tls: material.client(&config.name).cloned(),
@@ -298,5 +327,6 @@ fn pool_target(
         idle: (config.idle.per_worker as usize, config.idle.timeout),
         replay_limit: usize::try_from(config.retry.buffer_bytes).unwrap_or(usize::MAX),
         body_limit: route.body_limit_bytes.unwrap_or(u64::MAX),
+        limits,
     }
 }

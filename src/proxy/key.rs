@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use evenkeel_core::limit;
 use evenkeel_core::policy::{Key, Kind};
 
 use crate::affinity::carrier;
@@ -61,8 +62,26 @@ impl Source {
             HashKey::Query(name) => {
                 let query = head.target.query.of(buf);
                 in_query(query.strip_prefix(b"?").unwrap_or_default(), name)
+                    .map_or(Key::None, Key::text)
             }
         }
+    }
+}
+
+/// Whom a limit counts the request for whose head was parsed from `buf`; `None` if the request does
+/// not say.
+pub(crate) fn counted(
+    key: Option<&HashKey>,
+    head: &RequestHead,
+    buf: &[u8],
+    from: Forwarded,
+    trusted: &[Network],
+) -> Option<limit::Key> {
+    match key {
+        None => Some(limit::Key::Everyone),
+        Some(HashKey::Address) => client(head, buf, from, trusted).map(limit::Key::address),
+        Some(HashKey::Path) => limit::Key::text(head.target.path.of(buf)),
+        Some(carried) => limit::Key::text(carrier::asked(head, buf, carried)?),
     }
 }
 
@@ -72,10 +91,10 @@ pub fn address(address: IpAddr) -> Key {
     Key::text(encode::address(address, &mut [0; 45]))
 }
 
-/// The key that `query`, without its question mark, has in its parameter `name`.
+/// What `query`, without its question mark, has in its parameter `name`.
 #[must_use]
-pub fn in_query(query: &[u8], name: &str) -> Key {
-    carrier::parameter(query, name).map_or(Key::None, Key::text)
+pub fn in_query<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    carrier::parameter(query, name)
 }
 
 /// Who sent the request: the connection's other end, or, if that is a trusted proxy, the rightmost

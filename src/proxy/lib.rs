@@ -17,6 +17,7 @@ pub mod http2;
 mod idle;
 pub mod key;
 mod life;
+pub mod limit;
 pub mod live;
 pub mod log;
 pub mod metric;

@@ -22,7 +22,9 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     outcome (complete; local: an answer of our own; cut: ended inside the body; cancelled: the \
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
-    total_ms, queue_ms (waiting for an endpoint), backoff_ms (between tries), and tries, each with endpoint, reused, dial_ms, head_ms, total_ms, \
+    total_ms, limit (what refused or held it back; null: none did), held_ms (by it), queue_ms (waiting \
+    for an endpoint), backoff_ms (between tries), and tries, each with endpoint, reused, dial_ms, \
+    head_ms, total_ms, \
     outcome (ok, failed, dial_failed), and error (why it was not dialled; absent: it took too long); \
     what is not known of a rejected request is null";
 
@@ -102,6 +104,10 @@ pub(crate) struct Entry {
     pub(crate) pool: String,
     pub(crate) bytes: u64,
     began: Timestamp,
+    /// The limit that refused or held it back.
+    pub(crate) limit: String,
+    /// How long.
+    pub(crate) held: Duration,
     waited: Duration,
     delayed: Duration,
     tries: Vec<Try>,
@@ -161,6 +167,8 @@ impl Entry {
             pool: String::new(),
             bytes: 0,
             began,
+            limit: String::new(),
+            held: Duration::ZERO,
             waited: Duration::ZERO,
             delayed: Duration::ZERO,
             tries: Vec::new(),
@@ -195,6 +203,7 @@ impl Entry {
             Kind::Finished { outcome, .. } => {
                 self.end(at, outcome_name(outcome), status(outcome));
             }
+            Kind::Rejected { status: 0 } => self.end(at, "cancelled", 0),
             Kind::Rejected { status } => self.end(at, "rejected", status),
             Kind::Session { step } => self.session = step.name(),
             _ => {}
@@ -251,6 +260,7 @@ impl Entry {
             ("path", &self.path),
             ("pool", &self.pool),
             ("session", self.session),
+            ("limit", &self.limit),
             ("outcome", outcome),
         ] {
             let _ = write!(line, ",\"{key}\":");
@@ -262,6 +272,7 @@ impl Entry {
         }
         let _ = write!(line, ",\"status\":{status},\"bytes\":{}", self.bytes);
         let _ = write!(line, ",\"total_ms\":{:.3}", ms(total));
+        let _ = write!(line, ",\"held_ms\":{:.3}", ms(self.held));
         let _ = write!(line, ",\"queue_ms\":{:.3}", ms(self.waited));
         let _ = write!(line, ",\"backoff_ms\":{:.3},\"tries\":[", ms(self.delayed));
         for (n, tried) in self.tries.iter().enumerate() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Outcome;
+use evenkeel_core::limit::Verdict;
 use evenkeel_core::outlier::Cause;
 use evenkeel_core::panic;
 use evenkeel_core::request;
@@ -51,6 +52,8 @@ pub struct Downstream {
     pub goaways: Vec<(Goaway, u64)>,
     /// Times that a limit of a listener was reached.
     pub limited: Vec<(Limit, u64)>,
+    /// What limits of clients did, or would have done: by limit, what, and whether it was not done.
+    pub throttled: Vec<((u16, Verdict, bool), u64)>,
 }
 
 /// What is counted of a pool.
@@ -162,6 +165,11 @@ impl Downstream {
             Kind::Reset => self.resets += 1,
             Kind::Goaway { reason } => bump(&mut self.goaways, reason),
             Kind::Limited { limit } => bump(&mut self.limited, limit),
+            Kind::Throttled {
+                rule,
+                verdict,
+                dry_run,
+            } => bump(&mut self.throttled, (rule, verdict, dry_run)),
             _ => {}
         }
     }
@@ -175,6 +183,7 @@ impl Downstream {
         merge(&mut self.handshake_failures, &other.handshake_failures);
         merge(&mut self.goaways, &other.goaways);
         merge(&mut self.limited, &other.limited);
+        merge(&mut self.throttled, &other.throttled);
     }
 }
 
@@ -213,6 +222,7 @@ impl Counts {
             | Kind::Reset
             | Kind::Goaway { .. }
             | Kind::Limited { .. }
+            | Kind::Throttled { .. }
             | Kind::Probed { .. }
             | Kind::Health { .. }
             | Kind::Ejected { .. }

@@ -37,7 +37,7 @@ fn text(endpoints: &[(&str, SocketAddr, &str)]) -> String {
         .replace("policy = \"p2c\"", policy)
 }
 
-fn reloaded(proxy: &mut Evenkeel, text: &str) {
+pub(super) fn reloaded(proxy: &mut Evenkeel, text: &str) {
     proxy.reload(text);
     while proxy.process.line_with("event")["event"] != "reloaded" {}
 }

@@ -87,9 +87,23 @@ const WAITED: (Kind, u8, u16) = (
     0,
 );
 
+/// What a limit says before a request's life begins.
+const THROTTLED: (Kind, u8, u16) = (
+    Kind::Throttled {
+        rule: 3,
+        verdict: limit::Verdict::Requests,
+        dry_run: true,
+    },
+    27,
+    0x305,
+);
+
 /// Every kind, its number and its detail.
 fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
-    kinds().into_iter().chain(of_health()).chain([WAITED])
+    kinds()
+        .into_iter()
+        .chain(of_health())
+        .chain([WAITED, THROTTLED])
 }
 
 #[test]
@@ -114,7 +128,7 @@ fn records_are_frozen() {
 #[test]
 fn connections_are_outside_of_requests() {
     for (kind, number, _) in all() {
-        let outside = [10, 11].contains(&number) || (13..24).contains(&number);
+        let outside = [10, 11, 27].contains(&number) || (13..24).contains(&number);
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
 }

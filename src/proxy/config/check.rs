@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Admin, Endpoint, Host, Listener, Match, Route, tls};
+use super::{Action, Admin, Endpoint, Host, Listener, Match, Route, limit, tls};
 use crate::document::{Address, Names, Span, Table};
 
 /// No address twice, the administration's included.
@@ -92,6 +92,31 @@ pub(super) fn routes(t: &mut Table<'_>, routes: &[Option<Route>], pools: &Names,
             .problem(span, format!("no route goes to pool `{pool}`"))
             .warning();
         t.report(problem.label("never used"));
+    }
+}
+
+/// No limit without a route, and no more than a trace can tell apart.
+pub(super) fn limits(t: &mut Table<'_>, routes: &[Option<Route>], limits: &Names) {
+    if let Some((_, span)) = limits.iter().nth(limit::MOST) {
+        let problem = t.problem(span, "one limit too many");
+        t.report(problem.label(format!("expected at most {}", limit::MOST)));
+    }
+    // A route that could not be read may be the one that uses it.
+    let Some(routes) = routes
+        .iter()
+        .map(Option::as_ref)
+        .collect::<Option<Vec<_>>>()
+    else {
+        return;
+    };
+    let used = |name: &str| {
+        routes
+            .iter()
+            .any(|r| r.limits.iter().any(|used| used == name))
+    };
+    for (name, span) in limits.iter().filter(|(name, _)| !used(name)) {
+        let problem = t.problem(span, format!("no route has the limit `{name}`"));
+        t.report(problem.warning().label("expected `limit` in a [[route]]"));
     }
 }
 

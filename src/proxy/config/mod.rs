@@ -7,6 +7,7 @@
 mod affinity;
 mod check;
 mod health;
+mod limit;
 mod listener;
 mod outlier;
 mod outlook;
@@ -31,6 +32,7 @@ use crate::document::{
 
 pub use affinity::{Affinity, Cookie, Kind as AffinityKind, SameSite};
 pub use health::{Ask, Check, Health, Panic};
+pub use limit::Limit;
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
 pub use policy::{HashKey, Policy, Simulated};
 pub use pool::{Endpoint, Idle, Pool, Queue, Timeouts as PoolTimeouts};
@@ -51,6 +53,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Where requests can go.
     pub pools: Vec<Pool>,
+    /// What routes limit their clients by.
+    pub limits: Vec<Limit>,
     /// The administration's listener, if there is one.
     pub admin: Option<Admin>,
     /// What is logged.
@@ -149,8 +153,11 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
     let pools = t.tables("pool", "a named group of endpoints, with its policy", |t| {
         pool::pool(t, &mut pool_names, purpose)
     });
+    let mut limit_names = Names::new("limit");
+    let doc = "how fast a client's requests may come, and how many may be under way";
+    let limits = t.tables("limit", doc, |t| limit::limit(t, &mut limit_names));
     let routes = t.tables("route", "which requests go to which pool", |t| {
-        route::route(t, &pool_names)
+        route::route(t, &pool_names, &limit_names)
     });
     let admin = t.optional_table(
         "admin",
@@ -165,11 +172,13 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
         .flatten()
         .all(|listener| listener.redirect.is_some());
     check::routes(t, &routes, &pool_names, serves);
+    check::limits(t, &routes, &limit_names);
     let admin = match admin {
         Some(admin) => Some(admin?),
         None => None,
     };
     let pools = pools.into_iter().collect::<Option<Vec<Pool>>>()?;
+    let limits = limits.into_iter().collect::<Option<Vec<Limit>>>()?;
     let mut routes = routes.into_iter().collect::<Option<Vec<Route>>>()?;
     if let ([], [pool]) = (routes.as_slice(), pools.as_slice()) {
         routes.push(Route::all_to(pool));
@@ -180,6 +189,7 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
         listeners,
         routes,
         pools,
+        limits,
         admin,
         log,
     })

@@ -24,6 +24,8 @@ pub struct Route {
     pub timeouts: Timeouts,
     /// Most bytes of a request's body, if there is a limit.
     pub body_limit_bytes: Option<u64>,
+    /// The names of the limits of its clients, none twice.
+    pub limits: Vec<String>,
 }
 
 /// A host that a route is for, in lower case.
@@ -91,11 +93,12 @@ impl Route {
             action: Action::Pool(pool.name.clone()),
             timeouts: Timeouts::default(),
             body_limit_bytes: None,
+            limits: Vec::new(),
         }
     }
 }
 
-pub(super) fn route(t: &mut Table<'_>, pools: &Names) -> Option<Route> {
+pub(super) fn route(t: &mut Table<'_>, pools: &Names, limits: &Names) -> Option<Route> {
     let doc = "hosts it is for, exact or `*.example.com`; absent: any";
     let hosts = t.optional("host", OneOrMany(HostKind), doc);
     if hosts.as_ref().is_some_and(Vec::is_empty) {
@@ -118,6 +121,7 @@ pub(super) fn route(t: &mut Table<'_>, pools: &Names) -> Option<Route> {
     let doc = "most bytes of a request's body, else 413; absent: no limit, as bodies are streamed";
     let body_limit_bytes = t.optional("body_limit", Size, doc);
 
+    let limits = limited(t, limits);
     if let Some(pool) = &pool {
         pools.refer(t, t.span("pool"), pool);
     }
@@ -142,7 +146,27 @@ pub(super) fn route(t: &mut Table<'_>, pools: &Names) -> Option<Route> {
         action,
         timeouts,
         body_limit_bytes,
+        limits,
     })
+}
+
+/// The names of the limits that the route has.
+fn limited(t: &mut Table<'_>, known: &Names) -> Vec<String> {
+    let doc = "names of the limits that its clients have; a request has to pass all of them";
+    let limits = t.default("limit", OneOrMany(Name), Vec::new(), doc);
+    let span = t.span("limit");
+    for (n, name) in limits.iter().enumerate() {
+        known.refer(t, span, name);
+        if limits[..n].contains(name) {
+            let problem = t.problem(span, format!("the limit `{name}` stands here twice"));
+            t.report(problem.label("expected each name once"));
+        }
+    }
+    if t.has("redirect") && !limits.is_empty() {
+        let problem = t.problem(span, "a redirect has no limits: it costs nothing");
+        t.report(problem.label("leave it out"));
+    }
+    limits
 }
 
 fn path(t: &mut Table<'_>) -> Option<Match> {

@@ -1,6 +1,7 @@
 //! Configurations: what a good one means, what the author of a wrong one is told.
 
 mod health;
+mod limit;
 mod mutation;
 mod wrong;
 
@@ -47,6 +48,20 @@ path = "/webapp/"
 pool = "nodejs"
 timeouts = { header = "1s", idle = "2s", total = "3s", tunnel = "4s" }
 body_limit = "1MiB"
+limit = ["each", "reports"]
+
+[[limit]]
+name = "each"
+rate = "30/m"
+burst = 9
+delay = 4
+keys = 100
+
+[[limit]]
+name = "reports"
+key = "all"
+requests = 3
+dry_run = true
 
 [[pool]]
 name = "nodejs"
@@ -188,6 +203,7 @@ fn every_key_of_routes_arrives() {
         },
         timeouts: RouteTimeouts::default(),
         body_limit_bytes: None,
+        limits: vec![],
     };
     let timeouts = RouteTimeouts {
         header: Some(s(1)),
@@ -204,6 +220,7 @@ fn every_key_of_routes_arrives() {
         action: Action::Pool("nodejs".into()),
         timeouts,
         body_limit_bytes: Some(1 << 20),
+        limits: vec!["each".into(), "reports".into()],
     };
     assert_eq!(full().routes, [home, webapp]);
 }

@@ -21,11 +21,10 @@ impl<W: World> Connection<W> {
         &mut self,
         head: &RequestHead,
         length: usize,
-        id: u64,
+        (id, mut entry): (u64, Option<Box<Entry>>),
         (status, why): (u16, String),
         extra: &[h1::encode::Extra<'_>],
     ) -> After {
-        let mut entry = self.worker.log.as_ref().map(|_| self.entry(head, ""));
         self.rejected(id, status, &mut entry);
         let keep = head.keep_alive && head.framing.is_empty() && !self.worker.is_draining();
         let head_only = head.method == Method::Head;
@@ -70,7 +69,7 @@ impl<W: World> Connection<W> {
     }
 
     /// Records a refusal, before the answer: who has it must find it counted.
-    fn rejected(&self, id: u64, status: u16, entry: &mut Option<Box<Entry>>) {
+    pub(super) fn rejected(&self, id: u64, status: u16, entry: &mut Option<Box<Entry>>) {
         let event = Event {
             at: self.worker.world.now(),
             request: id,
@@ -85,15 +84,16 @@ impl<W: World> Connection<W> {
         }
     }
 
-    fn log(&self, id: u64, entry: Option<Box<Entry>>) {
+    pub(super) fn log(&self, id: u64, entry: Option<Box<Entry>>) {
         if let (Some(log), Some(entry)) = (&self.worker.log, entry) {
             let unix = self.worker.world.unix_now();
             entry.write(log, &self.worker.request_id(id), unix, |_| None);
         }
     }
 
-    /// What the log says of the request whose head is at the front of the buffer.
-    pub(crate) fn entry(&self, head: &RequestHead, pool: &str) -> Box<Entry> {
+    /// What the log says of the request whose head is at the front of the buffer, if there is one.
+    pub(super) fn entry(&self, head: &RequestHead, pool: &str) -> Option<Box<Entry>> {
+        self.worker.log.as_ref()?;
         let buf = self.buffer.filled();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut entry = Entry::new(self.worker.world.now());
@@ -102,7 +102,7 @@ impl<W: World> Connection<W> {
         entry.host = text(head.authority.of(buf));
         entry.path = text(head.target.whole.of(buf));
         entry.pool = pool.to_owned();
-        Box::new(entry)
+        Some(Box::new(entry))
     }
 
     fn client(&self) -> String {

@@ -31,6 +31,7 @@ use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
 use crate::h1::{Framing, RequestHead, Version};
 use crate::life::Life;
+use crate::log::Entry;
 use crate::relay::Relay;
 use crate::world::World;
 pub(crate) use draft::Draft;
@@ -81,13 +82,11 @@ pub(crate) async fn run<W: World>(
     connection: &mut Connection<W>,
     head: &RequestHead,
     length: usize,
-    id: u64,
+    (id, entry): (u64, Option<Box<Entry>>),
     generation: Arc<Generation>,
     target: &PoolTarget,
 ) -> After {
     let worker = Rc::clone(&connection.worker);
-    let name = target.pool.name();
-    let entry = worker.log.as_ref().map(|_| connection.entry(head, name));
     let key = target.key.of(
         head,
         connection.buffer.filled(),
@@ -258,7 +257,7 @@ impl<W: World> Exchange<'_, W> {
 
     /// What may end any wait: the client's leaving (if watched) and the deadlines.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>, watch: bool) -> Poll<Event> {
-        if watch && self.connection.poll_left(cx).is_ready() {
+        if watch && self.connection.poll_left(cx, 0).is_ready() {
             return Poll::Ready(Event::ClientLeft);
         }
         let deadline = self.life.request.deadline();

@@ -3,6 +3,7 @@
 use super::*;
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::health::Outcome;
+use evenkeel_core::limit::Verdict;
 use evenkeel_core::outlier::Cause;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
@@ -41,6 +42,7 @@ fn scrape(counts: Counts, pools: Vec<PoolNow>) -> Scrape {
         generation: 1,
         dropped: 0,
         certificates: Vec::new(),
+        limits: Vec::new(),
     }
 }
 
@@ -83,6 +85,39 @@ fn connections_of_clients() {
     ];
     for line in expected {
         assert!(samples.contains(&line.to_owned()), "{line}: {samples:#?}");
+    }
+}
+
+#[test]
+fn limits_of_clients() {
+    let said = |verdict, dry_run| Kind::Throttled {
+        rule: 1,
+        verdict,
+        dry_run,
+    };
+    let kinds = [
+        said(Verdict::Rate, false),
+        said(Verdict::Held, false),
+        said(Verdict::Rate, true),
+    ];
+    let limit = LimitNow {
+        name: "each".into(),
+        id: 1,
+        keys: 7,
+    };
+    let scrape = Scrape {
+        limits: vec![limit],
+        ..scrape(counts([&kinds, &kinds[..1]]), Vec::new())
+    };
+    let samples = samples(scrape);
+    let decisions = "evenkeel_limit_decisions_total{limit=\"each\",decision=";
+    for line in [
+        format!("{decisions}\"rate\",dry_run=\"false\"}} 2"),
+        format!("{decisions}\"held\",dry_run=\"false\"}} 1"),
+        format!("{decisions}\"rate\",dry_run=\"true\"}} 1"),
+        "evenkeel_limit_keys{limit=\"each\"} 7".to_owned(),
+    ] {
+        assert!(samples.contains(&line), "{line}: {samples:#?}");
     }
 }
 

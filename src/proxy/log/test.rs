@@ -35,8 +35,9 @@ fn a_rejected_request_has_a_line_with_what_is_known() {
     entry.note(&event(MS * 2, Kind::Rejected { status: 431 }));
     let expected = serde_json::json!({
         "time": 1.5, "id": "00ff", "client": "192.0.2.1", "method": null, "host": null,
-        "path": null, "pool": null, "session": null, "outcome": "rejected", "status": 431,
-        "bytes": 12, "total_ms": 2.0, "queue_ms": 0.0, "backoff_ms": 0.0, "tries": [],
+        "path": null, "pool": null, "session": null, "limit": null, "outcome": "rejected",
+        "status": 431, "bytes": 12, "total_ms": 2.0, "held_ms": 0.0, "queue_ms": 0.0,
+        "backoff_ms": 0.0, "tries": [],
     });
     assert_eq!(write(&entry), Some(expected));
     entry.method = "GET".into();

@@ -1,0 +1,368 @@
+//! Limits of clients: how fast a client's requests may come, and how many may be there at once.
+//!
+//! One [`State`] for each rule, one entry for each client that owes it something. The rate is the
+//! generic cell rate algorithm (ITU-T I.371, annex A): of a client only the instant is kept at
+//! which it has paid for all its requests, so an entry is small and needs no timer. A shell keeps
+//! the state behind a mutex, so counts are exact over all workers, and asks all rules of a request
+//! by [`admit`]: it is charged to all of them or to none.
+//!
+//! Memory is bounded by `keys`. A client that owes nothing is forgotten, which changes nothing. If
+//! all owe something, a new one takes the place of the one that owes the *least*: who floods a
+//! table with addresses pushes out other newcomers, and a heavy debtor keeps its debt until it is
+//! paid. Those with requests under way are never forgotten; if there are only such, a new one is
+//! refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::rng::mix;
+use crate::time::{Span, Timestamp};
+
+/// By what a rule tells clients apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// It does not: all share one limit.
+    Everyone,
+    /// An IPv4 address.
+    V4(u32),
+    /// A network of 64 bits of IPv6: the least that one subscriber gets, so who has one address has
+    /// 2^64.
+    V6(u64),
+    /// Some text, by 64 bits of it.
+    Text(u64),
+}
+
+impl Key {
+    /// The client at this address; IPv4 in IPv6 counts as IPv4.
+    #[must_use]
+    pub fn address(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.to_bits()),
+            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
+        }
+    }
+
+    /// The client that calls itself so; nobody if it says nothing.
+    #[must_use]
+    pub fn text(bytes: &[u8]) -> Option<Self> {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let words = words.iter().chain([&last]);
+        let fold = |hash, word: &[u8; 8]| mix(hash ^ u64::from_le_bytes(*word));
+        (!bytes.is_empty()).then(|| Self::Text(words.fold(mix(bytes.len() as u64), fold)))
+    }
+}
+
+/// A rule, as a configuration has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How fast requests of a client may come, if that is limited.
+    pub rate: Option<Rate>,
+    /// How many may be there at once, if that is limited.
+    pub requests: Option<u32>,
+    /// Clients that are known at once, at least one.
+    pub keys: usize,
+    /// Whether it only says what it would do.
+    pub dry_run: bool,
+}
+
+/// How fast requests may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// The time between two, of a client that uses all it may.
+    pub every: Span,
+    /// How many may come before their time.
+    pub burst: u32,
+    /// How many of the burst go on at once; the others wait until it is no more. `None`: all.
+    pub delay: Option<u32>,
+}
+
+/// What a rule does to a request; its number stands in the trace hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// It waits until the rate allows it.
+    Held,
+    /// It comes too fast.
+    Rate,
+    /// Too many of its client are there.
+    Requests,
+    /// Its client is new, and everyone who is known has requests under way.
+    Full,
+    /// It goes on, and another client's debt was forgotten for it.
+    Forgot,
+}
+
+impl Verdict {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Held,
+        Self::Rate,
+        Self::Requests,
+        Self::Full,
+        Self::Forgot,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Rate => "rate",
+            Self::Requests => "requests",
+            Self::Full => "full",
+            Self::Forgot => "forgot",
+        }
+    }
+}
+
+/// What a rule has to say of a request, and whether it only says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The rule, by its place among those that were asked.
+    pub rule: usize,
+    /// What it does, or would do.
+    pub verdict: Verdict,
+    /// It does nothing.
+    pub dry_run: bool,
+}
+
+/// A request that goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule, by its place among those that were asked.
+    pub rule: usize,
+    /// When the next one may come, if that is known.
+    pub again: Option<Timestamp>,
+}
+
+/// A request's rules, as its shell keeps them.
+pub trait Rules {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Whom the request comes from, as rule number `rule` tells clients apart; `None` if it cannot
+    /// tell, and does not count it.
+    fn key(&self, rule: usize) -> Option<Key>;
+
+    /// Runs `f` on the state of rule number `rule`. Rules are asked for in the order of their
+    /// numbers, one within the other; who locks them gives every request those that it shares with
+    /// another in the same order.
+    fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R;
+
+    /// Rule number `rule` has counted the request among those of `key` that are there: it must be
+    /// told when the request is over, by [`State::leave`].
+    fn counted(&self, rule: usize, key: Key);
+
+    /// A rule has something to say.
+    fn note(&self, note: Note);
+}
+
+/// Asks all rules whether a request that comes at `now` may go on, and from when on it may.
+///
+/// # Errors
+///
+/// The first rule that refuses it; then no rule has counted it.
+pub fn admit(rules: &impl Rules, now: Timestamp) -> Result<Timestamp, Refusal> {
+    ask(rules, 0, now)
+}
+
+fn ask(rules: &impl Rules, rule: usize, now: Timestamp) -> Result<Timestamp, Refusal> {
+    if rule == rules.count() {
+        return Ok(now);
+    }
+    let Some(key) = rules.key(rule) else {
+        return ask(rules, rule + 1, now);
+    };
+    rules.with(rule, |state| {
+        let dry_run = state.settings.dry_run;
+        let note = |verdict| Note {
+            rule,
+            verdict,
+            dry_run,
+        };
+        match state.weigh(now, key) {
+            Ok(go) => {
+                let others = ask(rules, rule + 1, now)?;
+                if state.take(now, key) {
+                    rules.note(note(Verdict::Forgot));
+                }
+                if state.settings.requests.is_some() {
+                    rules.counted(rule, key);
+                }
+                if go > now {
+                    rules.note(note(Verdict::Held));
+                }
+                Ok(if dry_run { others } else { others.max(go) })
+            }
+            Err((verdict, again)) => {
+                rules.note(note(verdict));
+                match dry_run {
+                    true => ask(rules, rule + 1, now),
+                    false => Err(Refusal { rule, again }),
+                }
+            }
+        }
+    })
+}
+
+/// What is known of a client.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// When all its requests will be paid for: the theoretical arrival time of the next one.
+    paid: Timestamp,
+    /// Its requests that are there.
+    requests: u32,
+}
+
+impl Entry {
+    /// How dear it is: who is dearest is forgotten last, and who has requests there never.
+    fn rank(self) -> Timestamp {
+        match self.requests {
+            0 => self.paid,
+            _ => Timestamp::MAX,
+        }
+    }
+}
+
+/// What one rule knows of its clients.
+#[derive(Debug)]
+pub struct State {
+    settings: Settings,
+    entries: BTreeMap<Key, Entry>,
+    /// All of them, who is to be forgotten first before the others.
+    order: BTreeSet<(Timestamp, Key)>,
+}
+
+impl State {
+    /// A rule that knows nobody.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            entries: BTreeMap::new(),
+            order: BTreeSet::new(),
+        }
+    }
+
+    /// Other settings, from `now` on. Who owes something goes on owing it.
+    pub fn update(&mut self, settings: Settings) {
+        self.settings = settings;
+        while self.entries.len() > self.settings.keys {
+            let Some((rank, key)) = self.order.first().copied() else {
+                return;
+            };
+            if rank == Timestamp::MAX {
+                return;
+            }
+            self.forget(rank, key);
+        }
+    }
+
+    /// How many clients it knows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it knows nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// When a request that comes at `now` may go on; or why it may not, and when the next may come.
+    fn weigh(&self, now: Timestamp, key: Key) -> Result<Timestamp, (Verdict, Option<Timestamp>)> {
+        let Some(entry) = self.entries.get(&key) else {
+            let room = self.entries.len() < self.settings.keys;
+            let first = self.order.first();
+            let frees = first.is_some_and(|(rank, _)| *rank < Timestamp::MAX);
+            return match room || frees {
+                true => Ok(now),
+                false => Err((Verdict::Full, None)),
+            };
+        };
+        if self
+            .settings
+            .requests
+            .is_some_and(|most| entry.requests >= most)
+        {
+            return Err((Verdict::Requests, None));
+        }
+        let Some(rate) = self.settings.rate else {
+            return Ok(now);
+        };
+        let most = |ahead: u32| Span(rate.every.0.saturating_mul(u64::from(ahead)));
+        let due = |ahead: u32| Timestamp(entry.paid.0.saturating_sub(most(ahead).0));
+        if due(rate.burst) > now {
+            return Err((Verdict::Rate, Some(due(rate.burst))));
+        }
+        Ok(rate.delay.map_or(now, |delay| due(delay).max(now)))
+    }
+
+    /// Counts a request that goes on. True if another client's debt was forgotten for it.
+    fn take(&mut self, now: Timestamp, key: Key) -> bool {
+        let known = self.entries.get(&key).copied();
+        let mut forgot = false;
+        match known {
+            Some(entry) => _ = self.order.remove(&(entry.rank(), key)),
+            None => forgot = self.make_room(now),
+        }
+        let mut entry = known.unwrap_or(Entry {
+            paid: now,
+            requests: 0,
+        });
+        if let Some(rate) = self.settings.rate {
+            entry.paid = entry.paid.max(now) + rate.every;
+        }
+        if self.settings.requests.is_some() {
+            entry.requests += 1;
+        }
+        self.entries.insert(key, entry);
+        self.order.insert((entry.rank(), key));
+        forgot
+    }
+
+    /// Forgets who owes nothing, a few at a time, and if it must be, who owes the least. True if
+    /// that was anything.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        for _ in 0..2 {
+            match self.order.first().copied() {
+                Some((rank, key)) if rank <= now => self.forget(rank, key),
+                _ => break,
+            }
+        }
+        let full = self.entries.len() >= self.settings.keys;
+        match self.order.first().copied() {
+            Some((rank, key)) if full && rank < Timestamp::MAX => {
+                self.forget(rank, key);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A request of `key` that was counted among those that are there is over.
+    pub fn leave(&mut self, now: Timestamp, key: Key) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        let before = entry.rank();
+        entry.requests = entry.requests.saturating_sub(1);
+        let after = entry.rank();
+        self.order.remove(&(before, key));
+        match after <= now {
+            true => _ = self.entries.remove(&key),
+            false => _ = self.order.insert((after, key)),
+        }
+    }
+
+    fn forget(&mut self, rank: Timestamp, key: Key) {
+        self.order.remove(&(rank, key));
+        self.entries.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests;
