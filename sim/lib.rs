@@ -2,6 +2,7 @@
 
 mod certificate;
 pub mod engine;
+pub mod fuzz;
 pub mod hole;
 pub mod law;
 pub mod link;

@@ -97,6 +97,8 @@ pub(crate) enum Sim {
     Merge(SimMerge),
     /// Find the smallest scenario that still fails with the same cause, and write it to a file
     Shrink(SimShrink),
+    /// Run scenarios that nobody wrote: faults that heal, all invariants, full service afterwards
+    Fuzz(SimFuzz),
 }
 
 #[cfg(feature = "sim")]
@@ -193,6 +195,26 @@ pub(crate) struct SimShrink {
     /// Where to write the smaller scenario; absent: beside the scenario, as NAME-shrunk-SEED.toml
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimFuzz {
+    /// How long
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) minutes: f64,
+    /// The number of the first scenario: the same number is the same scenario
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) from: u64,
+    /// One engine alone; absent: both
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Runs at a time; absent: one per core
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<u16>,
+    /// The folder for scenarios that fail, made small; made if one does
+    #[arg(long, value_name = "DIR", default_value = "evenkeel-fuzz")]
+    pub(crate) out: PathBuf,
 }
 
 #[cfg(feature = "sim")]

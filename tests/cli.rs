@@ -4,6 +4,8 @@
 mod compare;
 #[path = "cli/exit.rs"]
 mod exit;
+#[path = "cli/fuzz.rs"]
+mod fuzz;
 #[path = "cli/input.rs"]
 mod input;
 #[path = "cli/matrix.rs"]

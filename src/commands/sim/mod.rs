@@ -1,6 +1,7 @@
 //! `evenkeel sim`: the simulator's commands.
 
 mod compare;
+mod fuzz;
 mod merge;
 mod progress;
 mod result;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: cli::Sim) -> Exit {
         cli::Sim::Verify(arguments) => verify::run(&arguments),
         cli::Sim::Merge(arguments) => merge::run(&arguments),
         cli::Sim::Shrink(arguments) => shrink::run(&arguments),
+        cli::Sim::Fuzz(arguments) => fuzz::run(&arguments),
     };
     result.unwrap_or_else(|exit| exit)
 }
@@ -171,16 +173,20 @@ fn work<T>(
     label: &str,
     work: impl FnOnce(usize, &Stop, &mut dyn FnMut(Progress)) -> Result<T, Error>,
 ) -> Result<T, Exit> {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = jobs.map_or_else(cores, usize::from);
     let stop = stop();
     let mut bar = Bar::new(label);
-    let result = work(jobs, &stop, &mut |progress| bar.show(progress));
+    let result = work(lanes(jobs), &stop, &mut |progress| bar.show(progress));
     bar.clear();
     result.map_err(|error| {
         warn(format_args!("evenkeel: {error}"));
         Exit::Internal
     })
+}
+
+/// Runs at a time: as asked, or one for each core.
+fn lanes(jobs: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    jobs.map_or_else(cores, usize::from)
 }
 
 /// What an interrupt asks to end.

@@ -56,6 +56,13 @@ impl Bar {
         });
     }
 
+    /// Fuzzing takes as long as it is told to.
+    pub(super) fn fuzzed(&mut self, scenarios: usize, share: f64) {
+        self.draw(scenarios, share, |label| {
+            format!("{label}: {scenarios} scenarios, {:.0} %", share * 100.0)
+        });
+    }
+
     /// Writes a line if it is time for one; `share` of the work is done.
     fn draw(&mut self, done: usize, share: f64, line: impl FnOnce(&str) -> String) {
         let pause = match self.terminal {
