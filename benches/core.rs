@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use evenkeel_core::endpoint::{Answer, EndpointIndex, Spec, State as Admin, Until};
+use evenkeel_core::endpoint::{Answer, EndpointIndex, Group, Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
 use evenkeel_core::pool::{Admission, Sent, Settings, State, Verdict};
 use evenkeel_core::queue::{Grant, Token};
@@ -50,7 +50,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         address: format!("10.0.{}.{}:3000", at / 256, at % 256),
         weight: weight(at),
         max_connections: Some(1_000),
-        backup: false,
+        group: Group::Home,
         state: Admin::Up,
     };
     Settings {
@@ -60,6 +60,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         queue: evenkeel_core::queue::Settings::fifo(256),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     }
 }
 

@@ -124,7 +124,7 @@ impl Proxy {
     ) {
         for (state, pool) in self.pools.iter_mut().zip(&config.pools) {
             let before: Vec<_> = state.endpoints().iter().map(|e| e.index).collect();
-            grants.extend(state.update(now, settings(pool)));
+            grants.extend(state.update(now, settings(pool, config.server.zone.as_deref())));
             let known = |endpoint: &evenkeel_core::endpoint::Endpoint| {
                 before.get(endpoint.index.slot as usize) == Some(&endpoint.index)
             };

@@ -27,7 +27,11 @@ impl Generation {
     fn new(config: Config) -> Self {
         Self {
             routes: Arc::new(Proxy::new(config.clone(), Default::default())),
-            pools: config.pools.iter().map(settings).collect(),
+            pools: {
+                let zone = config.server.zone.as_deref();
+                let pools = config.pools.iter();
+                pools.map(|pool| settings(pool, zone)).collect()
+            },
             config: Arc::new(config),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_core::endpoint::{EndpointIndex, Spec, State as Admin};
+use evenkeel_core::endpoint::{EndpointIndex, Group, Spec, State as Admin};
 use evenkeel_core::policy::{self, Key};
 use evenkeel_core::pool::{Admission, Settings, State, Verdict};
 use evenkeel_core::queue::Token;
@@ -62,7 +62,7 @@ fn settings(endpoints: usize) -> Settings {
         address: format!("10.0.0.{n}:80"),
         weight: 1,
         max_connections: None,
-        backup: false,
+        group: Group::Home,
         state: Admin::Up,
     };
     Settings {
@@ -72,6 +72,7 @@ fn settings(endpoints: usize) -> Settings {
         queue: evenkeel_core::queue::Settings::fifo(100),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     }
 }
 

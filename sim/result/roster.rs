@@ -139,7 +139,7 @@ mod test {
             address: (*name).to_owned(),
             weight: *weight,
             max_connections: None,
-            backup: false,
+            group: evenkeel_core::endpoint::Group::Home,
             state: Admin::Up,
         };
         pool::Settings {
@@ -149,6 +149,7 @@ mod test {
             queue: evenkeel_core::queue::Settings::fifo(0),
             guard: Default::default(),
             affinity: None,
+            spill: Default::default(),
         }
     }
 

@@ -31,14 +31,17 @@ impl Promise {
     /// The promises of all pools.
     #[must_use]
     pub fn all(scenario: &Scenario) -> Vec<Self> {
-        scenario.config.pools.iter().map(Self::new).collect()
+        let zone = scenario.config.server.zone.is_some();
+        let pools = scenario.config.pools.iter();
+        pools.map(|pool| Self::new(pool, zone)).collect()
     }
 
-    fn new(pool: &config::Pool) -> Self {
+    /// `zone`: some endpoints may be preferred to others for where they are.
+    fn new(pool: &config::Pool, zone: bool) -> Self {
         let endpoints = &pool.endpoints;
         let free = endpoints
             .iter()
-            .all(|e| !e.backup && e.max_connections.is_none());
+            .all(|e| !e.backup && !zone && e.max_connections.is_none());
         let law = match pool.policy {
             Policy::Core(Kind::RoundRobin) => Some(Law::RoundRobin),
             Policy::Core(Kind::Random) => Some(Law::Random),

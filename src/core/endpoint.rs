@@ -36,10 +36,38 @@ pub struct Spec {
     pub weight: u32,
     /// Most requests in flight plus tunnels, over all workers; `None` for no bound.
     pub max_connections: Option<u32>,
-    /// Used only when no other endpoint can be.
-    pub backup: bool,
+    /// Whether it is a first choice.
+    pub group: Group,
     /// Administrative state.
     pub state: State,
+}
+
+/// The groups of a pool's endpoints, in the order in which they are preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Group {
+    /// In the proxy's own zone, or in a pool that nobody divides by zones.
+    #[default]
+    Home,
+    /// In another zone than the proxy.
+    Elsewhere,
+    /// Used only when too few others can be.
+    Backup,
+}
+
+impl Group {
+    /// All, in their order.
+    pub const ALL: [Self; 3] = [Self::Home, Self::Elsewhere, Self::Backup];
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Elsewhere => "elsewhere",
+            Self::Backup => "backup",
+        }
+    }
 }
 
 /// What hashing policies know an endpoint by: the same in every proxy, whatever else changes.
@@ -101,8 +129,8 @@ pub struct Endpoint {
     pub tunnels: u32,
     /// Bound of `in_flight` and `tunnels` together; `u32::MAX` for none.
     pub max_connections: u32,
-    /// Used only when no other endpoint can be.
-    pub backup: bool,
+    /// Whether it is a first choice.
+    pub group: Group,
     /// Administrative state; also `Down` for a slot that nobody has.
     pub state: State,
     /// How long it takes, if the policy wants to know.
@@ -128,7 +156,7 @@ impl Endpoint {
             in_flight: 0,
             tunnels: 0,
             max_connections: u32::MAX,
-            backup: false,
+            group: Group::Home,
             state: State::Up,
             fit: true,
             failed_dials: 0,
@@ -144,7 +172,7 @@ impl Endpoint {
         self.identity = Identity::of(&spec.address);
         self.weight = spec.weight;
         self.max_connections = spec.max_connections.unwrap_or(u32::MAX);
-        self.backup = spec.backup;
+        self.group = spec.group;
         self.state = spec.state;
     }
 
@@ -239,7 +267,7 @@ mod tests {
             address: String::new(),
             weight: 1,
             max_connections: None,
-            backup: false,
+            group: Group::Home,
             state: State::Up,
         }
     }

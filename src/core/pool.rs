@@ -6,6 +6,7 @@
 mod affinity;
 mod guard;
 mod retry;
+mod spill;
 mod update;
 mod watch;
 
@@ -21,6 +22,7 @@ use crate::time::Timestamp;
 use affinity::{Affinity, Stay};
 use guard::Guard;
 pub use guard::Settings as GuardSettings;
+pub use spill::{Settings as SpillSettings, Shares};
 
 /// What a configuration says of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// What keeps clients with their endpoints; absent: nothing does.
     pub affinity: Option<session::Settings>,
+    /// How much goes to other endpoints than the first choice.
+    pub spill: SpillSettings,
 }
 
 /// Settings with what is better made before the pool is locked to change.
@@ -68,12 +72,17 @@ pub struct State {
     measure: Option<Measure>,
     /// How many policies there were before: what one has sent the next one knows nothing of.
     era: u8,
-    /// Requests in flight at all primaries, and at all backups.
-    in_flight: [u64; 2],
+    /// Requests in flight, by group.
+    in_flight: [u64; 3],
     budget: Budget,
     queue: Queue,
-    /// Whether any endpoint is a backup or has failed dials: the common pool asks one tier.
+    /// Whether any endpoint is in another group than the first or has failed dials: the common pool
+    /// asks one tier.
     tiers: bool,
+    /// Where requests are tried first, by group.
+    shares: Shares,
+    /// Whether that is several groups.
+    spills: bool,
     /// Keeps requests from endpoints that are not fine, if that is configured.
     guard: Option<Box<Guard>>,
     /// Keeps clients with their endpoints, if that is configured.
@@ -135,12 +144,14 @@ impl State {
             policy: settings.policy.build(),
             measure: None,
             era: 0,
-            in_flight: [0; 2],
+            in_flight: [0; 3],
             budget: Budget::new(settings.retry.budget_ppm),
             endpoints: Vec::new(),
             names: Vec::new(),
             queue: Queue::default(),
             tiers: false,
+            shares: [0; 3],
+            spills: false,
             guard: None,
             affinity: None,
             stream: Stream::new(0, "health"),
@@ -184,7 +195,7 @@ impl State {
     /// Requests in flight at all endpoints, as the pool counts them by itself.
     #[must_use]
     pub const fn in_flight(&self) -> u64 {
-        self.in_flight[0] + self.in_flight[1]
+        self.in_flight[0] + self.in_flight[1] + self.in_flight[2]
     }
 
     /// Requests that wait for an endpoint.
@@ -252,7 +263,7 @@ impl State {
         }?;
         let endpoint = &mut self.endpoints[index.slot as usize];
         endpoint.in_flight += 1;
-        self.in_flight[usize::from(endpoint.backup)] += 1;
+        self.in_flight[endpoint.group as usize] += 1;
         if let Some(guard) = &mut self.guard {
             guard.pick(endpoint);
         }
@@ -268,14 +279,17 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
-        let [first, others @ ..] = &Tier::ORDER;
+        let (first, others) = match self.spills {
+            false => (&Tier::ORDER[0], &Tier::ORDER[1..]),
+            true => (spill::draw(self.shares, rng), &Tier::ORDER[..]),
+        };
         let mut cx = PickContext {
             now,
             rng,
             tried,
             tier: *first,
             key,
-            in_flight: self.in_flight[usize::from(first.backup)],
+            in_flight: self.in_flight[first.group as usize],
         };
         let chosen = self.policy.pick(&self.endpoints, &mut cx);
         if chosen.is_some() || !self.tiers {
@@ -283,7 +297,7 @@ impl State {
         }
         others.iter().find_map(|tier| {
             cx.tier = *tier;
-            cx.in_flight = self.in_flight[usize::from(tier.backup)];
+            cx.in_flight = self.in_flight[tier.group as usize];
             self.policy.pick(&self.endpoints, &mut cx)
         })
     }
@@ -333,7 +347,7 @@ impl State {
         let endpoint = self.present(index)?;
         debug_assert!(endpoint.in_flight > 0, "a completion without a pick");
         endpoint.in_flight = endpoint.in_flight.saturating_sub(1);
-        let tier = usize::from(endpoint.backup);
+        let tier = endpoint.group as usize;
         self.in_flight[tier] = self.in_flight[tier].saturating_sub(1);
         self.freed(now, index, verdict)
     }
@@ -349,7 +363,7 @@ impl State {
         endpoint.tunnels += 1;
         // Its end may be hours away, and tells no more of the endpoint than its beginning.
         endpoint.dial_succeeded(now);
-        let tier = usize::from(endpoint.backup);
+        let tier = endpoint.group as usize;
         self.in_flight[tier] = self.in_flight[tier].saturating_sub(1);
     }
 

@@ -170,6 +170,11 @@ pub enum Kind {
         /// How.
         mode: panic::Mode,
     },
+    /// Requests of a pool are tried first in other groups than before.
+    Spilled {
+        /// How much stays with the first group.
+        kept_percent: u8,
+    },
     /// A rule of `[[limit]]` has something to say of a request, before any pool is asked. It has
     /// the request's number, and is no event of its life.
     Throttled {
@@ -210,6 +215,7 @@ impl Kind {
                 | Self::Returned
                 | Self::Panic { .. }
                 | Self::Throttled { .. }
+                | Self::Spilled { .. }
         )
     }
 }
@@ -257,6 +263,7 @@ impl Event {
                 verdict,
                 dry_run,
             } => (27, rule << 8 | (verdict as u16) << 1 | u16::from(dry_run)),
+            Kind::Spilled { kept_percent } => (28, u16::from(kept_percent)),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -101,6 +101,7 @@ struct PoolNow {
     id: u16,
     queued: usize,
     panics: bool,
+    shares: pool::Shares,
     endpoints: Vec<EndpointNow>,
 }
 
@@ -141,6 +142,7 @@ impl PoolNow {
             id: state.id(),
             queued: state.queued(),
             panics: state.panic() != Mode::Off,
+            shares: state.shares(),
         }
     }
 }

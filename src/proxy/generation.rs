@@ -253,6 +253,7 @@ fn build(
     grants: &mut Vec<Grant>,
 ) -> Generation {
     let Kept { pools, limits } = kept;
+    let zone = config.server.zone.as_deref();
     for limit in &config.limits {
         let new = match limits.get(&limit.name) {
             Some(known) => known.updated(limit),
@@ -262,10 +263,10 @@ fn build(
     }
     for (place, pool) in config.pools.iter().enumerate() {
         match pools.get(&pool.name) {
-            Some(known) => grants.extend(known.update(now, pool)),
+            Some(known) => grants.extend(known.update(now, pool, zone)),
             None => {
                 let id = u16::try_from(pools.len().max(place)).unwrap_or(u16::MAX - 1);
-                pools.insert(pool.name.clone(), Arc::new(Pool::new(id, pool)));
+                pools.insert(pool.name.clone(), Arc::new(Pool::new(id, pool, zone)));
             }
         }
     }

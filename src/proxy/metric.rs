@@ -223,6 +223,7 @@ impl Counts {
             | Kind::Goaway { .. }
             | Kind::Limited { .. }
             | Kind::Throttled { .. }
+            | Kind::Spilled { .. }
             | Kind::Probed { .. }
             | Kind::Health { .. }
             | Kind::Ejected { .. }

@@ -84,6 +84,10 @@ const fn sentence(kind: Kind) -> Option<&'static str> {
             cause: Cause::Trial,
         } => "ejected again: the request that tried it failed",
         Kind::Returned => "serves again after its ejection",
+        Kind::Spilled { kept_percent: 100 } => "its first endpoints take all requests again",
+        Kind::Spilled { .. } => {
+            "too few of its first endpoints are fine: others take a part of the requests"
+        }
         Kind::Panic { mode: Mode::Off } => "enough endpoints are fine again",
         Kind::Panic { mode: Mode::Open } => "too few endpoints are fine: all are tried (panic)",
         Kind::Panic { mode: Mode::Closed } => "too few endpoints are fine: none is tried (panic)",

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::endpoint::{self, EndpointIndex};
+use evenkeel_core::endpoint::{self, EndpointIndex, Group};
 use evenkeel_core::queue::Grant;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
@@ -31,10 +31,10 @@ struct Shared {
 }
 
 impl Pool {
-    /// Pool number `id`, as configured.
+    /// Pool number `id`, as configured, of a proxy in `zone`.
     #[must_use]
-    pub fn new(id: u16, config: &config::Pool) -> Self {
-        let state = pool::State::new(id, settings(config));
+    pub fn new(id: u16, config: &config::Pool, zone: Option<&str>) -> Self {
+        let state = pool::State::new(id, settings(config, zone));
         let mut shared = Shared {
             state,
             addresses: Vec::new(),
@@ -63,9 +63,9 @@ impl Pool {
     /// Applies a configuration as a difference. The grants are those of requests for which it made
     /// room; they must be delivered.
     #[must_use]
-    pub fn update(&self, now: Timestamp, config: &config::Pool) -> Vec<Grant> {
+    pub fn update(&self, now: Timestamp, config: &config::Pool, zone: Option<&str>) -> Vec<Grant> {
         // Tables take milliseconds to make, and every request waits for the lock.
-        let update = pool::Update::from(settings(config));
+        let update = pool::Update::from(settings(config, zone));
         let mut shared = self.lock();
         let grants = shared.state.update(now, update);
         // Under the same lock: nobody may pick a new endpoint before it has its address.
@@ -127,15 +127,22 @@ impl Shared {
     }
 }
 
-/// What the core needs to know of a configured pool.
+/// What the core needs to know of a configured pool of a proxy in `zone`.
 #[must_use]
-pub fn settings(config: &config::Pool) -> pool::Settings {
+pub fn settings(config: &config::Pool, zone: Option<&str>) -> pool::Settings {
+    // Where nobody is near, nobody is far.
+    let near = |e: &config::Endpoint| zone.is_some() && e.zone.as_deref() == zone;
+    let divided = config.endpoints.iter().any(near);
     let endpoint = |e: &config::Endpoint| endpoint::Spec {
         name: e.name.clone(),
         address: e.address.to_string(),
         weight: e.weight,
         max_connections: e.max_connections,
-        backup: e.backup,
+        group: match (e.backup, divided && !near(e)) {
+            (true, _) => Group::Backup,
+            (false, true) => Group::Elsewhere,
+            (false, false) => Group::Home,
+        },
         state: match (e.down, e.drain) {
             (true, _) => endpoint::State::Down,
             (false, true) => endpoint::State::Drain,
@@ -169,5 +176,6 @@ pub fn settings(config: &config::Pool) -> pool::Settings {
             slow_starts: config.endpoints.iter().map(|e| e.slow_start).collect(),
         },
         affinity: config.affinity.as_ref().map(affinity::settings),
+        spill: config.spill,
     }
 }

@@ -57,7 +57,7 @@ fn spec(name: &str, max_connections: u32) -> endpoint::Spec {
         address: name.to_owned(),
         weight: 1,
         max_connections: Some(max_connections),
-        backup: false,
+        group: evenkeel_core::endpoint::Group::Home,
         state: endpoint::State::Up,
     }
 }
@@ -70,6 +70,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         queue: evenkeel_core::queue::Settings::fifo(queue_limit),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     };
     let bound = |spec: &endpoint::Spec| spec.max_connections.unwrap_or(u32::MAX);
     let promise = Promise {

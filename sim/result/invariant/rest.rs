@@ -49,7 +49,7 @@ mod test {
             address: "a".to_owned(),
             weight: 1,
             max_connections: Some(1),
-            backup: false,
+            group: evenkeel_core::endpoint::Group::Home,
             state: Admin::Up,
         };
         let until = Until::Header;
@@ -62,6 +62,7 @@ mod test {
                 queue: evenkeel_core::queue::Settings::fifo(1),
                 guard: Default::default(),
                 affinity: None,
+                spill: Default::default(),
             },
         )
     }

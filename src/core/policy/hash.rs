@@ -14,7 +14,7 @@
 use super::key::{crc32, joined};
 use super::scale::Scale;
 use super::{Key, PickContext, Policy, RoundRobin, Table};
-use crate::endpoint::{Endpoint, EndpointIndex};
+use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// Places tried before round robin decides: nginx's.
 pub(super) const PLACES_MAX: u32 = 21;
@@ -22,15 +22,15 @@ pub(super) const PLACES_MAX: u32 = 21;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Hash {
-    /// Primaries and backups.
-    scales: [Scale; 2],
+    /// By group.
+    scales: [Scale; 3],
     fallback: RoundRobin,
 }
 
 impl Policy for Hash {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
         if let Key::Text { crc, length } = cx.key {
-            let scale = &self.scales[usize::from(cx.tier.backup)];
+            let scale = &self.scales[cx.tier.group as usize];
             let mut point = 0;
             for round in 0..PLACES_MAX {
                 let crc = match round {
@@ -48,7 +48,7 @@ impl Policy for Hash {
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
-        self.scales = [false, true].map(|backup| Scale::new(endpoints, backup));
+        self.scales = Group::ALL.map(|group| Scale::new(endpoints, group));
         self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }

@@ -13,20 +13,20 @@
 use super::hash::PLACES_MAX;
 use super::scale::Scale;
 use super::{Key, PickContext, Policy, RoundRobin, Table};
-use crate::endpoint::{Endpoint, EndpointIndex};
+use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct IpHash {
-    /// Primaries and backups.
-    scales: [Scale; 2],
+    /// By group.
+    scales: [Scale; 3],
     fallback: RoundRobin,
 }
 
 impl Policy for IpHash {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
         if let Key::Network { scale, shift } = cx.key {
-            let line = &self.scales[usize::from(cx.tier.backup)];
+            let line = &self.scales[cx.tier.group as usize];
             let mut hash = 89;
             for _ in 0..PLACES_MAX {
                 hash = (hash * u64::from(scale) + u64::from(shift)) % 6271;
@@ -40,7 +40,7 @@ impl Policy for IpHash {
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
-        self.scales = [false, true].map(|backup| Scale::new(endpoints, backup));
+        self.scales = Group::ALL.map(|group| Scale::new(endpoints, group));
         self.fallback.rebuild(endpoints, Table::Nothing);
     }
 }

@@ -32,7 +32,7 @@ const FREE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub struct Maglev {
     /// See [`Table::Maglev`].
-    tables: [Vec<u32>; 2],
+    tables: [Vec<u32>; 3],
     /// The slot of each place in the file.
     slots: Vec<u32>,
     fallback: RoundRobin,
@@ -40,7 +40,7 @@ pub struct Maglev {
 
 impl Policy for Maglev {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let table = &self.tables[usize::from(cx.tier.backup)];
+        let table = &self.tables[cx.tier.group as usize];
         if cx.key != Key::None && !table.is_empty() {
             let mut hash = cx.key.bits();
             for _ in 0..LOOKS {

@@ -25,7 +25,7 @@ mod wheel;
 use std::fmt;
 use std::time::Duration;
 
-use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Tried, Until};
+use crate::endpoint::{Answer, Endpoint, EndpointIndex, Group, Measure, Tried, Until};
 use crate::rng::Rng;
 use crate::time::Timestamp;
 
@@ -98,11 +98,11 @@ pub struct PickContext<'a> {
     pub in_flight: u64,
 }
 
-/// Endpoints are asked in four tiers, and the first that has an eligible one decides.
+/// Endpoints are asked in six tiers, and the first that has an eligible one decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {
-    /// Backups, or the others.
-    pub backup: bool,
+    /// The endpoints of this group.
+    pub group: Group,
     /// Also those that are passed over after failed dials.
     pub cooling: bool,
 }
@@ -110,24 +110,20 @@ pub struct Tier {
 impl Tier {
     /// The order in which they are asked: an endpoint that refused a moment ago comes after the
     /// backups, for it is likely to refuse again.
-    pub const ORDER: [Self; 4] = [
-        Self {
-            backup: false,
-            cooling: false,
-        },
-        Self {
-            backup: true,
-            cooling: false,
-        },
-        Self {
-            backup: false,
-            cooling: true,
-        },
-        Self {
-            backup: true,
-            cooling: true,
-        },
+    pub const ORDER: [Self; 6] = [
+        Self::of(Group::Home, false),
+        Self::of(Group::Elsewhere, false),
+        Self::of(Group::Backup, false),
+        Self::of(Group::Home, true),
+        Self::of(Group::Elsewhere, true),
+        Self::of(Group::Backup, true),
     ];
+
+    /// A group, with those that are passed over after failed dials or without.
+    #[must_use]
+    pub const fn of(group: Group, cooling: bool) -> Self {
+        Self { group, cooling }
+    }
 }
 
 impl PickContext<'_> {
@@ -138,7 +134,7 @@ impl PickContext<'_> {
     pub fn eligible(&self, endpoint: &Endpoint) -> bool {
         let able = endpoint.is_in_service()
             & endpoint.is_fit()
-            & (endpoint.backup == self.tier.backup)
+            & (endpoint.group == self.tier.group)
             & !endpoint.is_full();
         able && (self.tier.cooling || !endpoint.is_cooling(self.now))
             && (self.tried.is_empty() || !self.tried.contains(endpoint.index))

@@ -23,7 +23,7 @@
 use super::key::crc32;
 use super::table::{Member, slots};
 use super::{Key, PickContext, Policy, RoundRobin, Table};
-use crate::endpoint::{Endpoint, EndpointIndex};
+use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// Points for each unit of weight: nginx's and libketama's.
 const POINTS: u64 = 160;
@@ -37,17 +37,17 @@ const HURRY: usize = 20;
 /// See the module.
 #[derive(Debug)]
 pub struct RingHash {
-    /// Primaries and backups.
-    rings: [Ring; 2],
+    /// By group.
+    rings: [Ring; 3],
     /// The slot of each place in the file.
     slots: Vec<u32>,
-    /// The weights of those in service, together, of both tiers.
-    weights: [u64; 2],
+    /// The weights of those in service, together, by group.
+    weights: [u64; 3],
     bound_percent: Option<u32>,
     fallback: RoundRobin,
 }
 
-/// One tier's points in order, found by the upper bits of a hash.
+/// One group's points in order, found by the upper bits of a hash.
 #[derive(Debug, Default)]
 pub struct Ring {
     points: Vec<Point>,
@@ -72,7 +72,7 @@ impl RingHash {
         Self {
             rings: Default::default(),
             slots: Vec::new(),
-            weights: [0; 2],
+            weights: [0; 3],
             bound_percent: bound_percent.map(|percent| percent.max(101)),
             fallback: RoundRobin::default(),
         }
@@ -86,7 +86,7 @@ impl RingHash {
         cx: &PickContext<'_>,
         hash: u32,
     ) -> Option<EndpointIndex> {
-        let ring = &self.rings[usize::from(cx.tier.backup)];
+        let ring = &self.rings[cx.tier.group as usize];
         let slots = ring.from(hash).map(|place| self.slots[place] as usize);
         let mut nearest = None;
         let mut last = None;
@@ -109,7 +109,7 @@ impl RingHash {
     }
 
     fn has_room(&self, endpoint: &Endpoint, cx: &PickContext<'_>) -> bool {
-        let weight = self.weights[usize::from(cx.tier.backup)];
+        let weight = self.weights[cx.tier.group as usize];
         self.bound_percent.is_none_or(|percent| {
             let share = u128::from(cx.in_flight + 1) * u128::from(endpoint.weight);
             u128::from(endpoint.in_flight) * u128::from(weight) * 100 < share * u128::from(percent)
@@ -132,11 +132,11 @@ impl Policy for RingHash {
             self.rings = rings;
         }
         self.slots = slots(endpoints);
-        self.weights = [false, true].map(|backup| {
-            let tier = endpoints
+        self.weights = Group::ALL.map(|group| {
+            let members = endpoints
                 .iter()
-                .filter(|e| e.backup == backup && e.is_in_service());
-            tier.map(|e| u64::from(e.weight)).sum()
+                .filter(|e| e.group == group && e.is_in_service());
+            members.map(|e| u64::from(e.weight)).sum()
         });
         self.fallback.rebuild(endpoints, Table::Nothing);
     }

@@ -21,14 +21,14 @@ pub struct RoundRobin {
     /// Who earned it, at which weight: it means nothing among others. What is left of a much larger
     /// weight would starve or favour somebody for as long as it took to earn.
     earners: Vec<(EndpointIndex, u32)>,
-    /// The slot after the last pick, of primaries and of backups.
-    next: [usize; 2],
+    /// The slot after the last pick, by group.
+    next: [usize; 3],
     equal: bool,
 }
 
 impl RoundRobin {
     fn cycle(&mut self, endpoints: &[Endpoint], cx: &PickContext<'_>) -> Option<EndpointIndex> {
-        let next = &mut self.next[usize::from(cx.tier.backup)];
+        let next = &mut self.next[cx.tier.group as usize];
         let n = endpoints.len();
         let at = (*next..n)
             .chain(0..(*next).min(n))

@@ -1,8 +1,8 @@
 //! Endpoints on a line, each as long as its weight: the mechanism under `hash` and `ip_hash`.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Group};
 
-/// The endpoints of one tier in the order of the file, those that are down or drain included, so
+/// The endpoints of one group in the order of the file, those that are down or drain included, so
 /// that a state that changes moves only the keys of its own endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Scale {
@@ -12,10 +12,10 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn new(endpoints: &[Endpoint], backup: bool) -> Self {
+    pub(super) fn new(endpoints: &[Endpoint], group: Group) -> Self {
         let mut scale = Self::default();
         let mut end = 0;
-        for endpoint in members(endpoints, backup) {
+        for endpoint in members(endpoints, group) {
             end += u64::from(endpoint.weight);
             scale.slots.push(endpoint.index.slot);
             scale.ends.push(end);
@@ -31,10 +31,10 @@ impl Scale {
     }
 }
 
-/// The endpoints that a table has places for: those of a tier with any weight, in the order of the
+/// The endpoints that a table has places for: those of a group with any weight, in the order of the
 /// file.
-pub(super) fn members(endpoints: &[Endpoint], backup: bool) -> Vec<&Endpoint> {
-    let is_member = |e: &&Endpoint| e.backup == backup && e.weight > 0;
+pub(super) fn members(endpoints: &[Endpoint], group: Group) -> Vec<&Endpoint> {
+    let is_member = |e: &&Endpoint| e.group == group && e.weight > 0;
     let mut members: Vec<_> = endpoints.iter().filter(is_member).collect();
     members.sort_by_key(|e| e.place);
     members

@@ -7,7 +7,7 @@
 use super::Kind;
 use super::maglev;
 use super::ring_hash::Ring;
-use crate::endpoint::{Endpoint, Identity, Spec};
+use crate::endpoint::{Endpoint, Group, Identity, Spec};
 
 /// What a policy needs that takes long to make.
 #[derive(Debug, Default)]
@@ -15,11 +15,11 @@ pub enum Table {
     /// Nothing.
     #[default]
     Nothing,
-    /// Rings of primaries and of backups.
-    Ring([Ring; 2]),
-    /// The place in the file of each place of a Maglev table, for primaries and backups; empty if
-    /// there is nobody.
-    Maglev([Vec<u32>; 2]),
+    /// A ring for each group.
+    Ring([Ring; 3]),
+    /// The place in the file of each place of a Maglev table, for each group; empty if there is
+    /// nobody.
+    Maglev([Vec<u32>; 3]),
 }
 
 /// What a table is made of: an endpoint with any weight.
@@ -34,9 +34,9 @@ impl Table {
     /// The table of `kind` for the endpoints of a file.
     #[must_use]
     pub fn new(kind: Kind, specs: &[Spec]) -> Self {
-        let tier = |backup| {
+        let of = |group| {
             let specs = (0..).zip(specs);
-            let members = specs.filter(|(_, s)| s.backup == backup && s.weight > 0);
+            let members = specs.filter(|(_, s)| s.group == group && s.weight > 0);
             let member = |(place, spec): (u32, &Spec)| Member {
                 place,
                 identity: Identity::of(&spec.address),
@@ -45,8 +45,8 @@ impl Table {
             members.map(member).collect::<Vec<_>>()
         };
         match kind {
-            Kind::RingHash { .. } => Self::Ring([false, true].map(|b| Ring::new(&tier(b)))),
-            Kind::Maglev => Self::Maglev([false, true].map(|b| maglev::populate(&tier(b)))),
+            Kind::RingHash { .. } => Self::Ring(Group::ALL.map(|group| Ring::new(&of(group)))),
+            Kind::Maglev => Self::Maglev(Group::ALL.map(|group| maglev::populate(&of(group)))),
             _ => Self::Nothing,
         }
     }

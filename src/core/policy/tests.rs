@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::endpoint::{Spec, State};
+use crate::endpoint::{Group, Spec, State};
 use crate::rng::{Rng, Stream, mix};
 use keyed::moved;
 
@@ -62,7 +62,7 @@ pub(crate) fn spec(name: &str, weight: u32) -> Spec {
         address: name.into(),
         weight,
         max_connections: None,
-        backup: false,
+        group: Group::Home,
         state: State::Up,
     }
 }
@@ -132,7 +132,7 @@ impl Rig {
             specs.resize(endpoint.place as usize, spec("", 0));
             let address = &self.addresses[endpoint.index.slot as usize];
             specs.push(Spec {
-                backup: endpoint.backup,
+                group: endpoint.group,
                 ..spec(address, endpoint.weight)
             });
         }
@@ -150,10 +150,7 @@ impl Rig {
     }
 
     fn pick_for(&mut self, key: Key) -> Option<usize> {
-        let tier = self
-            .endpoints
-            .iter()
-            .filter(|e| e.backup == self.tier.backup);
+        let tier = self.endpoints.iter().filter(|e| e.group == self.tier.group);
         let mut cx = PickContext {
             now: Timestamp(1_000_000),
             rng: &mut self.rng,
@@ -296,7 +293,9 @@ fn nobody_to_pick() {
             (0..3).for_each(|at| rig.cool(at))
         }),
         ("all backups", &[1, 1], |rig| {
-            rig.endpoints.iter_mut().for_each(|e| e.backup = true);
+            rig.endpoints
+                .iter_mut()
+                .for_each(|e| e.group = Group::Backup);
         }),
         ("all down or drained", &[1, 1], |rig| {
             rig.endpoints[0].state = State::Down;
@@ -325,11 +324,13 @@ fn one_endpoint_takes_all() {
 #[test]
 fn the_tier_says_who_is_asked() {
     for kind in EVERY {
-        let mut rig = Rig::new(kind, &[1, 1, 1, 1]);
-        rig.endpoints[2].backup = true;
-        rig.endpoints[3].backup = true;
-        rig.cool(1);
-        rig.cool(3);
+        let mut rig = Rig::new(kind, &[1; 6]);
+        for (at, endpoint) in rig.endpoints.iter_mut().enumerate() {
+            endpoint.group = Group::ALL[at / 2];
+        }
+        for at in [1, 3, 5] {
+            rig.cool(at);
+        }
         rig.rebuild();
         let seen: Vec<Vec<bool>> = Tier::ORDER
             .iter()
@@ -340,10 +341,12 @@ fn the_tier_says_who_is_asked() {
             .collect();
         let (yes, no) = (true, false);
         let expected = [
-            [yes, no, no, no],
-            [no, no, yes, no],
-            [yes, yes, no, no],
-            [no, no, yes, yes],
+            [yes, no, no, no, no, no],
+            [no, no, yes, no, no, no],
+            [no, no, no, no, yes, no],
+            [yes, yes, no, no, no, no],
+            [no, no, yes, yes, no, no],
+            [no, no, no, no, yes, yes],
         ];
         assert_eq!(seen, expected, "{kind:?}");
     }
@@ -369,7 +372,7 @@ enum Churn {
     Add(u32),
     Remove(usize),
     Weight(usize, u32),
-    Backup(usize),
+    Group(usize),
     Load(usize, u32),
     Cool(usize),
     Tried(usize),
@@ -388,11 +391,11 @@ fn churn_up_to(most: u32) -> impl Strategy<Value = Churn> {
         2 => weight().prop_map(Churn::Add),
         1 => any::<usize>().prop_map(Churn::Remove),
         1 => (any::<usize>(), weight()).prop_map(|(at, weight)| Churn::Weight(at, weight)),
-        1 => any::<usize>().prop_map(Churn::Backup),
+        1 => any::<usize>().prop_map(Churn::Group),
         2 => (any::<usize>(), 0_u32..6).prop_map(|(at, load)| Churn::Load(at, load)),
         1 => any::<usize>().prop_map(Churn::Cool),
         1 => any::<usize>().prop_map(Churn::Tried),
-        1 => (0_usize..4).prop_map(Churn::Tier),
+        1 => (0_usize..6).prop_map(Churn::Tier),
         8 => Just(Churn::Pick),
     ]
 }
@@ -439,9 +442,10 @@ impl Rig {
                     self.endpoints[slot].weight = weight;
                 }
             }
-            Churn::Backup(slot) => {
+            Churn::Group(slot) => {
                 if let Some(slot) = at(slot) {
-                    self.endpoints[slot].backup ^= true;
+                    let group = Group::ALL[(self.endpoints[slot].group as usize + 1) % 3];
+                    self.endpoints[slot].group = group;
                 }
             }
             Churn::Load(slot, load) => {

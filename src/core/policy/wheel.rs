@@ -1,19 +1,16 @@
 //! Weighted random draws over a pool: the mechanism under `random` and `p2c`.
 
 use super::PickContext;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Group};
 use crate::rng::Rng;
 
 /// Draws that may hit an endpoint which is full, cooling or tried before the rest is counted out.
 /// With half of the pool out of service, 1 in 65,536 picks pays for the scan.
 const SPINS: u32 = 16;
 
-/// Slots with their weights, primaries and backups apart.
+/// Slots with their weights, by group.
 #[derive(Debug, Default)]
-pub(super) struct Wheel {
-    primary: Ring,
-    backup: Ring,
-}
+pub(super) struct Wheel([Ring; 3]);
 
 /// `slots[i]` owns the part of the ring that ends at `ends[i]`; `ends` is empty when all weights
 /// are equal, so that a draw needs no search.
@@ -25,8 +22,9 @@ struct Ring {
 
 impl Wheel {
     pub(super) fn rebuild(&mut self, endpoints: &[Endpoint]) {
-        self.primary.rebuild(endpoints, false);
-        self.backup.rebuild(endpoints, true);
+        for (ring, group) in self.0.iter_mut().zip(Group::ALL) {
+            ring.rebuild(endpoints, group);
+        }
     }
 
     /// The position of an eligible endpoint other than `except`, drawn by weight.
@@ -38,11 +36,7 @@ impl Wheel {
         cx: &mut PickContext<'_>,
         except: Option<usize>,
     ) -> Option<usize> {
-        let ring = if cx.tier.backup {
-            &self.backup
-        } else {
-            &self.primary
-        };
+        let ring = &self.0[cx.tier.group as usize];
         if ring.slots.len() <= usize::from(except.is_some()) {
             return None;
         }
@@ -55,11 +49,11 @@ impl Wheel {
 }
 
 impl Ring {
-    fn rebuild(&mut self, endpoints: &[Endpoint], backup: bool) {
+    fn rebuild(&mut self, endpoints: &[Endpoint], group: Group) {
         let members = || {
             endpoints
                 .iter()
-                .filter(|e| e.backup == backup && e.is_in_service())
+                .filter(|e| e.group == group && e.is_in_service())
         };
         self.slots = members().map(|e| e.index.slot).collect();
         self.ends.clear();

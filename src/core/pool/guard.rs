@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::endpoint::{Endpoint, EndpointIndex, State as Admin};
+use crate::endpoint::{Endpoint, EndpointIndex, Group, State as Admin};
 use crate::health::{self, Order, Outcome, Standing};
 use crate::outlier::{self, Cause, Finding, Report};
 use crate::panic::{self, Census, Mode};
@@ -51,6 +51,8 @@ pub(super) struct Guard {
     rows: Vec<Row>,
     /// Who could be picked has changed and waiting requests have not been looked at.
     pub(super) unsettled: bool,
+    /// Who is usable has changed and the groups' shares have not been looked at.
+    pub(super) recount: bool,
     /// The slots that slow start keeps from the present pick.
     held: Vec<u32>,
     /// What draws for slow start are made of.
@@ -81,6 +83,7 @@ impl Guard {
             mode: Mode::Off,
             rows: Vec::new(),
             unsettled: false,
+            recount: false,
             held: Vec::new(),
             draws: Stream::new(0, "slow start"),
             news: VecDeque::new(),
@@ -139,7 +142,7 @@ impl Guard {
     }
 
     /// Whether an endpoint in service passes its checks and is not ejected.
-    fn is_well(&self, slot: u32) -> bool {
+    pub(super) fn is_well(&self, slot: u32) -> bool {
         self.standing(slot) == Standing::Up && !self.is_ejected(slot)
     }
 
@@ -157,10 +160,11 @@ impl Guard {
 
     /// Decides anew who can be picked.
     fn refit(&mut self, now: Timestamp, endpoints: &mut [Endpoint]) {
+        self.recount = true;
         let mut tiers = [Census::default(); 2];
         for endpoint in endpoints.iter().filter(|e| e.is_in_service()) {
             let slot = endpoint.index.slot;
-            let tier = &mut tiers[usize::from(endpoint.backup)];
+            let tier = &mut tiers[usize::from(endpoint.group == Group::Backup)];
             tier.members += 1;
             if !self.is_ejected(slot) {
                 tier.usable += u32::from(self.standing(slot) == Standing::Up);
@@ -334,8 +338,8 @@ impl Guard {
     ) {
         self.slow_start.expire(now);
         let mut rng = self.draws.at(rng.next_u64());
-        for backup in [false, true] {
-            let serves = |e: &Endpoint| e.backup == backup && e.is_in_service() && e.fit;
+        for group in Group::ALL {
+            let serves = |e: &Endpoint| e.group == group && e.is_in_service() && e.fit;
             let tier = || all.iter().filter(|e| serves(e));
             let warmth = |e: &Endpoint| self.slow_start.warmth(now, e.index.slot);
             let warmest = tier().map(warmth).fold(0.0, f64::max);

@@ -5,14 +5,14 @@ mod machine;
 use std::time::Duration;
 
 use super::*;
-use crate::endpoint::State as Admin;
+use crate::endpoint::{Group, State as Admin};
 use crate::policy::Kind;
 use crate::policy::tests::spec;
 use crate::rng::Stream;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 
-fn settings(endpoints: &[Spec]) -> Settings {
+pub(super) fn settings(endpoints: &[Spec]) -> Settings {
     Settings {
         policy: Kind::RoundRobin,
         endpoints: endpoints.to_vec(),
@@ -20,6 +20,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         queue: crate::queue::Settings::fifo(3),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     }
 }
 
@@ -32,7 +33,7 @@ fn bounded(name: &str, max_connections: u32) -> Spec {
 
 fn backup(name: &str) -> Spec {
     Spec {
-        backup: true,
+        group: Group::Backup,
         ..spec(name, 1)
     }
 }

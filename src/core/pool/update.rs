@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{State, Update};
 use crate::affinity::Home;
-use crate::endpoint::{Endpoint, EndpointIndex, Spec, State as Admin};
+use crate::endpoint::{Endpoint, EndpointIndex, Group, Spec, State as Admin};
 use crate::queue::Grant;
 use crate::time::Timestamp;
 
@@ -30,16 +30,17 @@ impl State {
         self.tiers = self
             .endpoints
             .iter()
-            .any(|e| e.backup || e.has_failed_dials());
+            .any(|e| e.group != Group::Home || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints, table);
         self.measure = self.policy.measure();
-        self.in_flight = [false, true].map(|backup| {
-            let tier = self.endpoints.iter().filter(|e| e.backup == backup);
-            tier.map(|e| u64::from(e.in_flight)).sum()
+        self.in_flight = Group::ALL.map(|group| {
+            let members = self.endpoints.iter().filter(|e| e.group == group);
+            members.map(|e| u64::from(e.in_flight)).sum()
         });
         self.settings = settings;
         self.watch(now, self.settings.guard.clone(), founding);
         self.remember(self.settings.affinity);
+        self.share_out();
         self.settle(now)
     }
 

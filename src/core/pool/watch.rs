@@ -51,6 +51,7 @@ impl Pool {
         if let Some(guard) = &mut self.guard {
             guard.tick(now, &mut self.endpoints);
         }
+        self.recount(now);
         self.resettle(now)
     }
 
@@ -65,6 +66,7 @@ impl Pool {
         if let Some(guard) = &mut self.guard {
             guard.probed(now, order, outcome, &mut self.endpoints);
         }
+        self.recount(now);
         self.resettle(now)
     }
 
@@ -76,7 +78,11 @@ impl Pool {
             return false;
         };
         guard.judge(now, endpoint, report, &mut self.endpoints);
-        !guard.news.is_empty()
+        let news = !guard.news.is_empty();
+        match guard.recount {
+            true => self.recount(now) | news,
+            false => news,
+        }
     }
 
     /// A change of health that nobody has been told of, as an event to be recorded; in order.

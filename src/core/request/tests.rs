@@ -47,6 +47,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         queue: queue::Settings::fifo(2),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     }
 }
 

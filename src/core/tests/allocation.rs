@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use evenkeel_core::endpoint::{Spec, State as Admin, Until};
+use evenkeel_core::endpoint::{Group, Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
 use evenkeel_core::pool::{GuardSettings, Settings, State};
 use evenkeel_core::queue::{Grant, Token};
@@ -80,7 +80,11 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
         address: format!("10.0.0.{at}:3000"),
         weight: 1 + at % 3,
         max_connections: Some(100),
-        backup: at % 5 == 4,
+        group: if at % 5 == 4 {
+            Group::Backup
+        } else {
+            Group::Home
+        },
         state: Admin::Up,
     };
     let settings = Settings {
@@ -90,6 +94,7 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
         queue: evenkeel_core::queue::Settings::fifo(16),
         guard,
         affinity: None,
+        spill: Default::default(),
     };
     Alone(State::new(0, settings))
 }

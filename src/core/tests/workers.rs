@@ -4,9 +4,9 @@
 //!
 //! A wake-up that is lost is a deadlock, which loom reports with the order that leads to it.
 
-use evenkeel_core::endpoint::{Spec, State as Admin};
+use evenkeel_core::endpoint::{Group, Spec, State as Admin};
 use evenkeel_core::policy::Kind;
-use evenkeel_core::pool::{GuardSettings, Settings, State};
+use evenkeel_core::pool::{GuardSettings, Settings, SpillSettings, State};
 use evenkeel_core::queue::{self, Grant, Token};
 use evenkeel_core::request::{Action, Event, Outcome, Plan, PoolAccess, Request};
 use evenkeel_core::retry;
@@ -101,7 +101,7 @@ fn pool(max_connections: u32) -> State {
         address: "a".into(),
         weight: 1,
         max_connections: Some(max_connections),
-        backup: false,
+        group: Group::Home,
         state: Admin::Up,
     };
     let settings = Settings {
@@ -111,6 +111,7 @@ fn pool(max_connections: u32) -> State {
         queue: queue::Settings::fifo(8),
         guard: GuardSettings::default(),
         affinity: None,
+        spill: SpillSettings::default(),
     };
     State::new(0, settings)
 }

@@ -100,10 +100,11 @@ const THROTTLED: (Kind, u8, u16) = (
 
 /// Every kind, its number and its detail.
 fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
-    kinds()
-        .into_iter()
-        .chain(of_health())
-        .chain([WAITED, THROTTLED])
+    kinds().into_iter().chain(of_health()).chain([
+        WAITED,
+        THROTTLED,
+        (Kind::Spilled { kept_percent: 70 }, 28, 70),
+    ])
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn records_are_frozen() {
 #[test]
 fn connections_are_outside_of_requests() {
     for (kind, number, _) in all() {
-        let outside = [10, 11, 27].contains(&number) || (13..24).contains(&number);
+        let outside = [10, 11, 27, 28].contains(&number) || (13..24).contains(&number);
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Admin, Endpoint, Host, Listener, Match, Route, limit, tls};
+use super::{Action, Admin, Endpoint, Host, Listener, Match, Pool, Route, limit, tls};
 use crate::document::{Address, Names, Span, Table};
 
 /// No address twice, the administration's included.
@@ -117,6 +117,56 @@ pub(super) fn limits(t: &mut Table<'_>, routes: &[Option<Route>], limits: &Names
     for (name, span) in limits.iter().filter(|(name, _)| !used(name)) {
         let problem = t.problem(span, format!("no route has the limit `{name}`"));
         t.report(problem.warning().label("expected `limit` in a [[route]]"));
+    }
+}
+
+/// A zone of the proxy that has endpoints, and enough of them; nothing that spills nowhere.
+pub(super) fn zones(t: &mut Table<'_>, zone: Option<&str>, pools: &[Option<Pool>]) {
+    let Some(pools) = pools.iter().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    let spans = t.element_spans("pool");
+    let near = |e: &Endpoint| zone.is_some() && e.zone.as_deref() == zone;
+    if zone.is_some() && !pools.iter().any(|pool| pool.endpoints.iter().any(near)) {
+        let problem = t.problem(t.span("server"), "no endpoint is in the zone of the proxy");
+        t.report(
+            problem
+                .warning()
+                .label("expected an endpoint with this `zone`"),
+        );
+    }
+    for (pool, span) in pools.iter().zip(spans) {
+        let endpoints = || pool.endpoints.iter().filter(|e| !e.backup);
+        let weight =
+            |of: &mut dyn Iterator<Item = &Endpoint>| of.map(|e| u64::from(e.weight)).sum();
+        let (all, own): (u64, u64) = (
+            weight(&mut endpoints()),
+            weight(&mut endpoints().filter(|e| near(e))),
+        );
+        let zones: BTreeSet<_> = endpoints().map(|e| e.zone.as_deref()).collect();
+        let able = own * zones.len() as u64 * u64::from(pool.spill.zones_percent);
+        if own > 0 && able < all * 100 {
+            let message = format!(
+                "the proxy's zone has {own} of {all} of the weights of pool `{}`",
+                pool.name
+            );
+            let help = "all requests go there while its endpoints are fine, an equal part of all traffic \
+                        is more than they can carry";
+            let problem = t.problem(span, message).warning().help(help);
+            t.report(problem.label(format!("expected about one in {}", zones.len())));
+        }
+        let is_divided = own > 0 && own < all;
+        if pool.spill.backups_percent.is_some()
+            && !is_divided
+            && pool.endpoints.iter().all(|e| !e.backup)
+        {
+            let message = format!(
+                "pool `{}` has nobody that `overprovision` is for",
+                pool.name
+            );
+            let problem = t.problem(span, message).warning();
+            t.report(problem.label("expected backups, or `server.zone`"));
+        }
     }
 }
 

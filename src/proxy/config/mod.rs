@@ -173,6 +173,7 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
         .all(|listener| listener.redirect.is_some());
     check::routes(t, &routes, &pool_names, serves);
     check::limits(t, &routes, &limit_names);
+    check::zones(t, server.zone.as_deref(), &pools);
     let admin = match admin {
         Some(admin) => Some(admin?),
         None => None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use evenkeel_core::pool::SpillSettings;
 use evenkeel_core::queue::{self, Order};
 use evenkeel_core::{outlier, slow_start};
 
@@ -11,7 +12,7 @@ use super::policy::{HashKey, Policy, policy};
 use super::retry::{Retry, replaced_in_time, retry};
 use super::slow_start::slow_start;
 use super::{Named, Use, check, named_address, tls};
-use crate::document::{Address, Boolean, Choice, Integer, Name, Names, Socket, Table, Time};
+use crate::document::{Address, Boolean, Choice, Float, Integer, Name, Names, Socket, Table, Time};
 
 /// A named group of endpoints.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +45,8 @@ pub struct Pool {
     pub panic: Panic,
     /// What keeps clients with their endpoints, if anything does.
     pub affinity: Option<Affinity>,
+    /// How much goes to other endpoints than the first choice.
+    pub spill: SpillSettings,
 }
 
 /// One address that can be picked.
@@ -57,7 +60,7 @@ pub struct Endpoint {
     pub weight: u32,
     /// Most requests in flight, if there is a limit.
     pub max_connections: Option<u32>,
-    /// Whether it is used only when all others are down.
+    /// Whether it is used only when others are down.
     pub backup: bool,
     /// Whether it finishes what it has, keeps its sessions and takes nothing new.
     pub drain: bool,
@@ -136,6 +139,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let slow_start = slow_start(t, doc);
     let doc = "what keeps a client with the endpoint that it began with; absent: nothing";
     let affinity = t.shorthand("affinity", "kind", doc, affinity);
+    let spill = overprovision(t);
     check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
     let mut endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
     for endpoint in &mut endpoints {
@@ -162,7 +166,22 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         outlier,
         panic,
         affinity,
+        spill,
     })
+}
+
+/// How much more than its part an endpoint can take.
+fn overprovision(t: &mut Table<'_>) -> SpillSettings {
+    let usual = SpillSettings::default();
+    let doc = "how much more than its part an endpoint can take, before requests go on to other zones \
+               and to backups: 1.4 keeps all of them until fewer than 72% of the endpoints are usable; \
+               absent: 1.4 between zones, and no backups while any other endpoint can be picked";
+    let factor = t.optional("overprovision", Float(1.0..=10.0), doc);
+    let percent = factor.map(|factor| (factor * 100.0).round() as u32);
+    SpillSettings {
+        zones_percent: percent.unwrap_or(usual.zones_percent),
+        backups_percent: percent,
+    }
 }
 
 pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint> {
@@ -183,7 +202,7 @@ pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint>
         "backup",
         Boolean,
         false,
-        "used only when all others are down",
+        "used only when all others are down, or too few are left (`overprovision`)",
     );
     let drain = t.default(
         "drain",
@@ -198,7 +217,8 @@ pub(super) fn endpoint(t: &mut Table<'_>, names: &mut Names) -> Option<Endpoint>
         "out of service until the file says otherwise",
     );
     let slow_start = slow_start(t, "its own instead of the pool's");
-    let doc = "where it stands: a region, a data centre; absent: anywhere";
+    let doc = "where it stands: a region, a data centre; with `server.zone`, those elsewhere are a \
+               second choice; absent: in no zone";
     let zone = t.optional("zone", Name, doc);
     let Named { name, address } = named?;
     Some(Endpoint {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::document::{Address, Choice, FilePath, Integer, Socket, Table, Time};
+use crate::document::{Address, Choice, FilePath, Integer, Name, Socket, Table, Time};
 
 /// The process as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Server {
     pub workers: Option<u32>,
     /// How long SIGTERM lets requests finish.
     pub drain: Duration,
+    /// Where the proxy stands, if that is said.
+    pub zone: Option<String>,
 }
 
 /// The administration's listener.
@@ -69,7 +71,14 @@ pub(super) fn server(t: &mut Table<'_>) -> Server {
         "how long SIGTERM lets running requests finish; 30s is what orchestrators wait before \
          they kill",
     );
-    Server { workers, drain }
+    let doc = "where the proxy stands: endpoints of this zone are its first choice, others get what \
+               those cannot carry (`pool.overprovision`); absent: zones mean nothing";
+    let zone = t.optional("zone", Name, doc);
+    Server {
+        workers,
+        drain,
+        zone,
+    }
 }
 
 pub(super) fn admin(t: &mut Table<'_>) -> Option<Admin> {

@@ -4,6 +4,7 @@ mod health;
 mod limit;
 mod mutation;
 mod wrong;
+mod zone;
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use evenkeel_core::endpoint::Until;
 use evenkeel_core::outlier::Statuses;
 use evenkeel_core::policy::Kind;
-use evenkeel_core::queue;
 use evenkeel_core::retry::On;
+use evenkeel_core::{pool, queue};
 
 use super::*;
 use crate::document::{Address, Network, Percent, Severity, render};
@@ -21,6 +22,7 @@ const FULL: &str = r#"
 schema = 1
 
 [server]
+zone = "east"
 workers = 4
 drain = "10s"
 
@@ -68,13 +70,14 @@ name = "nodejs"
 policy = { name = "p2c", choices = 3 }
 endpoints = [
   { name = "a", address = "127.0.0.1:3001" },
-  { address = "App:3002", weight = 2, max_connections = 100 },
+  { address = "App:3002", weight = 2, max_connections = 100, zone = "east" },
   { name = "c", address = "unix:app.sock", backup = true, down = true },
 ]
 retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB", backoff = "25ms",
   max_wait = "2s", on = ["connect", "timeout", 503, 429] }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
+overprovision = 1.5
 queue = { limit = 9, timeout = "250ms", order = "adaptive", overload = "50ms", codel = "20ms" }
 http2 = true
 tls = { ca = "ca.pem", server_name = "app.internal", certificate = { cert = "me.pem", key = "me.key" } }
@@ -133,6 +136,7 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
         Server {
             workers: Some(4),
             drain: s(10),
+            zone: Some("east".into()),
         }
     );
     let network = |address: &str, prefix| Network {
@@ -242,6 +246,7 @@ fn every_key_of_pools_arrives() {
     let b = Endpoint {
         weight: 2,
         max_connections: Some(100),
+        zone: Some("east".into()),
         ..endpoint("App:3002", Address::Name("app".into(), 3002))
     };
     let sock = Address::Unix("/etc/app.sock".into());
@@ -269,6 +274,11 @@ fn every_key_of_pools_arrives() {
         idle: s(120),
     };
     assert_eq!(pool.timeouts, timeouts);
+    let spill = pool::SpillSettings {
+        zones_percent: 150,
+        backups_percent: Some(150),
+    };
+    assert_eq!(pool.spill, spill);
     assert_eq!(
         pool.idle,
         Idle {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use evenkeel_core::endpoint::Group;
 use evenkeel_core::health::Standing;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -43,6 +44,17 @@ impl Scrape {
             family
                 .encode_family(&[("pool", &*now.name)])?
                 .encode_gauge(&i64::from(now.panics))?;
+        }
+        let help =
+            "Where requests are tried first: endpoints in the proxy's zone, elsewhere, backups";
+        let name = "evenkeel_pool_share";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for now in &self.pools {
+            for (group, share) in Group::ALL.iter().zip(now.shares) {
+                family
+                    .encode_family(&[("pool", &*now.name), ("group", group.name())])?
+                    .encode_gauge(&(share as f64 / 1e6))?;
+            }
         }
         let help = "Times that too few endpoints of a pool were fine";
         self.by_pool(encoder, ("evenkeel_panics", help), |pool| pool.panics)?;

@@ -136,6 +136,7 @@ fn tunnels_stand_beside_requests_in_flight() {
         id: 0,
         queued: 0,
         panics: false,
+        shares: [700_000, 300_000, 0],
         endpoints: vec![endpoint],
     };
     let samples = samples(scrape(Counts::default(), vec![pool]));
@@ -189,6 +190,7 @@ fn health_of_endpoints() {
         id: 0,
         queued: 0,
         panics: true,
+        shares: [700_000, 300_000, 0],
         endpoints: vec![endpoint],
     };
     let samples = samples(scrape(counted.snapshot(), vec![pool]));
@@ -201,6 +203,8 @@ fn health_of_endpoints() {
         format!("evenkeel_ejections_total{{{of},cause=\"consecutive_failures\"}} 1"),
         "evenkeel_panic{pool=\"app\"} 1".to_owned(),
         "evenkeel_panics_total{pool=\"app\"} 1".to_owned(),
+        "evenkeel_pool_share{pool=\"app\",group=\"home\"} 0.7".to_owned(),
+        "evenkeel_pool_share{pool=\"app\",group=\"elsewhere\"} 0.3".to_owned(),
     ] {
         assert!(samples.contains(&line), "{line}: {samples:#?}");
     }
@@ -227,6 +231,7 @@ fn time_in_the_queue() {
         id: 0,
         queued: 0,
         panics: false,
+        shares: [700_000, 300_000, 0],
         endpoints: Vec::new(),
     };
     let samples = samples(scrape(worker.snapshot(), vec![pool]));

@@ -90,6 +90,7 @@ fn a_ticket_is_of_one_policy() {
         queue: crate::queue::Settings::fifo(0),
         guard: pool::GuardSettings::default(),
         affinity: None,
+        spill: Default::default(),
     };
     let mut state = pool::State::new(0, settings(50));
     let now = Timestamp::ZERO;

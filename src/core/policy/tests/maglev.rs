@@ -5,7 +5,7 @@ use super::*;
 /// The endpoint of every place.
 fn table(rig: &mut Rig) -> Vec<usize> {
     match rig.table() {
-        Table::Maglev([table, _]) => table.iter().map(|place| *place as usize).collect(),
+        Table::Maglev([table, ..]) => table.iter().map(|place| *place as usize).collect(),
         other => panic!("{other:?}"),
     }
 }

@@ -13,7 +13,7 @@ const BOUNDED: Kind = Kind::RingHash {
 /// The primaries' points: hash and place in the file.
 fn points(weights: &[u32]) -> Vec<(u32, u32)> {
     match Rig::new(PLAIN, weights).table() {
-        Table::Ring([ring, _]) => ring.points(),
+        Table::Ring([ring, ..]) => ring.points(),
         other => panic!("{other:?}"),
     }
 }

@@ -113,11 +113,11 @@ fn a_large_weight_leaves_nothing_behind() {
 #[test]
 fn a_turn_of_the_backups_does_not_start_the_round_again() {
     let mut rig = Rig::new(Kind::RoundRobin, &[1, 1, 1]);
-    rig.endpoints[2].backup = true;
+    rig.endpoints[2].group = Group::Backup;
     rig.rebuild();
     let mut counts = [0; 3];
     for _ in 0..100 {
-        for tier in [0, 1] {
+        for tier in [0, 2] {
             rig.tier = Tier::ORDER[tier];
             counts[rig.pick().unwrap()] += 1;
         }

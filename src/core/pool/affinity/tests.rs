@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::affinity::Session;
-use crate::endpoint::{Spec, State as Admin};
+use crate::endpoint::{Group, Spec, State as Admin};
 use crate::policy;
 use crate::policy::Key;
 use crate::pool::{Admission, GuardSettings, Settings as PoolSettings, Verdict};
@@ -24,7 +24,7 @@ fn spec(name: &str) -> Spec {
         address: name.into(),
         weight: 1,
         max_connections: None,
-        backup: false,
+        group: Group::Home,
         state: Admin::Up,
     }
 }
@@ -37,6 +37,7 @@ fn settings(memory: Memory, on_down: OnDown, names: &[&str]) -> PoolSettings {
         queue: crate::queue::Settings::fifo(10),
         guard: GuardSettings::default(),
         affinity: Some(Settings { memory, on_down }),
+        spill: Default::default(),
     }
 }
 
@@ -83,7 +84,7 @@ fn a_session_stays_unless_its_endpoint_cannot_serve_it() {
     let down: Change = |s| s.endpoints[1].state = Admin::Down;
     let weightless: Change = |s| s.endpoints[1].weight = 0;
     let gone: Change = |s| _ = s.endpoints.remove(1);
-    let backup: Change = |s| s.endpoints[1].backup = true;
+    let backup: Change = |s| s.endpoints[1].group = Group::Backup;
     let cases: [(Change, [(OnDown, &str); 3]); 5] = [
         (drain, [(Repick, "b"), (Fail, "b"), (Queue, "b")]),
         (backup, [(Repick, "b"), (Fail, "b"), (Queue, "b")]),

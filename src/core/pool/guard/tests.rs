@@ -56,6 +56,7 @@ fn settings(names: &str, guard: Settings) -> PoolSettings {
         queue: crate::queue::Settings::fifo(3),
         guard,
         affinity: None,
+        spill: Default::default(),
     }
 }
 

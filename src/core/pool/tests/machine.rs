@@ -48,14 +48,15 @@ fn endpoints() -> impl Strategy<Value = Vec<Spec>> {
         1 => Just(Admin::Down),
     ];
     let bound = prop::option::weighted(0.8, 0_u32..4);
-    let one = (0_u32..4, bound, any::<bool>(), state);
+    let group = prop::sample::select(Group::ALL.to_vec());
+    let one = (0_u32..4, bound, group, state);
     prop::collection::btree_map("[a-f]", one, 0..6).prop_map(|endpoints| {
-        let spec = |(name, (weight, max_connections, backup, state))| Spec {
+        let spec = |(name, (weight, max_connections, group, state))| Spec {
             name,
             address: String::new(),
             weight,
             max_connections,
-            backup,
+            group,
             state,
         };
         endpoints.into_iter().map(spec).collect()
@@ -148,14 +149,17 @@ impl Machine {
         self.pool.endpoints().iter().any(able)
     }
 
-    /// A backup only if no primary may; one that cools only if nobody else may.
+    /// One of a later group only if it has a share, or nobody of an earlier one may; one that
+    /// cools only if nobody else may.
     fn check_pick(&self, index: EndpointIndex, tried: &Tried) {
         assert!(self.may_take(index, tried), "{index:?} may not be picked");
-        let rank = |e: &Endpoint| (e.is_cooling(self.now), e.backup);
+        let rank = |e: &Endpoint| (e.is_cooling(self.now), e.group);
         let able = |e: &&Endpoint| self.may_take(e.index, tried);
         let best = self.pool.endpoints().iter().filter(able).map(rank).min();
         let picked = &self.pool.endpoints()[index.slot as usize];
-        assert_eq!(Some(rank(picked)), best);
+        let (cools, group) = rank(picked);
+        let has_share = self.pool.shares()[group as usize] > 0;
+        assert!(Some((cools, group)) == best || !cools && has_share);
     }
 
     fn admitted(&mut self, token: Token, tried: Tried, admission: Admission) {

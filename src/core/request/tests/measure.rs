@@ -16,6 +16,7 @@ fn rig(policy: Kind) -> Rig {
         queue: crate::queue::Settings::fifo(2),
         guard: Default::default(),
         affinity: None,
+        spill: Default::default(),
     };
     assert_eq!(rig.shell.pool.update(START, settings), []);
     rig

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::endpoint::Group;
 use crate::outlier::Statuses;
 use crate::retry::On;
 
@@ -52,12 +53,12 @@ fn endpoints() -> impl Strategy<Value = Vec<Spec>> {
     let one = (
         0_u32..3,
         prop::option::weighted(0.7, 1_u32..3),
-        any::<bool>(),
+        prop::sample::select(Group::ALL.to_vec()),
     );
     prop::collection::btree_map("[a-d]", one, 0..4).prop_map(|endpoints| {
-        let spec = |(name, (weight, max_connections, backup)): (String, _)| Spec {
+        let spec = |(name, (weight, max_connections, group)): (String, _)| Spec {
             max_connections,
-            backup,
+            group,
             ..spec(&name, weight)
         };
         endpoints.into_iter().map(spec).collect()
