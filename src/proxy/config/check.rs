@@ -150,8 +150,8 @@ pub(super) fn zones(t: &mut Table<'_>, zone: Option<&str>, pools: &[Option<Pool>
                 "the proxy's zone has {own} of {all} of the weights of pool `{}`",
                 pool.name
             );
-            let help = "all requests go there while its endpoints are fine, an equal part of all traffic \
-                        is more than they can carry";
+            let help = "all requests go there while its endpoints are fine, an equal part of all \
+                        traffic is more than they can carry";
             let problem = t.problem(span, message).warning().help(help);
             t.report(problem.label(format!("expected about one in {}", zones.len())));
         }

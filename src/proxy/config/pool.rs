@@ -173,9 +173,10 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
 /// How much more than its part an endpoint can take.
 fn overprovision(t: &mut Table<'_>) -> SpillSettings {
     let usual = SpillSettings::default();
-    let doc = "how much more than its part an endpoint can take, before requests go on to other zones \
-               and to backups: 1.4 keeps all of them until fewer than 72% of the endpoints are usable; \
-               absent: 1.4 between zones, and no backups while any other endpoint can be picked";
+    let doc = "how much more than its part an endpoint can take, before requests go on to other \
+               zones and to backups: 1.4 keeps all of them until fewer than 72% of the endpoints \
+               are usable; absent: 1.4 between zones, and no backups while any other endpoint can \
+               be picked";
     let factor = t.optional("overprovision", Float(1.0..=10.0), doc);
     let percent = factor.map(|factor| (factor * 100.0).round() as u32);
     SpillSettings {

@@ -71,8 +71,8 @@ pub(super) fn server(t: &mut Table<'_>) -> Server {
         "how long SIGTERM lets running requests finish; 30s is what orchestrators wait before \
          they kill",
     );
-    let doc = "where the proxy stands: endpoints of this zone are its first choice, others get what \
-               those cannot carry (`pool.overprovision`); absent: zones mean nothing";
+    let doc = "where the proxy stands: endpoints of this zone are its first choice, others get \
+               what those cannot carry (`pool.overprovision`); absent: zones mean nothing";
     let zone = t.optional("zone", Name, doc);
     Server {
         workers,

@@ -20,82 +20,61 @@ fn percents(zones: u32, backups: Option<u32>, groups: [(u64, u64); 3]) -> [u64; 
     shares.map(|share| share / 10_000)
 }
 
+/// The headroom of zones, and of all before backups are used.
+const DEFAULT: (u32, Option<u32>) = (140, None);
+const BOTH: (u32, Option<u32>) = (140, Some(140));
+
 #[test]
 fn a_group_keeps_what_it_can_carry() {
     let cases = [
         (
             "all are fine",
-            (140, None),
+            DEFAULT,
             [(4, 4), (4, 4), (0, 0)],
             [100, 0, 0],
         ),
         (
             "one of four",
-            (140, None),
+            DEFAULT,
             [(3, 4), (4, 4), (0, 0)],
             [100, 0, 0],
         ),
         (
             "two of four",
-            (140, None),
+            DEFAULT,
             [(2, 4), (4, 4), (0, 0)],
             [70, 30, 0],
         ),
         (
             "nobody near",
-            (140, None),
+            DEFAULT,
             [(0, 4), (4, 4), (2, 2)],
             [0, 100, 0],
         ),
-        (
-            "no zones",
-            (140, None),
-            [(1, 4), (0, 0), (4, 4)],
-            [100, 0, 0],
-        ),
+        ("no zones", DEFAULT, [(1, 4), (0, 0), (4, 4)], [100, 0, 0]),
         (
             "the last resort",
-            (140, None),
+            DEFAULT,
             [(0, 4), (0, 0), (1, 4)],
             [0, 0, 100],
         ),
-        (
-            "backups help",
-            (140, Some(140)),
-            [(2, 4), (0, 0), (4, 4)],
-            [70, 0, 30],
-        ),
+        ("backups help", BOTH, [(2, 4), (0, 0), (4, 4)], [70, 0, 30]),
         (
             "no headroom",
             (100, Some(100)),
             [(3, 4), (0, 0), (4, 4)],
             [75, 0, 25],
         ),
-        (
-            "three groups",
-            (140, Some(140)),
-            [(1, 4), (1, 4), (4, 4)],
-            [35, 35, 30],
-        ),
+        ("three groups", BOTH, [(1, 4), (1, 4), (4, 4)], [35, 35, 30]),
         (
             "too few anywhere",
-            (140, None),
+            DEFAULT,
             [(1, 4), (1, 4), (0, 0)],
             [50, 50, 0],
         ),
-        (
-            "nobody at all",
-            (140, Some(140)),
-            [(0, 4), (0, 4), (0, 4)],
-            [0, 0, 0],
-        ),
-        ("nobody is there", (140, None), [(0, 0); 3], [0, 0, 0]),
-        (
-            "weights",
-            (140, None),
-            [(10, 40), (1, 1), (0, 0)],
-            [35, 65, 0],
-        ),
+        ("nobody at all", BOTH, [(0, 4), (0, 4), (0, 4)], [0, 0, 0]),
+        ("nobody is there", DEFAULT, [(0, 0); 3], [0, 0, 0]),
+        ("weights", DEFAULT, [(10, 40), (1, 1), (0, 0)], [35, 65, 0]),
     ];
     for (name, (zones, backups), groups, expected) in cases {
         assert_eq!(percents(zones, backups, groups), expected, "{name}");
