@@ -32,7 +32,7 @@ fn zones_have_endpoints_enough() {
         (
             file(zone, &strange),
             &[
-                ":1:1: warning: no endpoint is in the zone of the proxy; expected an endpoint with \
+                ":1:10: warning: no endpoint is in the zone of the proxy; expected an endpoint with \
                   this `zone`",
             ],
         ),
