@@ -180,10 +180,27 @@ impl Plan {
             changes: (0..).zip(changes).filter_map(happens).collect(),
             ..Scenario::clone(&self.scenario)
         };
-        Arc::new(Self {
+        let plan = Self {
             certificate_life: self.certificate_life,
             ..Self::new(Arc::new(scenario), Some(self.engine))
+        };
+        Arc::new(match self.setup.course {
+            true => plan.watched(),
+            false => plan,
         })
+    }
+
+    /// The same plan, of whose runs the course is kept.
+    #[must_use]
+    pub fn watched(self) -> Self {
+        let setup = Setup {
+            course: true,
+            ..Setup::clone(&self.setup)
+        };
+        Self {
+            setup: Arc::new(setup),
+            ..self
+        }
     }
 
     /// The end of the arrivals.
@@ -426,6 +443,7 @@ fn setup(scenario: &Scenario) -> Setup {
         names: scenario.all.pools.iter().map(names).collect(),
         limits: config.pools.iter().map(limit).collect(),
         promises: Promise::all(scenario),
+        course: false,
     }
 }
 

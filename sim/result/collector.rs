@@ -15,6 +15,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
 use super::check::Check;
+use super::course::Recorder;
 use super::hash::{Digest, TraceHash};
 use super::invariant::{Checker, Limit};
 use super::latency::Latency;
@@ -106,6 +107,8 @@ pub struct Setup {
     pub limits: Vec<Limit>,
     /// What each pool promises about its picks.
     pub promises: Vec<Promise>,
+    /// Whether the course of the run is kept.
+    pub course: bool,
 }
 
 /// The counts of one class.
@@ -141,6 +144,7 @@ pub struct Collector {
     sessions: Sessions,
     sockets: Sockets,
     proxies: Vec<Proxy>,
+    course: Option<Box<Recorder>>,
 }
 
 /// What is kept of one process of a proxy: its trace, and what it has promised.
@@ -197,6 +201,10 @@ impl Collector {
             sessions: Sessions::default(),
             sockets: Sockets::default(),
             proxies: vec![Proxy::new(&setup)],
+            course: setup.course.then(|| {
+                let endpoints = setup.endpoints.iter().map(Vec::len);
+                Box::new(Recorder::new(setup.until, endpoints))
+            }),
             setup,
         }
     }
@@ -204,6 +212,9 @@ impl Collector {
     /// A client sent a request.
     pub fn sent(&mut self, due: Timestamp, workload: u16, class: u16) {
         let (measured, left_ns) = (self.measured(due), self.left_ns(due));
+        if let Some(course) = &mut self.course {
+            course.sent(due);
+        }
         if let Some(row) = self.row(workload, class) {
             row.sent += u64::from(measured);
             row.in_flight_ns = row.in_flight_ns.wrapping_add(left_ns);
@@ -254,6 +265,9 @@ impl Collector {
             end,
         } = completion;
         let (measured, left_ns) = (self.measured(due), self.left_ns(done));
+        if let Some(course) = &mut self.course {
+            course.complete(completion);
+        }
         let Some(row) = self.row(workload, class) else {
             return;
         };
@@ -312,6 +326,12 @@ impl Collector {
             ..*event
         };
         checker.on(event);
+        if let Some(course) = &mut self.course {
+            course.record(
+                event,
+                event.endpoint.map(|e| roster.row(event.pool, e.slot)),
+            );
+        }
         if !(self.setup.from <= event.at && event.at < self.setup.until) {
             return;
         }
@@ -390,6 +410,7 @@ impl Collector {
             panics: self.panics,
             queued: self.queued,
             held: self.held,
+            course: self.course.map(|course| course.finish()),
             invariants,
             ..Cell::default()
         }

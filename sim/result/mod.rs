@@ -5,6 +5,7 @@
 
 mod check;
 mod collector;
+mod course;
 mod fitness;
 mod hash;
 mod invariant;
@@ -25,6 +26,7 @@ mod window;
 
 pub use check::Check;
 pub use collector::{Collector, Completion, End, Setup, Turn};
+pub use course::{Course, Lane, Step};
 pub use hash::{Digest, TraceHash};
 pub use invariant::{Checker, Invariant, Limit};
 pub use json::hdr_log;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
+use super::course::Course;
 use super::hash::Digest;
 use super::latency::Latency;
 use super::metric::{Metric, Scope};
@@ -127,6 +128,9 @@ pub struct Cell {
     pub invariants: Vec<Check>,
     /// Why its numbers should not be believed, a sentence each.
     pub warnings: Vec<String>,
+    /// What happened when, if that was kept.
+    #[serde(skip)]
+    pub course: Option<Course>,
 }
 
 /// Counts of requests that were due in the measured window.

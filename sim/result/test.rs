@@ -39,6 +39,7 @@ fn setup() -> Setup {
             budget_ppm: 200_000,
         }],
         promises: Vec::new(),
+        course: false,
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Study {
     pub outline: Outline,
     /// One for each cell, in the order of the matrix; at least one.
     pub plans: Vec<Arc<Plan>>,
+    /// Those of the first seed, if the course of its runs is kept.
+    watched: Option<Vec<Arc<Plan>>>,
 }
 
 /// What came of a study.
@@ -37,16 +39,28 @@ impl Study {
         Self {
             outline: Outline::new(&plans, seeds, precision),
             plans,
+            watched: None,
         }
+    }
+
+    /// The same, with the course of the first seed's runs in its results.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        let watched = |plan: &Arc<Plan>| {
+            let again = Plan::new(Arc::clone(&plan.scenario), Some(plan.engine));
+            Arc::new(again.watched())
+        };
+        self.watched = Some(self.plans.iter().map(watched).collect());
+        self
     }
 
     fn units(&self, seeds: std::ops::Range<usize>) -> Vec<(Arc<Plan>, u64)> {
         let seeds = &self.outline.seeds[seeds];
+        let first = self.outline.seeds[0];
         let cells = |seed: &u64| {
-            self.plans
-                .iter()
-                .map(|plan| (plan.clone(), *seed))
-                .collect()
+            let watched = self.watched.as_ref().filter(|_| *seed == first);
+            let plans = watched.unwrap_or(&self.plans).iter();
+            plans.map(|plan| (plan.clone(), *seed)).collect()
         };
         seeds
             .iter()
