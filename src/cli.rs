@@ -150,6 +150,12 @@ pub(crate) struct SimCompare {
 pub(crate) enum ReportFormat {
     Text,
     Json,
+    Markdown,
+    Csv,
+    /// Conditions as tests
+    Junit,
+    /// Annotations for GitHub Actions; its step summary gets the Markdown
+    Github,
 }
 
 #[cfg(feature = "sim")]

@@ -124,6 +124,7 @@ impl Evidence<'_> {
                 match verdict {
                     Verdict::Worse { by, .. } | Verdict::TooFewSeeds { by } => {
                         let by = difference(ranking.metric, by);
+                        let by = by.trim_start_matches('+');
                         Some(format!("; the next, {name}, is {by} above it"))
                     }
                     Verdict::Indistinct { .. } if take == best => {

@@ -19,6 +19,18 @@ pub struct Failure {
     pub found: String,
 }
 
+impl Failure {
+    /// In a line; `names` are the cells'.
+    pub(super) fn said(&self, names: &[String]) -> String {
+        let seed = match self.seed {
+            Some(seed) => format!("seed {seed}"),
+            None => "over all seeds".to_owned(),
+        };
+        let (name, kind) = (&names[self.cell], self.kind.name());
+        format!("{name}, {seed}: {kind} {}: {}", self.condition, self.found)
+    }
+}
+
 /// What kind of condition failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

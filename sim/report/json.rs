@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::text::mean;
 use super::{Report, answer};
 use crate::result::{Metric, Scope};
-use crate::statistic::{Interval, Verdict};
+use crate::statistic::Interval;
 
 /// The object, in one line.
 #[must_use]
@@ -71,15 +71,7 @@ fn interval(interval: Interval) -> Json {
 
 fn row(report: &Report, cell: usize) -> Json {
     let row = &report.ranking.rows[cell];
-    let (verdict, by, within) = match row.verdict {
-        Verdict::Best => ("best", None, None),
-        Verdict::Indistinct { by, interval } => ("indistinct", Some(by), Some(interval)),
-        Verdict::Worse { by, interval } => ("worse", Some(by), Some(interval)),
-        Verdict::FailsMore { by, interval } => ("fails_more", Some(by), Some(interval)),
-        Verdict::Barred { by } => ("fails_conditions", Some(by), None),
-        Verdict::Unmeasured => ("unmeasured", None, None),
-        Verdict::TooFewSeeds { by } => ("too_few_seeds", Some(by), None),
-    };
+    let (by, within) = row.verdict.difference();
     let mut values = Map::new();
     for question in answer::elsewhere(&report.runs) {
         let value = mean(report, cell, question.metric, &question.scope);
@@ -92,8 +84,8 @@ fn row(report: &Report, cell: usize) -> Json {
     json!({
         "settings": settings(report, cell),
         "value": row.value,
-        "verdict": verdict,
-        "by": by.filter(|by| by.is_finite()),
+        "verdict": row.verdict.name(),
+        "by": by,
         "interval": within.map(interval),
         "values": values,
         "replay": report.runs.first().map(|run| report.outline.replay(cell, run.seed)),

@@ -5,9 +5,15 @@
 //! at once. Time on the wall stands in none of its forms.
 
 mod answer;
+mod csv;
 mod failure;
+mod github;
+mod html;
 mod json;
+mod junit;
+mod markdown;
 pub(crate) mod number;
+mod plot;
 mod question;
 mod subject;
 #[cfg(test)]
@@ -19,8 +25,13 @@ use crate::statistic::{Comparison, Verdict, compare_among};
 use crate::sweep::{Outline, Results, Study};
 
 pub use answer::{Answer, Cost};
+pub use csv::csv;
 pub use failure::{Failure, Kind};
+pub use github::github;
+pub use html::html;
 pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
 pub use question::Question;
 pub use subject::{Span, Subject};
 pub use text::text;

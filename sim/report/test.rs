@@ -83,6 +83,58 @@ fn three(latencies: [[f64; 3]; 6]) -> Report {
     Report::new(&study, &results(runs(&seeds)), None, "engine model")
 }
 
+/// What so many policies would come to, with a course: each has a latency of its own.
+pub(super) fn made(cells: usize, seeds: u64) -> Report {
+    let policies = [
+        "round_robin",
+        "random",
+        "least_request",
+        "p2c",
+        "least_time",
+        "peak_ewma",
+        "prequal",
+        "event_loop",
+        "ip_hash",
+        "hash",
+        "ring_hash",
+        "maglev",
+        "rendezvous",
+    ];
+    let study = study(&policies[..cells], seeds, FAULT).watched();
+    let stop = crate::sweep::Stop::default();
+    let results =
+        crate::sweep::studies(std::slice::from_ref(&study), 1, &stop, &mut |_| ()).unwrap();
+    Report::new(&study, &results[0], None, "engine model")
+}
+
+const FAULT: &str = "[[fault]]\nat = \"300ms\"\nkind = \"slow\"\nfactor = 3.0\ntarget = \"a\"\n\
+                     for = \"200ms\"\n";
+
+/// Two cells, of which one fails every request and a condition.
+pub(super) fn troubled() -> Report {
+    let study = study(&["random", "p2c"], 5, FAULT).watched();
+    let stop = crate::sweep::Stop::default();
+    let mut results =
+        crate::sweep::studies(std::slice::from_ref(&study), 1, &stop, &mut |_| ()).unwrap();
+    for run in &mut results[0].runs {
+        let cell = &mut run.cells[1];
+        cell.latency_ms = Default::default();
+        (cell.requests.failed, cell.requests.ok) = (cell.requests.sent, 0);
+        for (_, class) in &mut cell.classes {
+            class.latency_ms = Default::default();
+        }
+        for step in cell.course.iter_mut().flat_map(|course| &mut course.steps) {
+            (step.failed, step.p50_ms, step.p99_ms) = (step.sent, None, None);
+        }
+        cell.thresholds.push(crate::result::Verdict {
+            metric: "error_rate < 1%".to_owned(),
+            value: Some(1.0),
+            ok: false,
+        });
+    }
+    Report::new(&study, &results[0], None, "engine model")
+}
+
 #[test]
 fn the_best_is_taken_and_the_next_told() {
     let report = three([
@@ -105,7 +157,7 @@ fn the_best_is_taken_and_the_next_told() {
     assert!(
         answer
             .reason
-            .contains("is the lowest of 3; the next, round_robin, is +10"),
+            .contains("is the lowest of 3; the next, round_robin, is 10"),
         "{}",
         answer.reason
     );
@@ -205,6 +257,44 @@ fn a_class_that_pays_is_a_cost() {
     assert!(
         shown.lines().all(|line| line.chars().count() <= 100),
         "{shown}"
+    );
+}
+
+#[test]
+fn every_form_names_what_fails_where_and_with_what() {
+    let report = troubled();
+    let found = "p2c, seed 1: threshold error_rate < 1%: 100.000%";
+    let again = "evenkeel sim run made-up.toml --engine model --seed 1 --set policy=p2c";
+    let annotated = github(&report, "\n\nmetric = \"error_rate < 1%\"\n");
+    let line = "::error file=made-up.toml,line=3,title=threshold failed::p2c, seed 1: threshold \
+                error_rate < 1%25: 100.000%25%0Aevenkeel";
+    assert!(annotated.starts_with(line), "{annotated}");
+    let xml = junit(&report);
+    for part in [
+        "failures=\"1\"",
+        "<failure type=\"threshold\" message=\"p2c, seed 1: threshold error_rate &lt; 1%: 100.000%\">",
+        "classname=\"made up.random\"",
+        again,
+    ] {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    assert!(text(&report, false).contains(found));
+    let escaped = found.replace('_', "\\_").replace('<', "\\<");
+    assert!(
+        markdown(&report).contains(&escaped),
+        "{}",
+        markdown(&report)
+    );
+    let table = csv(&report);
+    let mut rows = table.split("\r\n");
+    let head = rows.next().unwrap();
+    assert!(
+        head.starts_with("rank,policy,verdict,by,low,high,mean"),
+        "{head}"
+    );
+    assert_eq!(
+        rows.next().map(|row| row.starts_with("1,random,best,,,,")),
+        Some(true)
     );
 }
 

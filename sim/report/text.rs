@@ -61,8 +61,9 @@ impl Page {
             report.varied(),
             report.engine
         );
-        self.wrapped("", &what);
-        self.wrapped("", &report.subject.facts.join("; "));
+        for text in [what, report.subject.facts.join("; ")] {
+            wrap(&text, WIDTH).iter().for_each(|line| self.line(line));
+        }
     }
 
     fn answer(&mut self, report: &Report) {
@@ -88,15 +89,7 @@ impl Page {
 
     /// A row for each setting.
     fn table(&mut self, report: &Report) {
-        let asked = (report.ranking.metric, report.ranking.scope.clone());
-        let others = [Metric::Mean, Metric::ErrorRate, Metric::P99];
-        let others = others.map(|metric| (metric, Scope::All));
-        let others = others.into_iter().filter(|column| *column != asked);
-        // So many numbers leave room for the verdict.
-        let columns: Vec<_> = std::iter::once(asked.clone())
-            .chain(others)
-            .take(3)
-            .collect();
+        let columns = columns(report);
         let mut line = format!("\n{:<NAME$}", short(&report.varied(), NAME - 1));
         for (metric, scope) in &columns {
             let title = short(&title(*metric, scope), NUMBER - 1);
@@ -128,16 +121,11 @@ impl Page {
     }
 
     fn failures(&mut self, report: &Report) {
-        let said = |failure: &super::Failure| {
-            let name = &report.names[failure.cell];
-            let seed = failure
-                .seed
-                .map_or("over all seeds".to_owned(), |seed| format!("seed {seed}"));
-            let (kind, condition, found) =
-                (failure.kind.name(), &failure.condition, &failure.found);
-            format!("{name}, {seed}: {kind} {condition}: {found}")
-        };
-        let failures: Vec<String> = report.failures.iter().map(said).collect();
+        let said = report
+            .failures
+            .iter()
+            .map(|failure| failure.said(&report.names));
+        let failures: Vec<String> = said.collect();
         self.list("failures", "✗", &failures);
     }
 
@@ -163,18 +151,23 @@ impl Page {
         }
     }
 
-    /// A paragraph beside a label; without one at the margin.
+    /// A paragraph beside a label.
     fn wrapped(&mut self, label: &str, text: &str) {
-        let left = if label.is_empty() && self.text.matches("\n\n").count() == 0 {
-            0
-        } else {
-            LEFT
-        };
-        for (n, part) in wrap(text, WIDTH - left).iter().enumerate() {
+        for (n, part) in wrap(text, WIDTH - LEFT).iter().enumerate() {
             let label = if n == 0 { label } else { "" };
-            self.line(&format!("{label:<left$}{part}"));
+            self.line(&format!("{label:<LEFT$}{part}"));
         }
     }
+}
+
+/// The numbers of a short table: what was asked first.
+pub(super) fn columns(report: &Report) -> Vec<(Metric, Scope)> {
+    let asked = (report.ranking.metric, report.ranking.scope.clone());
+    let others = [Metric::Mean, Metric::ErrorRate, Metric::P99];
+    let others = others.map(|metric| (metric, Scope::All));
+    let others = others.into_iter().filter(|column| *column != asked);
+    let columns = std::iter::once(asked.clone()).chain(others);
+    columns.take(3).collect()
 }
 
 /// The mean over the seeds of a value of a cell; `None` if a seed has none.

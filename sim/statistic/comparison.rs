@@ -64,6 +64,36 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// Its name for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Indistinct { .. } => "indistinct",
+            Self::Worse { .. } => "worse",
+            Self::FailsMore { .. } => "fails_more",
+            Self::Barred { .. } => "fails_conditions",
+            Self::Unmeasured => "unmeasured",
+            Self::TooFewSeeds { .. } => "too_few_seeds",
+        }
+    }
+
+    /// The difference that it speaks of, and where that lies. What is a multiple of nothing is no
+    /// number and none.
+    #[must_use]
+    pub fn difference(self) -> (Option<f64>, Option<Interval>) {
+        let (by, interval) = match self {
+            Self::Best | Self::Unmeasured => (None, None),
+            Self::Indistinct { by, interval }
+            | Self::Worse { by, interval }
+            | Self::FailsMore { by, interval } => (Some(by), Some(interval)),
+            Self::Barred { by } | Self::TooFewSeeds { by } => (Some(by), None),
+        };
+        (by.filter(|by| by.is_finite()), interval)
+    }
+}
+
 /// Compares the cells of `runs` by `metric`, of which lower values are better. A cell that fails
 /// more than the one that fails least, beyond chance, is not the best however fast it is.
 #[must_use]

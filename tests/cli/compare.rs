@@ -27,7 +27,7 @@ fn the_answer_stands_first_and_in_a_file() {
         "why     its p99 of ",
         "sure    ",
         "against the best",
-        "evenkeel-report/ok.json",
+        "evenkeel-report/ok.html and evenkeel-report/ok.*",
     ] {
         assert!(told.out.contains(needle), "{needle}: {}", told.out);
     }

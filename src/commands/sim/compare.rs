@@ -1,11 +1,12 @@
 //! `evenkeel sim compare`: which setting to take, how sure that is and what it costs.
 
-use std::fs;
-use std::io::{self, stdout};
+use std::fs::{self, File};
+use std::io::{self, Write as _, stdout};
 use std::path::Path;
+use std::time::Duration;
 
 use evenkeel_sim::report::{self, Question, Report};
-use evenkeel_sim::result::Scope;
+use evenkeel_sim::result::{Scope, hdr_log};
 use evenkeel_sim::scenario::{Engine, Scenario};
 use evenkeel_sim::sweep::{self, Study};
 
@@ -23,6 +24,7 @@ pub(super) fn run(arguments: &SimCompare) -> Result<Exit, Exit> {
     for study in &studies {
         fits(study, asked.as_ref())?;
     }
+    let studies: Vec<Study> = studies.into_iter().map(Study::watched).collect();
     result::make(out)?;
     let results = work(what.jobs, "comparing", |jobs, stop, progress| {
         sweep::studies(&studies, jobs, stop, progress)
@@ -36,13 +38,7 @@ pub(super) fn run(arguments: &SimCompare) -> Result<Exit, Exit> {
         let report = Report::new(study, results, asked.clone(), &engine);
         // Files first: a reader of the page who has seen enough ends the process.
         let files = write(out, &report).map_err(|error| result::unwritable(out, &error))?;
-        match arguments.format {
-            ReportFormat::Json => say(report::json(&report)),
-            ReportFormat::Text => {
-                let text = report::text(&report, colour(&stdout()));
-                say(format_args!("{text}\n{files}"));
-            }
-        }
+        show(arguments.format, &report, &files)?;
         let pooled = study.outline.pooled(&results.runs);
         exit = exit.worse(result::judge(&study.outline, results, &pooled));
     }
@@ -108,10 +104,49 @@ fn fits(study: &Study, asked: Option<&Question>) -> Result<(), Exit> {
     Err(Exit::Usage)
 }
 
+/// Prints the report.
+fn show(format: ReportFormat, report: &Report, files: &str) -> Result<(), Exit> {
+    match format {
+        ReportFormat::Text => {
+            let text = report::text(report, colour(&stdout()));
+            say(format_args!("{text}\n{files}"));
+        }
+        ReportFormat::Json => say(report::json(report)),
+        ReportFormat::Markdown => say(report::markdown(report).trim_end()),
+        ReportFormat::Csv => say(report::csv(report).trim_end()),
+        ReportFormat::Junit => say(report::junit(report).trim_end()),
+        ReportFormat::Github => {
+            // Where a scenario is gone meanwhile, annotations stand at its first line.
+            let text = fs::read_to_string(&report.outline.path).unwrap_or_default();
+            if let Some(place) = std::env::var_os("GITHUB_STEP_SUMMARY") {
+                let file = File::options().append(true).create(true).open(&place);
+                let markdown = report::markdown(report);
+                file.and_then(|mut file| file.write_all(markdown.as_bytes()))
+                    .map_err(|error| result::unwritable(Path::new(&place), &error))?;
+            }
+            say(report::github(report, &text).trim_end());
+        }
+    }
+    Ok(())
+}
+
 /// Keeps the report in all its forms; says where.
 fn write(folder: &Path, report: &Report) -> io::Result<String> {
     let stem = stem(Path::new(&report.outline.path));
     let place = |ending: &str| folder.join(format!("{stem}.{ending}"));
-    fs::write(place("json"), report::json(report) + "\n")?;
-    Ok(place("json").display().to_string())
+    for (ending, text) in [
+        ("html", report::html(report)),
+        ("md", report::markdown(report)),
+        ("json", report::json(report) + "\n"),
+        ("csv", report::csv(report)),
+        ("junit.xml", report::junit(report)),
+    ] {
+        fs::write(place(ending), text)?;
+    }
+    let simulated = Duration::from_secs_f64(report.subject.window_s.1);
+    for (n, cell) in (1..).zip(&report.cells) {
+        fs::write(place(&format!("{n}.hlog")), hdr_log(cell, simulated))?;
+    }
+    let all = folder.join(format!("{stem}.*"));
+    Ok(format!("{} and {}", place("html").display(), all.display()))
 }
