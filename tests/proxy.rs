@@ -12,6 +12,8 @@ mod bound;
 mod certificate;
 #[path = "proxy/health.rs"]
 mod health;
+#[path = "proxy/hedge.rs"]
+mod hedge;
 #[path = "proxy/http2_abuse.rs"]
 mod http2_abuse;
 #[path = "proxy/limit.rs"]

@@ -197,5 +197,6 @@ fn engines_agree_with_several_workers() {
 }
 
 mod affinity;
+mod hedge;
 mod retry;
 mod throttle;

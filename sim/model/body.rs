@@ -66,9 +66,22 @@ impl Engine<'_> {
         }
     }
 
+    /// A request reaches the proxy of which a part is still to come, or which asks for a tunnel: it
+    /// has no second try beside its first, until all of it is there.
+    pub(super) fn wait_for_all(&mut self, live: &mut Live) {
+        let holds = self.conduct.holds(live.arrival.workload);
+        if holds || live.uploaded > self.now {
+            live.request = live.request.partial();
+        }
+    }
+
     /// A request leaves for its origin.
     pub(super) fn pass(&mut self, live: &mut Live, attempt: u8) {
         let (serial, n, uploaded) = (live.serial, live.arrival.n, live.uploaded);
+        if live.request.is_partial() && !self.conduct.holds(live.arrival.workload) {
+            let at = live.at;
+            self.plan_at(uploaded.max(self.now), What::Received { at, serial });
+        }
         let hop = Hop::Up(live.place, live.origin);
         let leg = 4 * u64::from(attempt);
         let arrives = match self.bytes(live).0 {
@@ -135,10 +148,8 @@ impl Engine<'_> {
     /// The response sets out for its client, and ends when its last byte has come.
     pub(super) fn relay(&mut self, live: &mut Live) -> Option<Event> {
         live.forwarded = self.now;
-        if let Some(endpoint) = live.request.endpoint() {
-            let idle = &mut self.proxies[live.process].idle;
-            idle.put(live.pool, endpoint.slot, self.now);
-        }
+        let idle = &mut self.proxies[live.process].idle;
+        idle.put(live.pool, live.slot, self.now);
         let (serial, downloaded) = (live.serial, live.downloaded);
         if !self.wires.count_bytes() || downloaded <= self.now {
             return Some(Event::BodyEnded);

@@ -260,7 +260,8 @@ impl Engine<'_> {
 
     /// The response is complete, or there will be none: its client has it at `done`.
     pub(super) fn complete(&mut self, live: &mut Live, end: End, done: Timestamp) {
-        live.serial += 1;
+        live.renew();
+        live.rival = None;
         self.keep(live, end, done);
         if live.plain {
             self.tell(live, end, done);

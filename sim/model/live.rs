@@ -11,6 +11,7 @@ use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
 
 use super::client::Waiting;
+use super::race::Rival;
 use super::session::Present;
 use super::throttle::Throttled;
 use crate::result::Collector;
@@ -36,6 +37,12 @@ pub(super) struct Live {
     pub(super) downloaded: Timestamp,
     /// Counts the slot's requests and their tries: what an earlier one left behind is ignored.
     pub(super) serial: u32,
+    pub(super) serials: u32,
+    /// The present try, and the slot of its endpoint.
+    pub(super) attempt: u8,
+    pub(super) slot: u32,
+    /// The other try, if there are two at once.
+    pub(super) rival: Option<Rival>,
     /// How long the origin asks to wait.
     pub(super) asked: Span,
     /// How often it has reached an origin: each time draws a service of its own.
@@ -72,6 +79,10 @@ impl Live {
             forwarded: Timestamp::ZERO,
             downloaded: Timestamp::ZERO,
             serial: 0,
+            serials: 0,
+            attempt: 0,
+            slot: 0,
+            rival: None,
             asked: Span(0),
             offers: 0,
             reused: false,

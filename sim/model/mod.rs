@@ -17,6 +17,7 @@ mod live;
 mod planned;
 mod probe;
 mod proxy;
+mod race;
 mod report;
 mod session;
 mod throttle;
@@ -276,7 +277,7 @@ impl<'a> Engine<'a> {
         match what {
             What::Arrive { .. } => self.arrive(live),
             What::Client { client, act, .. } => self.act(live, client, act),
-            _ if what.serial() != Some(live.serial) => {}
+            _ if !what.serial().is_some_and(|serial| live.awaits(serial)) => {}
             What::Dial { attempt, .. } => {
                 if let Some(event) = self.dialled(live, attempt) {
                     self.report(live, event);
@@ -292,6 +293,7 @@ impl<'a> Engine<'a> {
             What::Reply {
                 attempt, status, ..
             } => self.reply(live, attempt, status),
+            What::Received { .. } => self.report(live, Event::Received),
             What::Ended { .. } => self.report(live, Event::BodyEnded),
             What::Release { .. } => self.release(live),
             What::Probe { .. } | What::Idle { .. } | What::Replace { .. } => {}
@@ -371,6 +373,9 @@ impl<'a> Engine<'a> {
         live.session = self.claim(live, live.process, pool);
         let key = self.plan.key(&self.keys[usize::from(pool)], &live.arrival);
         live.request = Request::new(id, Token(live.at as u64), pool, plan).keyed(key);
+        if live.uploaded > self.now || !live.plain {
+            self.wait_for_all(live);
+        }
         live.rng = self.proxies[live.process].picks.at(id);
         live.pool = pool;
         live.offers = 0;

@@ -31,6 +31,8 @@ pub(super) enum What {
     },
     /// Its client does something, if it is still at try number `client` of its.
     Client { at: usize, client: u32, act: Act },
+    /// The last byte of the request reaches the proxy.
+    Received { at: usize, serial: u32 },
     /// The last byte of the response reaches the proxy.
     Ended { at: usize, serial: u32 },
     /// A request that a limit held back goes on.
@@ -58,6 +60,7 @@ impl What {
             | Self::Offer { at, .. }
             | Self::Reply { at, .. }
             | Self::Client { at, .. }
+            | Self::Received { at, .. }
             | Self::Ended { at, .. }
             | Self::Release { at, .. } => Some(at),
             Self::Idle { .. } | Self::Replace { .. } | Self::Probe { .. } => None,
@@ -72,6 +75,7 @@ impl What {
             | Self::Refused { serial, .. }
             | Self::Offer { serial, .. }
             | Self::Reply { serial, .. }
+            | Self::Received { serial, .. }
             | Self::Ended { serial, .. }
             | Self::Release { serial, .. } => Some(serial),
             _ => None,

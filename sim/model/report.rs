@@ -66,7 +66,8 @@ impl Engine<'_> {
                     fresh,
                 } => next = self.connect(live, attempt, endpoint, fresh),
                 Action::Send { attempt } => self.pass(live, attempt),
-                Action::Cancel { .. } => live.serial += 1,
+                Action::Keep { .. } => live.keep(),
+                Action::Cancel { attempt } => live.cancel(attempt),
                 Action::Forward { .. } => {
                     self.give(live);
                     next = self.forward(live);

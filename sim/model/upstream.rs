@@ -67,7 +67,8 @@ impl Engine<'_> {
         endpoint: EndpointIndex,
         fresh: bool,
     ) -> Option<Event> {
-        live.serial += 1;
+        live.renew();
+        (live.attempt, live.slot) = (attempt, endpoint.slot);
         let pool = live.pool;
         let proxy = &mut self.proxies[live.process];
         live.origin = proxy.origin(pool, endpoint);
@@ -168,10 +169,8 @@ impl Engine<'_> {
 
     /// A connection of a request is there: one of HTTP/2 for others, too.
     pub(super) fn opened(&mut self, live: &Live) {
-        if let Some(endpoint) = live.request.endpoint() {
-            let idle = &mut self.proxies[live.process].idle;
-            idle.open(live.pool, endpoint.slot);
-        }
+        let idle = &mut self.proxies[live.process].idle;
+        idle.open(live.pool, live.slot);
     }
 
     /// The request reaches its origin.
@@ -259,8 +258,8 @@ impl Engine<'_> {
         }
         let (at, serial) = ((id & 0xffff_ffff) as usize, (id >> 32) as u32);
         let live = &mut slots[at];
-        if live.serial == serial {
-            let attempt = live.request.attempt();
+        if live.awaits(serial) {
+            let attempt = live.attempt;
             self.answer(live, attempt, status);
         }
     }

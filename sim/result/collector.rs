@@ -141,6 +141,8 @@ pub struct Collector {
     panics: u64,
     queued: u64,
     held: u64,
+    hedges: u64,
+    hedges_won: u64,
     sessions: Sessions,
     sockets: Sockets,
     proxies: Vec<Proxy>,
@@ -198,6 +200,8 @@ impl Collector {
             panics: 0,
             queued: 0,
             held: 0,
+            hedges: 0,
+            hedges_won: 0,
             sessions: Sessions::default(),
             sockets: Sockets::default(),
             proxies: vec![Proxy::new(&setup)],
@@ -344,7 +348,7 @@ impl Collector {
                 self.at(event, row, |endpoint| endpoint.requests += 1);
             }
             Kind::Connected { reused: false } => self.at(event, row, |e| e.connects += 1),
-            Kind::Failed { failure, .. } if failure != Failure::ClientLeft => {
+            Kind::Failed { failure, .. } if !failure.is_given_up() => {
                 self.at(event, row, |endpoint| endpoint.failed += 1);
             }
             Kind::DialFailed => self.at(event, row, |e| e.dial_failures += 1),
@@ -361,6 +365,11 @@ impl Collector {
                 dry_run: false,
                 ..
             } => self.held += 1,
+            Kind::Hedged => self.hedges += 1,
+            Kind::Failed {
+                failure: Failure::Outrun,
+                ..
+            } => self.hedges_won += 1,
             Kind::Panic { mode } => self.panics += u64::from(mode != Mode::Off),
             _ => {}
         }
@@ -411,6 +420,8 @@ impl Collector {
             queued: self.queued,
             held: self.held,
             course: self.course.map(|course| course.finish()),
+            hedges: self.hedges,
+            hedges_won: self.hedges_won,
             invariants,
             ..Cell::default()
         }

@@ -30,6 +30,8 @@ pub struct Limit {
     pub attempts: u8,
     /// Retries per million requests.
     pub budget_ppm: u64,
+    /// Second tries beside late ones per million tries.
+    pub hedge_ppm: u64,
 }
 
 /// What is known of a pool by the events, and what it promises.
@@ -37,6 +39,7 @@ pub struct Limit {
 struct Pool {
     limit: Limit,
     window: Window,
+    hedges: Window,
     /// Of nothing where nothing is promised, as are places.
     share: Share,
     occupancy: Occupancy,
@@ -48,6 +51,7 @@ impl Pool {
         Self {
             limit,
             window: Window::default(),
+            hedges: Window::default(),
             share: Share::new(promise),
             occupancy: Occupancy::new(&promise.bounds),
             fitness: Fitness::default(),
@@ -118,6 +122,7 @@ impl Checker {
             let known = &mut pool.limit;
             known.attempts = known.attempts.max(limit.attempts);
             known.budget_ppm = known.budget_ppm.max(limit.budget_ppm);
+            known.hedge_ppm = known.hedge_ppm.max(limit.hedge_ppm);
             pool.share.change(at, places);
             pool.occupancy.change(places);
         }
@@ -151,6 +156,7 @@ impl Checker {
                 self.draw(event, true);
                 life
             }
+            Kind::Hedged => self.hedge(event, life),
             Kind::Session { step: Step::Kept } => life.with(fact::KEPT),
             Kind::Head { status: 101 } => self.upgrade(event, life),
             Kind::Failed { sent, .. } => {
@@ -268,8 +274,12 @@ impl Checker {
         }
         self.occupy(event, before);
         self.draw(event, budgeted);
+        let facts = match before.facts & (fact::IN_FLIGHT | fact::HEDGED) {
+            0 => before.facts | fact::IN_FLIGHT,
+            _ => before.facts | fact::RACING,
+        };
         Life {
-            facts: before.facts & !fact::KEPT | fact::IN_FLIGHT,
+            facts: facts & !(fact::KEPT | fact::HEDGED),
             attempt: event.attempt,
         }
     }
@@ -281,7 +291,7 @@ impl Checker {
             let text = "it was dispatched before it arrived";
             self.violate(place, Invariant::Arrivals, text);
         }
-        if before.is(fact::IN_FLIGHT) {
+        if before.is(fact::IN_FLIGHT) && !before.is(fact::HEDGED) {
             let text = "it was dispatched with a try in flight";
             self.violate(place, Invariant::InFlight, text);
         }
@@ -293,6 +303,28 @@ impl Checker {
             let text = "its tries are not numbered one by one";
             self.violate(place, Invariant::Attempts, text);
         }
+    }
+
+    /// The request's try is late, and gets another one beside it.
+    #[cold]
+    fn hedge(&mut self, event: &Event, life: Life) -> Life {
+        let place = place(event);
+        if life.facts & (fact::IN_FLIGHT | fact::RACING | fact::TUNNEL) != fact::IN_FLIGHT {
+            let text = "it was hedged without one try in flight";
+            self.violate(place, Invariant::InFlight, text);
+        }
+        if !life.is(fact::IDEMPOTENT) {
+            let text = "it is not idempotent, and was hedged";
+            self.violate(place, Invariant::SafeRetry, text);
+        }
+        self.disturb(event);
+        if let Some(pool) = self.pools.get_mut(usize::from(event.pool))
+            && !pool.hedges.retry(event.at, pool.limit.hedge_ppm)
+        {
+            let text = "its hedge was beyond the budget of 10 s";
+            self.violate(place, Invariant::Budget, text);
+        }
+        life.with(fact::HEDGED)
     }
 
     /// A retry draws on the budget, if it is `budgeted`.
@@ -317,6 +349,9 @@ impl Checker {
             return;
         };
         let too_many = event.attempt > pool.limit.attempts;
+        if !before.is(fact::HEDGED) && pool.limit.hedge_ppm > 0 {
+            pool.hedges.now(event.at).requests += 1;
+        }
         let (mut serves, mut has_room, mut fit) = (true, true, true);
         if let Some(endpoint) = event.endpoint {
             // One that drains keeps its sessions.
@@ -385,8 +420,12 @@ impl Checker {
         } else if let Some((pool, endpoint)) = self.held(event) {
             pool.occupancy.end(endpoint.slot, life.is(fact::TUNNEL));
         }
+        let ended = match life.is(fact::RACING) {
+            true => fact::RACING,
+            false => fact::IN_FLIGHT | fact::TUNNEL,
+        };
         Life {
-            facts: life.facts & !(fact::IN_FLIGHT | fact::TUNNEL),
+            facts: life.facts & !ended,
             ..life
         }
     }
@@ -426,5 +465,7 @@ impl Checker {
 
 #[cfg(test)]
 mod core_test;
+#[cfg(test)]
+mod hedge_test;
 #[cfg(test)]
 mod test;

@@ -83,6 +83,10 @@ metrics! {
     Limited "limited" Count "ac"
     /// How often a limit held a request back.
     Held "held" Count "a"
+    /// Second tries beside those that were late.
+    Hedges "hedges" Count "a"
+    /// Those of them that were answered first.
+    HedgesWon "hedges_won" Count "a"
     /// Requests with more than one try.
     Retried "retried" Count "a"
     /// Tries over requests that were tried.

@@ -120,6 +120,12 @@ pub struct Cell {
     /// How often a limit held a request back.
     #[serde(default)]
     pub held: u64,
+    /// Second tries beside late ones.
+    #[serde(default)]
+    pub hedges: u64,
+    /// Those of them that were answered first.
+    #[serde(default)]
+    pub hedges_won: u64,
     /// What became of its thresholds.
     pub thresholds: Vec<Verdict>,
     /// What became of its `sometimes`: for a run of its own, whether it was seen in it.
@@ -343,6 +349,8 @@ impl Cell {
         self.panics += other.panics;
         self.queued += other.queued;
         self.held += other.held;
+        self.hedges += other.hedges;
+        self.hedges_won += other.hedges_won;
     }
 
     /// That of all classes.
@@ -376,6 +384,8 @@ impl Cell {
             Metric::Panics => Some(self.panics as f64),
             Metric::Queued => Some(self.queued as f64),
             Metric::Held => Some(self.held as f64),
+            Metric::Hedges => Some(self.hedges as f64),
+            Metric::HedgesWon => Some(self.hedges_won as f64),
             Metric::DialFailures | Metric::Connects | Metric::Ejections | Metric::Outages => {
                 let counts = self.endpoints.iter().filter_map(|e| of_endpoint(metric, e));
                 Some(counts.sum::<u64>() as f64)

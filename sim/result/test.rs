@@ -36,6 +36,7 @@ fn setup() -> Setup {
         names: vec![names(&["a", "b"])],
         limits: vec![Limit {
             attempts: 2,
+            hedge_ppm: 0,
             budget_ppm: 200_000,
         }],
         promises: Vec::new(),

@@ -13,6 +13,7 @@ mod watch;
 use crate::affinity::{self as session, Home};
 use crate::budget::Budget;
 use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Spec, Tried, Until};
+use crate::hedge::Hedge;
 use crate::outlier::{Ended, Report};
 use crate::policy::{self, Key, PickContext, Policy, Tier};
 use crate::queue::{self, Grant, Queue, Token, Waiter};
@@ -75,6 +76,8 @@ pub struct State {
     /// Requests in flight, by group.
     in_flight: [u64; 3],
     budget: Budget,
+    /// Begins second tries beside those that are late, if that is configured.
+    hedge: Option<Box<Hedge>>,
     queue: Queue,
     /// Whether any endpoint is in another group than the first or has failed dials: the common pool
     /// asks one tier.
@@ -146,6 +149,7 @@ impl State {
             era: 0,
             in_flight: [0; 3],
             budget: Budget::new(settings.retry.budget_ppm),
+            hedge: None,
             endpoints: Vec::new(),
             names: Vec::new(),
             queue: Queue::default(),

@@ -18,22 +18,28 @@
 //!    request is answered with 504.
 //! 8. A response whose status the pool names is given up for another endpoint's as in 5, if there
 //!    is one: what an endpoint asks to wait (`Retry-After`) is waited for, if the time is there.
+//! 9. A try that is late may get another one beside it, at another endpoint: whoever is answered
+//!    first goes on, the other is given up and is no fault of its endpoint.
 
 mod again;
 mod event;
+mod race;
 mod session;
 mod turn;
+mod wait;
 
 use crate::affinity::Session;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::pool::{self, Sent};
 use crate::queue::{Grant, Token};
+use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
 use crate::trace;
 
 pub use event::{ATTEMPTS_MAX, Action, Actions, Event, Failure, Local, Outcome, Plan};
+use race::Race;
 use turn::Turn;
 
 /// How a request reaches its pool and reports what was decided.
@@ -63,6 +69,17 @@ enum Phase {
     Done,
 }
 
+/// How much of a request's body could be sent to another endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// All of it.
+    Whole,
+    /// What has come; the rest follows.
+    Partial,
+    /// What is gone cannot.
+    Lost,
+}
+
 /// No head of a response has come.
 const NO_BYTE: u32 = u32::MAX;
 
@@ -73,10 +90,12 @@ pub struct Request {
     token: Token,
     pool: u16,
     phase: Phase,
+    /// The present try, or the last one, and how many have begun.
     attempt: u8,
+    tries: u8,
     /// It may be sent twice: by its method, or because its pool says so.
     idempotent: bool,
-    replayable: bool,
+    body: Body,
     /// The idle connection of this try has been replaced once.
     replaced: bool,
     status: u16,
@@ -92,13 +111,15 @@ pub struct Request {
     dispatched: Timestamp,
     /// From then to the head of its response, or [`NO_BYTE`].
     first_byte_us: u32,
+    /// The other try, if there are two at once or may be.
+    race: Race,
     plan: Plan,
     arrived: Timestamp,
     /// When the present phase began, or bytes last moved in it; of a rest, its end.
     progress: Timestamp,
 }
 
-const _: () = assert!(size_of::<Request>() <= 208);
+const _: () = assert!(size_of::<Request>() <= 256);
 
 impl Request {
     /// Request number `id` of its proxy, for pool number `pool`; grants will name `token`.
@@ -112,8 +133,9 @@ impl Request {
             pool,
             phase: Phase::New,
             attempt: 0,
+            tries: 0,
             idempotent: false,
-            replayable: true,
+            body: Body::Whole,
             replaced: false,
             status: 0,
             endpoint: None,
@@ -123,6 +145,7 @@ impl Request {
             measured: None,
             dispatched: Timestamp::ZERO,
             first_byte_us: NO_BYTE,
+            race: Race::Never,
             plan: Plan {
                 attempts: plan.attempts.min(ATTEMPTS_MAX),
                 ..plan
@@ -137,6 +160,20 @@ impl Request {
     pub const fn keyed(mut self, key: Key) -> Self {
         self.key = key;
         self
+    }
+
+    /// The same, of which a part is still to come: it has no second try beside the first until
+    /// [`Event::Received`].
+    #[must_use]
+    pub const fn partial(mut self) -> Self {
+        self.body = Body::Partial;
+        self
+    }
+
+    /// Whether the shell has to report [`Event::Received`].
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.body == Body::Partial && self.plan.on.contains(On::HEDGE)
     }
 
     /// The endpoint of the present try.
@@ -167,7 +204,7 @@ impl Request {
     /// keep the request's body.
     #[must_use]
     pub fn may_replay(&self) -> bool {
-        self.idempotent && self.replayable && self.attempt < self.plan.attempts
+        self.idempotent && self.body != Body::Lost && self.tries < self.plan.attempts
     }
 
     /// Bytes moved: the deadlines of silence start again. A wait or a dial is no silence: the bytes
@@ -182,18 +219,32 @@ impl Request {
     /// nothing.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
-        let limit = match self.phase {
+        match self.phase {
             Phase::New | Phase::Done => return Timestamp::MAX,
+            // A tunnel has no end in time: it outlives `total`.
+            Phase::Tunnel => return self.progress + self.plan.tunnel,
+            _ => {}
+        }
+        let deadline = (self.progress + self.silence(self.phase)).min(self.total_deadline());
+        match self.race {
+            Race::Never => deadline,
+            _ => deadline.min(self.race_deadline()),
+        }
+    }
+
+    /// How long a phase may last, or be silent.
+    #[inline(always)]
+    fn silence(&self, phase: Phase) -> Span {
+        match phase {
+            Phase::New | Phase::Done => Span::MAX,
             Phase::Waiting => self.plan.queue,
             Phase::Resting => Span(0),
             Phase::Connecting => self.plan.dial,
             Phase::Sent if self.may_replay() => self.plan.head.min(self.patience()),
             Phase::Sent => self.plan.head,
             Phase::Body => self.plan.idle,
-            // A tunnel has no end in time: it outlives `total`.
-            Phase::Tunnel => return self.progress + self.plan.tunnel,
-        };
-        (self.progress + limit).min(self.total_deadline())
+            Phase::Tunnel => self.plan.tunnel,
+        }
     }
 
     const fn patience(&self) -> Span {
@@ -232,7 +283,9 @@ impl Request {
                 status,
                 retry_after,
             } => turn.head(attempt, (status, retry_after), rng),
-            Event::ReplayLost => turn.request.replayable = false,
+            Event::ReplayLost => turn.request.body = Body::Lost,
+            Event::Received if turn.request.body == Body::Lost => {}
+            Event::Received => turn.request.body = Body::Whole,
             Event::BodyEnded => turn.ended(Phase::Body),
             Event::UpstreamFailed { attempt, sent } => turn.upstream_failed(attempt, sent, rng),
             Event::Upgraded { attempt } => turn.upgraded(attempt),

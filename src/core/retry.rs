@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::hedge;
 use crate::outlier::Statuses;
 use crate::rng::Rng;
 use crate::time::{Span, nanos};
@@ -20,10 +21,12 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest such bound, and the longest `Retry-After` that is waited for.
     pub max_wait: Duration,
+    /// A second try beside the first, if there is one.
+    pub hedge: Option<hedge::Settings>,
 }
 
 impl Settings {
-    /// Retries within a budget, at once, of no status.
+    /// Retries within a budget, at once, of no status, and no hedges.
     #[must_use]
     pub fn at_once(budget_ppm: u64) -> Self {
         Self {
@@ -31,6 +34,7 @@ impl Settings {
             statuses: Statuses::default(),
             backoff: Duration::ZERO,
             max_wait: Duration::ZERO,
+            hedge: None,
         }
     }
 
@@ -65,6 +69,8 @@ impl On {
     pub const STATUS: Self = Self(1 << 2);
     /// All of it, even if the method is not idempotent and the endpoint may have acted.
     pub const ANY_METHOD: Self = Self(1 << 3);
+    /// A try that is late: for that beside it, and only if the method is idempotent.
+    pub const HEDGE: Self = Self(1 << 4);
 
     /// A failed dial, and a connection lost before the head.
     pub const FAILURES: Self = Self::CONNECT.and(Self::RESET);
@@ -73,6 +79,12 @@ impl On {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// It without `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether all of `other` is among it.

@@ -43,7 +43,8 @@ pub struct Event {
 /// A request's events, in order: `Arrived`, its tries, `Finished`. A try: `Queued` if it has to
 /// wait, as often as it has to begin anew, and `Waited`; `Picked`, `Connected`, `Head`, and then
 /// `Completed` or `Failed`; it may fail from
-/// `Picked` on. `Delayed` comes before a try that begins later. `Picked` and the one of `Completed`
+/// `Picked` on. `Delayed` comes before a try that begins later. After `Hedged` there are two, told
+/// apart by their numbers, until one of them has failed. `Picked` and the one of `Completed`
 /// and `Failed` that follows are what in flight is counted by; from a `Head` of 101 between them on
 /// it is a tunnel. [`Kind::Rejected`] is the only event of its request, and what
 /// [`Kind::is_outside`] concerns no request.
@@ -72,6 +73,8 @@ pub enum Kind {
         /// Until when.
         until: Timestamp,
     },
+    /// The present try is late, and goes on beside another one, whose `Picked` follows at once.
+    Hedged,
     /// An endpoint was chosen; the request counts as in flight there from now on.
     Picked {
         /// Whether this is a retry that drew on the retry budget now: false for the first try, for
@@ -264,6 +267,7 @@ impl Event {
                 dry_run,
             } => (27, rule << 8 | (verdict as u16) << 1 | u16::from(dry_run)),
             Kind::Spilled { kept_percent } => (28, u16::from(kept_percent)),
+            Kind::Hedged => (29, 0),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -333,6 +333,10 @@ impl Collector for Scrape {
         )?;
         let help = "Retries that waited for their time first";
         self.by_pool(e, ("evenkeel_retries_delayed", help), |p| p.delayed)?;
+        let help = "Second tries beside those that were late";
+        self.by_pool(e, ("evenkeel_hedges", help), |p| p.hedges)?;
+        let help = "Second tries that were answered before the first";
+        self.by_pool(e, ("evenkeel_hedges_won", help), |p| p.hedges_won)?;
         self.by_pool(
             e,
             ("evenkeel_responses_cut", "Responses cut in the body"),
@@ -345,6 +349,8 @@ impl Collector for Scrape {
         self.by_endpoint(e, ("evenkeel_completions", help), |c| c.completed)?;
         let help = "Tries that failed at an endpoint";
         self.by_endpoint(e, ("evenkeel_failures", help), |c| c.failed)?;
+        let help = "Tries given up as another one beside them was answered first";
+        self.by_endpoint(e, ("evenkeel_outrun", help), |c| c.outrun)?;
         let help = "Connections that could not be opened";
         self.by_endpoint(e, ("evenkeel_dial_failures", help), |c| c.dial_failed)?;
         let help = "Connections opened to an endpoint";

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
+use evenkeel_core::retry::On;
 use evenkeel_core::time::Span;
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::Event;
@@ -317,7 +318,10 @@ fn pool_target(
             queue: Span::of(config.queue.timeout),
             dial: Span::of(config.timeouts.dial),
             head: Span::of(route.timeouts.header.unwrap_or(config.timeouts.header)),
-            on: config.retry.causes(),
+            on: match config.hedge {
+                Some(_) => config.retry.causes().and(On::HEDGE),
+                None => config.retry.causes(),
+            },
             patience_ms: config.retry.patience().map_or(u32::MAX, |timeout| {
                 u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
             }),

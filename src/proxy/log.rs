@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use evenkeel_core::request::Outcome;
+use evenkeel_core::request::{Failure, Outcome};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
@@ -25,7 +25,8 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     total_ms, limit (what refused or held it back; null: none did), held_ms (by it), queue_ms (waiting \
     for an endpoint), backoff_ms (between tries), and tries, each with endpoint, reused, dial_ms, \
     head_ms, total_ms, \
-    outcome (ok, failed, dial_failed), and error (why it was not dialled; absent: it took too long); \
+    outcome (ok, failed, dial_failed, outrun: another try beside it was answered first), and error \
+    (why it was not dialled; absent: it took too long); \
     what is not known of a rejected request is null";
 
 /// Lines that may wait for the disk.
@@ -192,14 +193,24 @@ impl Entry {
                 });
             }
             Kind::Connected { reused } => {
-                self.last(|t| t.connected = Some((reused, at.since(t.picked))));
+                self.of(event.attempt, |t| {
+                    t.connected = Some((reused, at.since(t.picked)))
+                });
             }
-            Kind::DialFailed => self.last(|t| t.ended = Some(("dial_failed", at.since(t.picked)))),
-            Kind::Head { .. } => self.last(|t| t.head = Some(at.since(t.picked))),
-            Kind::Failed { .. } => self.last(|t| {
-                t.ended.get_or_insert(("failed", at.since(t.picked)));
+            Kind::DialFailed => self.of(event.attempt, |t| {
+                t.ended = Some(("dial_failed", at.since(t.picked)));
             }),
-            Kind::Completed => self.last(|t| t.ended = Some(("ok", at.since(t.picked)))),
+            Kind::Head { .. } => self.of(event.attempt, |t| t.head = Some(at.since(t.picked))),
+            Kind::Failed { failure, .. } => self.of(event.attempt, |t| {
+                let how = match failure {
+                    Failure::Outrun | Failure::Spare => "outrun",
+                    _ => "failed",
+                };
+                t.ended.get_or_insert((how, at.since(t.picked)));
+            }),
+            Kind::Completed => self.of(event.attempt, |t| {
+                t.ended = Some(("ok", at.since(t.picked)));
+            }),
             Kind::Finished { outcome, .. } => {
                 self.end(at, outcome_name(outcome), status(outcome));
             }
@@ -210,9 +221,9 @@ impl Entry {
         }
     }
 
-    /// Why the present try cannot reach its endpoint.
-    pub(crate) fn explain(&mut self, error: &io::Error) {
-        self.last(|t| t.error = Some(error.to_string()));
+    /// Why try `attempt` cannot reach its endpoint.
+    pub(crate) fn explain(&mut self, attempt: u8, error: &io::Error) {
+        self.of(attempt, |t| t.error = Some(error.to_string()));
     }
 
     fn end(&mut self, at: Timestamp, outcome: &'static str, status: u16) {
@@ -223,9 +234,10 @@ impl Entry {
         });
     }
 
-    fn last(&mut self, change: impl FnOnce(&mut Try)) {
-        if let Some(last) = self.tries.last_mut() {
-            change(last);
+    fn of(&mut self, attempt: u8, change: impl FnOnce(&mut Try)) {
+        let place = usize::from(attempt).checked_sub(1);
+        if let Some(tried) = place.and_then(|place| self.tries.get_mut(place)) {
+            change(tried);
         }
     }
 

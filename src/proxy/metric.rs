@@ -67,6 +67,10 @@ pub struct Pool {
     pub retried: u64,
     /// Those of them that had to wait for their time.
     pub delayed: u64,
+    /// Second tries beside those that were late, which drew on it too.
+    pub hedges: u64,
+    /// Those of them that were answered first.
+    pub hedges_won: u64,
     /// Finished, by status code as the client saw it; 0 for a client that left.
     pub finished: Vec<(u16, u64)>,
     /// Responses cut inside the body.
@@ -92,6 +96,8 @@ pub struct Endpoint {
     pub completed: u64,
     /// Tries that failed there.
     pub failed: u64,
+    /// Tries given up because another one beside them was answered first.
+    pub outrun: u64,
     /// Dials that failed.
     pub dial_failed: u64,
     /// New connections to it.
@@ -204,6 +210,11 @@ impl Counts {
                 pool.retried += 1;
                 pool.delayed += 1;
             }
+            Kind::Hedged => pool.hedges += 1,
+            Kind::Failed {
+                failure: request::Failure::Outrun,
+                ..
+            } => pool.hedges_won += 1,
             Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
             Kind::Finished { outcome, arrived } => {
                 pool.finish(outcome, event.at.since(arrived));
@@ -266,6 +277,8 @@ impl Pool {
         self.queued += other.queued;
         self.retried += other.retried;
         self.delayed += other.delayed;
+        self.hedges += other.hedges;
+        self.hedges_won += other.hedges_won;
         self.cut += other.cut;
         self.panics += other.panics;
         sum(&mut self.sessions, &other.sessions);
@@ -286,6 +299,10 @@ impl Endpoint {
             Kind::Connected { reused: false } => self.connected += 1,
             Kind::DialFailed => self.dial_failed += 1,
             Kind::Stale => self.stale += 1,
+            Kind::Failed {
+                failure: request::Failure::Outrun | request::Failure::Spare,
+                ..
+            } => self.outrun += 1,
             Kind::Failed { .. } => self.failed += 1,
             Kind::Completed => self.completed += 1,
             Kind::Probed { outcome, .. } => bump(&mut self.probes, outcome),
@@ -299,6 +316,7 @@ impl Endpoint {
         self.picked += other.picked;
         self.completed += other.completed;
         self.failed += other.failed;
+        self.outrun += other.outrun;
         self.dial_failed += other.dial_failed;
         self.connected += other.connected;
         self.reused += other.reused;

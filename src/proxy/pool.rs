@@ -161,6 +161,7 @@ pub fn settings(config: &config::Pool, zone: Option<&str>) -> pool::Settings {
             statuses: config.retry.statuses(),
             backoff: config.retry.backoff,
             max_wait: config.retry.max_wait,
+            hedge: config.hedge,
         },
         queue: config.queue.settings,
         guard: pool::GuardSettings {

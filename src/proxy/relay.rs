@@ -32,7 +32,7 @@ pub(crate) enum Broken {
 }
 
 /// One body on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Relay {
     decoder: Decoder,
     framing: Framing,
@@ -60,7 +60,7 @@ pub(crate) struct Relay {
 }
 
 /// What of a request's body is kept for another try.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Replay {
     /// Up to so many bytes.
     Kept { bytes: Vec<u8>, limit: usize },
@@ -121,6 +121,17 @@ impl Relay {
         (self.in_chunk, self.ended) = (false, false);
         (self.unflushed, self.finished) = (false, false);
         &mut self.output
+    }
+
+    /// Another relay of the same body, towards another sink: of one whose whole body is kept, to be
+    /// begun by [`Relay::restart`].
+    pub(crate) fn fork(&self) -> Self {
+        debug_assert!(self.is_consumed(), "a part is in the source's buffer");
+        Self {
+            direct: 0,
+            output: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// Frames what was kept behind the head that [`Relay::restart`] made room for.

@@ -5,8 +5,8 @@
 pub enum Invariant {
     /// Every request has exactly one outcome, and nothing happens to it afterwards.
     OneOutcome,
-    /// A request has at most one try in flight, and none when it is finished: in flight is never
-    /// negative, and zero at the end.
+    /// A request has at most one try in flight, two if one is a hedge, and none when it is
+    /// finished: in flight is never negative, and zero at the end.
     InFlight,
     /// Tries = completions + failures.
     Tries,
@@ -14,9 +14,9 @@ pub enum Invariant {
     Arrivals,
     /// Tries are numbered from 1 and stay within `attempts`.
     Attempts,
-    /// Retries that draw on the budget stay within it.
+    /// Retries that draw on the budget stay within it, and hedges within theirs.
     Budget,
-    /// No request that is not idempotent is retried after it was sent.
+    /// No request that is not idempotent is retried after it was sent, or hedged.
     SafeRetry,
     /// Nothing is picked that is down or has no weight.
     InService,

@@ -5,34 +5,38 @@
 /// that was stored a moment ago holds up a load of its neighbours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
-    pub(super) facts: u8,
+    pub(super) facts: u16,
     pub(super) attempt: u8,
 }
 
 /// Facts about a request.
 pub(super) mod fact {
-    pub(in super::super) const ARRIVED: u8 = 1;
-    pub(in super::super) const FINISHED: u8 = 1 << 1;
-    pub(in super::super) const IDEMPOTENT: u8 = 1 << 2;
+    pub(in super::super) const ARRIVED: u16 = 1;
+    pub(in super::super) const FINISHED: u16 = 1 << 1;
+    pub(in super::super) const IDEMPOTENT: u16 = 1 << 2;
     /// A try of it is in flight.
-    pub(in super::super) const IN_FLIGHT: u8 = 1 << 3;
+    pub(in super::super) const IN_FLIGHT: u16 = 1 << 3;
     /// And it is a tunnel.
-    pub(in super::super) const TUNNEL: u8 = 1 << 4;
+    pub(in super::super) const TUNNEL: u16 = 1 << 4;
     /// Sent once and not idempotent: may not be sent again.
-    pub(in super::super) const SPENT: u8 = 1 << 5;
+    pub(in super::super) const SPENT: u16 = 1 << 5;
     /// It has waited: what it was promised then is not judged by what is known now.
-    pub(in super::super) const WAITED: u8 = 1 << 6;
+    pub(in super::super) const WAITED: u16 = 1 << 6;
     /// Its next try goes to a draining endpoint, which keeps its session.
-    pub(in super::super) const KEPT: u8 = 1 << 7;
+    pub(in super::super) const KEPT: u16 = 1 << 7;
+    /// Its next try begins beside the present one.
+    pub(in super::super) const HEDGED: u16 = 1 << 8;
+    /// Two tries of it are in flight.
+    pub(in super::super) const RACING: u16 = 1 << 9;
 }
 
 impl Life {
-    pub(super) const fn is(self, fact: u8) -> bool {
+    pub(super) const fn is(self, fact: u16) -> bool {
         self.facts & fact != 0
     }
 
     /// The same with another fact.
-    pub(super) const fn with(self, fact: u8) -> Self {
+    pub(super) const fn with(self, fact: u16) -> Self {
         Self {
             facts: self.facts | fact,
             ..self

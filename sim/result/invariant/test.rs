@@ -9,21 +9,22 @@ use proptest::prelude::*;
 const LIMIT: Limit = Limit {
     attempts: 3,
     budget_ppm: 200_000,
+    hedge_ppm: 50_000,
 };
 
-const ARRIVED: Kind = Kind::Arrived { idempotent: true };
-const UNSAFE: Kind = Kind::Arrived { idempotent: false };
-const PICKED: Kind = Kind::Picked { budgeted: false };
-const RETRIED: Kind = Kind::Picked { budgeted: true };
+pub(super) const ARRIVED: Kind = Kind::Arrived { idempotent: true };
+pub(super) const UNSAFE: Kind = Kind::Arrived { idempotent: false };
+pub(super) const PICKED: Kind = Kind::Picked { budgeted: false };
+pub(super) const RETRIED: Kind = Kind::Picked { budgeted: true };
 const WAITS: Kind = Kind::Queued { budgeted: true };
-const COMPLETED: Kind = Kind::Completed;
+pub(super) const COMPLETED: Kind = Kind::Completed;
 const UPGRADED: Kind = Kind::Head { status: 101 };
-const HEAD: Kind = Kind::Head { status: 200 };
+pub(super) const HEAD: Kind = Kind::Head { status: 200 };
 const REFUSED: Kind = Kind::Failed {
     failure: Failure::Dial,
     sent: false,
 };
-const LOST: Kind = Kind::Failed {
+pub(super) const LOST: Kind = Kind::Failed {
     failure: Failure::Lost,
     sent: true,
 };
@@ -35,14 +36,14 @@ const fn finished(outcome: Outcome) -> Kind {
     }
 }
 
-const DONE: Kind = finished(Outcome::Complete { status: 200 });
+pub(super) const DONE: Kind = finished(Outcome::Complete { status: 200 });
 const LEFT: Kind = finished(Outcome::Cancelled);
 
 /// Request, try, kind.
-type Fed = (u64, u8, Kind);
+pub(super) type Fed = (u64, u8, Kind);
 
 /// Feeds (request, try, kind) at one event a millisecond; what was violated and its sentence.
-fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
+pub(super) fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
     let promise = Promise {
         weights: vec![1],
         bounds: vec![200],

@@ -69,4 +69,36 @@ impl State {
         self.budget.retry(now);
         Some(index)
     }
+
+    /// A request is on its way that may have a hedge: after how long it is late, if that is known.
+    pub fn late(&mut self, now: Timestamp) -> Option<Span> {
+        self.hedge.as_mut()?.late(now)
+    }
+
+    /// The head of such a request has taken so long, or is given up after so long.
+    pub fn took(&mut self, now: Timestamp, took: Span) {
+        if let Some(hedge) = &mut self.hedge {
+            hedge.took(now, took);
+        }
+    }
+
+    /// Another endpoint for a second try beside one that is late: within both budgets, and only
+    /// while nobody waits. The request counts as in flight there, too.
+    #[must_use]
+    pub fn hedge(
+        &mut self,
+        now: Timestamp,
+        tried: &Tried,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Option<EndpointIndex> {
+        if self.queue.len() > 0 || !self.hedge.as_mut()?.allows(now) {
+            return None;
+        }
+        let index = self.spare(now, tried, key, rng)?;
+        if let Some(hedge) = &mut self.hedge {
+            hedge.begin(now);
+        }
+        Some(index)
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{State, Update};
 use crate::affinity::Home;
 use crate::endpoint::{Endpoint, EndpointIndex, Group, Spec, State as Admin};
+use crate::hedge::Hedge;
 use crate::queue::Grant;
 use crate::time::Timestamp;
 
@@ -25,6 +26,14 @@ impl State {
             self.era = self.era.wrapping_add(1);
         }
         self.budget.set_share(settings.retry.budget_ppm);
+        self.hedge = settings.retry.hedge.map(|wanted| {
+            let mut hedge = self
+                .hedge
+                .take()
+                .unwrap_or_else(|| Hedge::new(wanted).into());
+            hedge.set(wanted);
+            hedge
+        });
         self.queue.set(settings.queue);
         self.replace(&settings.endpoints);
         self.tiers = self

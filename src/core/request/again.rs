@@ -13,7 +13,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Whether there may be another try for the sake of `on`.
     pub(super) fn may_try(&self, on: On) -> bool {
         let plan = &self.request.plan;
-        self.request.attempt < plan.attempts && plan.on.contains(on)
+        self.request.tries < plan.attempts && plan.on.contains(on)
     }
 
     /// Another try, which nobody has to pay for or which is paid for already.
@@ -45,6 +45,11 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn refused(&mut self, asked: Span, rng: &mut Rng) -> bool {
         let (attempt, status) = (self.request.attempt, self.request.status);
         let asks = self.pool.with(|pool| pool.is_refusal(status));
+        if asks && self.is_racing() {
+            self.actions.push(Action::Cancel { attempt });
+            self.fail(Failure::Refused, true);
+            return self.carry_on();
+        }
         if !asks || !self.may_send_again(true) || !self.may_try(On::STATUS) {
             return false;
         }
@@ -90,13 +95,13 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// A request is on its way to `endpoint` from now on.
-    fn dispatch(&mut self, endpoint: EndpointIndex) {
+    pub(super) fn dispatch(&mut self, endpoint: EndpointIndex) {
         let (now, key) = (self.now, self.request.key);
         self.request.measured = self.pool.with(|pool| pool.send(now, endpoint, key));
         self.request.dispatched = now;
     }
 
-    fn on_behalf<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
+    pub(super) fn on_behalf<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {
         let session = self.pool.session().copied();
         self.pool.with(|pool| match &session {
             None => f(pool),
@@ -105,7 +110,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     /// The endpoints that have failed the request, and the present one.
-    fn tried(&self) -> Tried {
+    pub(super) fn tried(&self) -> Tried {
         let mut tried = self.request.tried;
         if let Some(endpoint) = self.request.endpoint {
             tried.push(endpoint);

@@ -31,6 +31,10 @@ pub enum Failure {
     ClientLeft,
     /// The endpoint's answer was one to try again for.
     Refused,
+    /// A hedge was answered before it.
+    Outrun,
+    /// It was a hedge, and the try beside it was answered first.
+    Spare,
 }
 
 /// Why the proxy answers by itself.
@@ -178,6 +182,8 @@ pub enum Event {
     },
     /// The request's body can no longer be sent a second time.
     ReplayLost,
+    /// The last of a request that was [`super::Request::partial`] has come.
+    Received,
     /// The endpoint's response is complete.
     BodyEnded,
     /// The connection to the endpoint was lost, or what it said was not HTTP.
@@ -201,7 +207,7 @@ pub enum Event {
 }
 
 /// What the shell has to do, in order. If nothing of it says what to wait for, the request waits
-/// for its deadline.
+/// for the try that it still has, if it has one, and for its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Wait for a [`crate::queue::Grant`] with this token.
@@ -223,6 +229,11 @@ pub enum Action {
         /// The try.
         attempt: u8,
     },
+    /// The try goes on beside the one that the next action begins.
+    Keep {
+        /// The try.
+        attempt: u8,
+    },
     /// Drop the connection of this try.
     Cancel {
         /// The try.
@@ -241,6 +252,14 @@ pub enum Action {
 
 /// Most actions of a transition.
 const ACTIONS_MAX: usize = 4;
+
+impl Failure {
+    /// Whether the try was given up for no fault of its endpoint.
+    #[must_use]
+    pub const fn is_given_up(self) -> bool {
+        matches!(self, Self::ClientLeft | Self::Outrun | Self::Spare)
+    }
+}
 
 /// Up to four actions, inline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! like the rule that it checks.
 
 mod again;
+mod hedge;
 mod life;
 mod measure;
 mod property;
@@ -56,6 +57,7 @@ struct Shell {
     pool: State,
     grants: Vec<Grant>,
     trace: Vec<trace::Event>,
+    session: Option<Session>,
 }
 
 impl Shell {
@@ -64,6 +66,7 @@ impl Shell {
             pool: State::new(0, settings(endpoints)),
             grants: Vec::new(),
             trace: Vec::new(),
+            session: None,
         }
     }
 
@@ -124,6 +127,10 @@ impl PoolAccess for Shell {
 
     fn grant(&mut self, grant: Grant) {
         self.grants.push(grant);
+    }
+
+    fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
     }
 
     fn record(&mut self, event: trace::Event) {
@@ -232,6 +239,7 @@ fn action(action: Action) -> String {
             format!("connect{attempt} {}{fresh}", letter(endpoint))
         }
         Action::Send { attempt } => format!("send{attempt}"),
+        Action::Keep { attempt } => format!("keep{attempt}"),
         Action::Cancel { attempt } => format!("cancel{attempt}"),
         Action::Forward { attempt } => format!("forward{attempt}"),
         Action::Answer(local) => format!("{local:?}"),
@@ -250,6 +258,7 @@ fn note(event: &trace::Event) -> String {
         trace::Kind::Picked { budgeted: true } => "picked on budget".into(),
         trace::Kind::Connected { reused: true } => "reused".into(),
         trace::Kind::Connected { reused: false } => "connected".into(),
+        trace::Kind::Hedged => "hedged".into(),
         trace::Kind::Delayed { .. } => "delayed".into(),
         trace::Kind::DialFailed => "dial failed".into(),
         trace::Kind::Stale => "stale".into(),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Action, Actions, Failure, Local, NO_BYTE, Outcome, Phase, PoolAccess, Request};
+use super::race::Race;
+use super::{Action, Actions, Body, Failure, Local, NO_BYTE, Outcome, Phase, PoolAccess, Request};
 use crate::endpoint::{Answer, EndpointIndex, Until};
 use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
-use crate::queue::Grant;
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -25,6 +25,9 @@ impl<P: PoolAccess> Turn<'_, P> {
     pub(super) fn arrived(&mut self, idempotent: bool, rng: &mut Rng) {
         if self.request.phase != Phase::New {
             return;
+        }
+        if !idempotent {
+            self.request.plan.on = self.request.plan.on.without(On::HEDGE);
         }
         let idempotent = idempotent || self.request.plan.on.contains(On::ANY_METHOD);
         self.request.idempotent = idempotent;
@@ -104,7 +107,8 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     #[inline(always)]
     pub(super) fn connect(&mut self, endpoint: EndpointIndex, budgeted: bool) {
-        self.request.attempt += 1;
+        self.request.tries += 1;
+        self.request.attempt = self.request.tries;
         self.request.endpoint = Some(endpoint);
         self.request.replaced = false;
         self.request.dialled = Timestamp::MAX;
@@ -112,6 +116,9 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.lodge(endpoint);
         self.record(trace::Kind::Picked { budgeted });
         self.enter(Phase::Connecting);
+        if self.is_hedged() {
+            self.await_head();
+        }
         let attempt = self.request.attempt;
         self.actions.push(Action::Connect {
             attempt,
@@ -137,6 +144,9 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         self.record(trace::Kind::DialFailed);
         self.fail(failure, false);
+        if self.carry_on() {
+            return;
+        }
         if !self.may_try(On::CONNECT) {
             return self.answer(Local::BadGateway);
         }
@@ -145,12 +155,13 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     #[inline(never)]
     pub(super) fn stale(&mut self, attempt: u8, sent: bool, rng: &mut Rng) {
+        if !self.is_current(attempt, &[Phase::Connecting, Phase::Sent]) {
+            return;
+        }
         if self.request.replaced || !self.may_send_again(sent) {
             return self.upstream_failed(attempt, sent, rng);
         }
-        if self.is_current(attempt, &[Phase::Connecting, Phase::Sent])
-            && let Some(endpoint) = self.request.endpoint
-        {
+        if let Some(endpoint) = self.request.endpoint {
             self.request.replaced = true;
             self.record(trace::Kind::Stale);
             self.enter(Phase::Connecting);
@@ -171,6 +182,9 @@ impl<P: PoolAccess> Turn<'_, P> {
             self.record(trace::Kind::Head { status });
             if self.request.plan.on.contains(On::STATUS) && self.refused(asked, rng) {
                 return;
+            }
+            if self.is_hedged() {
+                self.win();
             }
             self.settle_in();
             self.enter(Phase::Body);
@@ -227,15 +241,21 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let again = self.may_send_again(sent) && self.may_try(On::RESET);
         self.fail(Failure::Lost, sent);
-        if !again {
-            return self.answer(Local::BadGateway);
+        if self.carry_on() {
+            return;
         }
-        self.again(Local::BadGateway, rng);
+        match again {
+            true => self.again(Local::BadGateway, rng),
+            false => self.answer(Local::BadGateway),
+        }
     }
 
     #[inline(never)]
     pub(super) fn timer(&mut self, rng: &mut Rng) {
         if self.now < self.request.deadline() {
+            return;
+        }
+        if !matches!(self.request.race, Race::Never) && self.race(rng) {
             return;
         }
         let total =
@@ -260,7 +280,9 @@ impl<P: PoolAccess> Turn<'_, P> {
             Phase::Sent if !total && self.may_be_replaced() => {
                 self.actions.push(Action::Cancel { attempt });
                 self.fail(Failure::HeadTimeout, true);
-                self.again(Local::GatewayTimeout, rng);
+                if !self.carry_on() {
+                    self.again(Local::GatewayTimeout, rng);
+                }
             }
             Phase::Connecting | Phase::Sent => {
                 let failure = if total {
@@ -271,6 +293,10 @@ impl<P: PoolAccess> Turn<'_, P> {
                 let sent = self.request.phase == Phase::Sent;
                 self.actions.push(Action::Cancel { attempt });
                 self.fail(failure, sent);
+                if !total && self.carry_on() {
+                    return;
+                }
+                self.end_race(failure);
                 self.answer(Local::GatewayTimeout);
             }
             Phase::Body | Phase::Tunnel => {
@@ -300,36 +326,10 @@ impl<P: PoolAccess> Turn<'_, P> {
                 });
                 let sent = self.request.phase != Phase::Connecting;
                 self.fail(Failure::ClientLeft, sent);
+                self.end_race(Failure::ClientLeft);
             }
         }
         self.finish(Outcome::Cancelled);
-    }
-
-    fn leave_queue(&mut self) {
-        let (now, token) = (self.now, self.request.token);
-        if let Some(grant) = self.pool.with(|pool| pool.leave(now, token)) {
-            self.hand(grant);
-        }
-        self.waited();
-    }
-
-    fn waited(&mut self) {
-        let since = self.request.progress;
-        self.record(trace::Kind::Waited { since });
-    }
-
-    /// Delivers a grant, and tells those who were sent away in its favour.
-    #[inline(never)]
-    fn hand(&mut self, grant: Grant) {
-        self.pool.grant(grant);
-        self.tell();
-    }
-
-    /// Tells those who were sent away from the queue.
-    fn tell(&mut self) {
-        while let Some(grant) = self.pool.with(pool::State::untold) {
-            self.pool.grant(grant);
-        }
     }
 
     /// The try ended without a complete response.
@@ -342,11 +342,11 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
         let verdict = match failure {
             Failure::Dial | Failure::DialTimeout => Verdict::DialFailed,
-            Failure::ClientLeft => Verdict::Cancelled { dialled },
+            _ if failure.is_given_up() => Verdict::Cancelled { dialled },
             _ => Verdict::Failed { dialled },
         };
         let ended = match failure {
-            Failure::ClientLeft => Ended::Left,
+            _ if failure.is_given_up() => Ended::Left,
             Failure::Refused => Ended::Answered(self.request.status),
             // What an earlier try had left of the time was not this endpoint's to waste.
             Failure::TotalTimeout if self.request.attempt > 1 => Ended::Left,
@@ -443,8 +443,13 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.progress = self.now;
     }
 
-    fn is_current(&self, attempt: u8, phases: &[Phase]) -> bool {
-        attempt == self.request.attempt && phases.contains(&self.request.phase)
+    /// Whether a report about `attempt` is about the present try, and in time. The other try becomes
+    /// the present one first.
+    fn is_current(&mut self, attempt: u8, phases: &[Phase]) -> bool {
+        if attempt != self.request.attempt && !self.request.turn_to(attempt) {
+            return false;
+        }
+        phases.contains(&self.request.phase)
     }
 
     /// Whether the time that has passed is that of a try in whose place there may be another.
@@ -454,7 +459,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     }
 
     pub(super) fn may_send_again(&self, sent: bool) -> bool {
-        !sent || (self.request.idempotent && self.request.replayable)
+        !sent || (self.request.idempotent && self.request.body != Body::Lost)
     }
 
     // Inlined, so that what takes note of it needs no match on the kind.

@@ -50,6 +50,8 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
             26,
             0,
         ),
+        (Kind::Hedged, 29, 0),
+        (failed(Failure::Spare, true), 7, 21),
         (Kind::Reset, 15, 0),
         (goaway(Goaway::Resets), 16, 0),
         (goaway(Goaway::Protocol), 16, 2),

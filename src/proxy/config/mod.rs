@@ -7,6 +7,7 @@
 mod affinity;
 mod check;
 mod health;
+mod hedge;
 mod limit;
 mod listener;
 mod outlier;

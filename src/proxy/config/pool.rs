@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use evenkeel_core::hedge::Settings as Hedge;
 use evenkeel_core::pool::SpillSettings;
 use evenkeel_core::queue::{self, Order};
 use evenkeel_core::{outlier, slow_start};
 
 use super::affinity::{Affinity, affinity};
 use super::health::{Health, Panic, health, panic};
+use super::hedge::{self, hedge};
 use super::policy::{HashKey, Policy, policy};
 use super::retry::{Retry, replaced_in_time, retry};
 use super::slow_start::slow_start;
@@ -31,6 +33,8 @@ pub struct Pool {
     pub http2: bool,
     /// What happens after a failed try.
     pub retry: Retry,
+    /// A second try beside a first one that is late, if there is any.
+    pub hedge: Option<Hedge>,
     /// How long an endpoint may take.
     pub timeouts: Timeouts,
     /// Connections kept for later.
@@ -121,8 +125,10 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
          do",
     );
     let retry = t.table("retry", "what happens after a failed try", retry);
+    let hedge = hedge(t);
     let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
     replaced_in_time(t, &retry, &timeouts);
+    hedge::check(t, hedge, (&retry, timeouts.header), endpoints.len());
     let idle = t.table("idle", "connections kept for later requests", idle);
     let queue = t.table(
         "queue",
@@ -159,6 +165,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         tls,
         http2,
         retry,
+        hedge,
         timeouts,
         idle,
         queue,

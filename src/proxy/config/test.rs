@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_core::endpoint::Until;
+use evenkeel_core::hedge;
 use evenkeel_core::outlier::Statuses;
 use evenkeel_core::policy::Kind;
 use evenkeel_core::retry::On;
@@ -75,6 +76,7 @@ endpoints = [
 ]
 retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB", backoff = "25ms",
   max_wait = "2s", on = ["connect", "timeout", 503, 429] }
+hedge = { after = "p99.5", budget = "2%" }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
 overprovision = 1.5
@@ -312,6 +314,11 @@ fn every_key_of_retries_arrives() {
     let backoff = Duration::from_millis(25);
     assert_eq!((retry.backoff, retry.max_wait), (backoff, s(2)));
     assert_eq!(retry.budget.to_string(), "0.5%");
+    let hedge = hedge::Settings {
+        after: hedge::After::Quantile { ppm: 995_000 },
+        budget_ppm: 20_000,
+    };
+    assert_eq!(full().pools[0].hedge, Some(hedge));
 }
 
 #[test]
@@ -347,7 +354,7 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
         max_wait: s(1),
         buffer_bytes: 65_536,
     };
-    assert_eq!(pool.retry, retry);
+    assert_eq!((&pool.retry, pool.hedge), (&retry, None));
     assert_eq!(
         pool.idle,
         Idle {

@@ -9,11 +9,11 @@ mod draft;
 mod finish;
 mod forward;
 mod interim;
+mod race;
 mod send;
 mod session;
 
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,6 +36,7 @@ use crate::relay::Relay;
 use crate::world::World;
 pub(crate) use draft::Draft;
 use interim::Interim;
+use race::{Opening, Rival};
 
 /// In responses while too few endpoints are fine: `open` if all are tried, `closed` if none is.
 const PANIC: &str = "X-Evenkeel-Panic";
@@ -59,9 +60,15 @@ struct Exchange<'a, W: World> {
     head: &'a RequestHead,
     target: &'a PoolTarget,
     draft: Box<Draft>,
+    /// The present try, or the last one.
+    attempt: u8,
+    /// Its connection, while that is being opened.
+    opening: Option<Opening<'a, W::Stream>>,
     upload: Relay,
     download: Option<Relay>,
     upstream: Option<Upstream<W::Stream>>,
+    /// The other try, if there are two at once.
+    rival: Option<Box<Rival<'a, W::Stream>>>,
     /// The endpoint has said 100.
     continued: bool,
     /// 1xx heads on their way to the client.
@@ -96,7 +103,10 @@ pub(crate) async fn run<W: World>(
     let keeper = target.affinity.as_ref();
     let buf = connection.buffer.filled();
     let session = keeper.map(|keeper| keeper.session(head, buf, worker.world.unix_now()));
-    let life = Life::new(&worker, id, generation, target, (key, session), entry);
+    let mut life = Life::new(&worker, id, generation, target, (key, session), entry);
+    if head.upgrade || head.framing != Framing::None {
+        life.request = life.request.partial();
+    }
     let mut draft = worker.drafts.take();
     let plan = RequestPlan {
         forwarded: connection.forwarded,
@@ -112,8 +122,11 @@ pub(crate) async fn run<W: World>(
     let output = std::mem::take(&mut draft.upload);
     let mut exchange = Exchange {
         upload: Relay::new(framings(head, target), &limits, target.body_limit, output),
+        attempt: 0,
+        opening: None,
         download: None,
         upstream: None,
+        rival: None,
         continued: false,
         interim: Interim::default(),
         stalled: None,
@@ -170,16 +183,20 @@ impl<W: World> Exchange<'_, W> {
                     } => {
                         next = Some(self.connect(attempt, endpoint, fresh).await);
                     }
-                    Action::Send { attempt } => next = Some(self.send(attempt).await),
+                    Action::Send { .. } => next = Some(self.send().await),
                     Action::Forward { attempt } => next = Some(self.forward(attempt).await),
-                    Action::Cancel { .. } => self.upstream = None,
+                    Action::Keep { .. } => self.keep(),
+                    Action::Cancel { attempt } => self.cancel(attempt),
                     Action::Answer(local) => self.answer(local).await,
                     Action::Finish(outcome) => return self.finish(outcome).await,
                 }
             }
             event = match next {
                 Some(event) => event,
-                None => self.rest().await,
+                None => {
+                    self.carry_on();
+                    self.pursue().await
+                }
             };
         }
     }
@@ -187,11 +204,6 @@ impl<W: World> Exchange<'_, W> {
     fn report(&mut self, event: Event) -> Actions {
         let now = self.connection.worker.world.now();
         self.life.on(event, now)
-    }
-
-    /// Waits for the next try.
-    async fn rest(&mut self) -> Event {
-        poll_fn(|cx| self.poll_interrupt(cx, true)).await
     }
 
     /// Waits for a place at an endpoint.
@@ -211,7 +223,7 @@ impl<W: World> Exchange<'_, W> {
 
     /// Takes an idle connection or opens a new one.
     async fn connect(&mut self, attempt: u8, endpoint: EndpointIndex, fresh: bool) -> Event {
-        self.upstream = None;
+        (self.attempt, self.upstream) = (attempt, None);
         let worker = Rc::clone(&self.connection.worker);
         let need = Need {
             target: self.target,
@@ -221,38 +233,18 @@ impl<W: World> Exchange<'_, W> {
         };
         if !fresh && let Some(channel) = need.idle(&worker) {
             self.upstream = Some(Upstream::new(channel, endpoint, true));
-            return Event::Connected {
-                attempt,
-                reused: true,
-            };
+            let reused = true;
+            return Event::Connected { attempt, reused };
         }
         let Some(address) = self.life.pool().address(endpoint) else {
             return Event::DialFailed { attempt };
         };
-        let mut open = Box::pin(need.open(&worker, &address, self.life.id));
-        let channel = poll_fn(|cx| {
-            if let Poll::Ready(result) = open.as_mut().poll(cx) {
-                return Poll::Ready(result.map_err(|error| self.unreachable(attempt, &error)));
-            }
-            self.poll_interrupt(cx, true).map(Err)
+        let id = self.life.id;
+        self.opening = Some(Opening {
+            endpoint,
+            channel: Box::pin(async move { need.open(&worker, &address, id).await }),
         });
-        match channel.await {
-            Ok(channel) => {
-                self.upstream = Some(Upstream::new(channel, endpoint, false));
-                Event::Connected {
-                    attempt,
-                    reused: false,
-                }
-            }
-            Err(event) => event,
-        }
-    }
-
-    fn unreachable(&mut self, attempt: u8, error: &io::Error) -> Event {
-        if let Some(entry) = &mut self.life.entry {
-            entry.explain(error);
-        }
-        Event::DialFailed { attempt }
+        self.pursue().await
     }
 
     /// What may end any wait: the client's leaving (if watched) and the deadlines.
@@ -279,8 +271,12 @@ impl<W: World> Exchange<'_, W> {
         Poll::Ready(Event::ClientLeft)
     }
 
+    /// Bytes of the present try have moved.
     fn touch(&mut self) {
-        self.life.request.touch(self.connection.worker.world.now());
+        // The core may be at the other one.
+        if self.attempt == self.life.request.attempt() {
+            self.life.request.touch(self.connection.worker.world.now());
+        }
     }
 
     /// The connection to the endpoint ended before the head of a response.

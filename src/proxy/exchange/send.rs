@@ -1,6 +1,5 @@
 //! The request goes out and the head of the response comes in.
 
-use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use evenkeel_core::request::Event;
@@ -16,7 +15,7 @@ use crate::world::World;
 
 impl<W: World> Exchange<'_, W> {
     /// Sends the request and waits for the head of the response.
-    pub(super) async fn send(&mut self, attempt: u8) -> Event {
+    pub(super) async fn send(&mut self) -> Event {
         if self.life.request.may_replay() && self.upload.payload() == 0 {
             self.upload.keep(self.target.replay_limit);
         }
@@ -28,16 +27,17 @@ impl<W: World> Exchange<'_, W> {
         self.draft.response.reset();
         self.continued = false;
         self.stalled = None;
-        poll_fn(|cx| self.poll_send(cx, attempt)).await
+        self.pursue().await
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, attempt: u8) -> Poll<Event> {
+    /// Goes on with a try that has a connection.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>, attempt: u8) -> Option<Event> {
         if let Some(event) = self.poll_upload(cx) {
-            return Poll::Ready(event);
+            return Some(event);
         }
         loop {
             if let Some(event) = self.read_head(attempt) {
-                return Poll::Ready(event);
+                return Some(event);
             }
             self.interim.poll(cx, &mut self.connection.stream);
             // A client that takes none of them holds up the endpoint that sends many.
@@ -45,17 +45,16 @@ impl<W: World> Exchange<'_, W> {
                 break;
             }
             let Some(upstream) = &mut self.upstream else {
-                return Poll::Ready(self.lost(attempt));
+                return Some(self.lost(attempt));
             };
             let spare = &self.connection.worker.spare;
             match upstream.buffer.poll_fill(cx, &mut upstream.stream, spare) {
                 Poll::Ready(Ok(n)) if n > 0 => self.touch(),
-                Poll::Ready(_) => return Poll::Ready(self.lost(attempt)),
+                Poll::Ready(_) => return Some(self.lost(attempt)),
                 Poll::Pending => break,
             }
         }
-        let watch = self.upload.is_received();
-        self.poll_interrupt(cx, watch)
+        None
     }
 
     /// Moves the request's body on. A sink that takes no more is not the end: the endpoint may have
@@ -89,6 +88,9 @@ impl<W: World> Exchange<'_, W> {
         {
             self.report(Event::ReplayLost);
         }
+        if self.life.request.is_partial() && self.upload.is_consumed() && !self.head.upgrade {
+            self.report(Event::Received);
+        }
         match result {
             Poll::Pending | Poll::Ready(Ok(())) => None,
             Poll::Ready(Err(Broken::Sink)) => {
@@ -119,13 +121,9 @@ impl<W: World> Exchange<'_, W> {
                 return None;
             }
             let response = &mut self.draft.response;
-            let failed = Event::UpstreamFailed {
-                attempt,
-                sent: true,
-            };
             match h1::parse_response(buf, self.head.method, &limits, response) {
                 Ok(Status::Partial) => return None,
-                Err(_) => return Some(failed),
+                Err(_) => return Some(self.malformed(attempt)),
                 Ok(Status::Complete(length)) if response.is_interim() => {
                     self.continued |= response.status == 100;
                     if self.head.version != Version::Http10 {
@@ -141,14 +139,14 @@ impl<W: World> Exchange<'_, W> {
                 }
                 Ok(Status::Complete(length)) if response.status == 101 => {
                     if !self.head.upgrade {
-                        return Some(failed);
+                        return Some(self.malformed(attempt));
                     }
                     self.begin_tunnel(length);
                     return Some(Event::Upgraded { attempt });
                 }
                 // The client would take it for the opening (RFC 8441 section 5).
                 Ok(Status::Complete(_)) if websocket && response.is_success() => {
-                    return Some(failed);
+                    return Some(self.malformed(attempt));
                 }
                 Ok(Status::Complete(length)) => {
                     if !self.learn(length) {
@@ -163,6 +161,13 @@ impl<W: World> Exchange<'_, W> {
                 }
             }
         }
+    }
+
+    /// What the endpoint has sent is no answer: nothing more is expected of it.
+    fn malformed(&mut self, attempt: u8) -> Event {
+        self.upstream = None;
+        let sent = true;
+        Event::UpstreamFailed { attempt, sent }
     }
 
     /// How long the endpoint asks to wait, if its response may be one to try again for.

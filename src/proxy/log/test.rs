@@ -18,6 +18,13 @@ fn event(after: Duration, kind: Kind) -> Event {
     }
 }
 
+fn of_try(attempt: u8, after: Duration, kind: Kind) -> Event {
+    Event {
+        attempt,
+        ..event(after, kind)
+    }
+}
+
 fn write(entry: &Entry) -> Option<Value> {
     let (log, lines) = Log::new();
     let name = |slot| (slot == 0).then(|| "a".to_owned());
@@ -76,6 +83,35 @@ fn a_request_that_has_not_ended_has_no_line() {
     assert_eq!(write(&entry), None);
 }
 
+/// Two tries at once: what is told of each stands with it.
+#[test]
+fn each_try_has_what_is_its_own() {
+    let mut entry = Entry::new(BEGAN);
+    let outrun = Kind::Failed {
+        failure: Failure::Outrun,
+        sent: true,
+    };
+    let told = [
+        (1, 0, Kind::Picked { budgeted: false }),
+        (1, 5, Kind::Hedged),
+        (2, 5, Kind::Picked { budgeted: true }),
+        (1, 6, Kind::Connected { reused: false }),
+        (2, 8, Kind::Head { status: 200 }),
+        (1, 8, outrun),
+        (2, 9, Kind::Completed),
+    ];
+    for (attempt, ms, kind) in told {
+        entry.note(&of_try(attempt, MS * ms, kind));
+    }
+    entry.note(&event(MS * 9, Kind::Rejected { status: 200 }));
+    let tries = &write(&entry).expect("a line")["tries"];
+    let expected = serde_json::json!([
+        { "endpoint": "a", "reused": false, "dial_ms": 6.0, "total_ms": 8.0, "outcome": "outrun" },
+        { "endpoint": "a", "head_ms": 3.0, "total_ms": 4.0, "outcome": "ok" },
+    ]);
+    assert_eq!(*tries, expected);
+}
+
 fn keys(value: &Value) -> Vec<&String> {
     value.as_object().expect("an object").keys().collect()
 }
@@ -94,9 +130,9 @@ fn the_schema_names_every_field_and_outcome() {
         },
     ];
     for kind in kinds {
-        entry.note(&event(MS, kind));
+        entry.note(&of_try(1, MS, kind));
     }
-    entry.explain(&io::Error::other("\"unheard of\""));
+    entry.explain(1, &io::Error::other("\"unheard of\""));
     let line = write(&entry).expect("a line");
     assert_eq!(line["tries"][0]["outcome"], "ok");
     assert_eq!(line["tries"][0]["error"], "\"unheard of\"");

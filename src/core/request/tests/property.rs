@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::endpoint::Group;
+use crate::hedge;
 use crate::outlier::Statuses;
 use crate::retry::On;
 
@@ -29,6 +30,7 @@ fn report() -> impl Strategy<Value = Event> {
         2 => any::<bool>().prop_map(|sent| stale(0, sent)),
         4 => status.prop_map(|status| head(0, status)),
         1 => Just(Event::ReplayLost),
+        1 => Just(Event::Received),
         3 => Just(Event::BodyEnded),
         3 => any::<bool>().prop_map(|sent| lost(0, sent)),
         1 => Just(upgraded(0)),
@@ -85,6 +87,9 @@ struct World {
     now: Timestamp,
 }
 
+/// All that may be tried again, and hedges.
+const HEDGED: On = On::STATUS.and(On::FAILURES).and(On::HEDGE);
+
 /// How many retries the budget has left at the start of each case.
 const RETRIES: usize = 3;
 
@@ -140,7 +145,11 @@ impl World {
                     self.now = self.now.max(deadline);
                     let done = self.report(n % count, Event::Timer);
                     let waits = self.seen[n % count].request.phase == Phase::Resting;
-                    assert!(done > 0 || waits, "a deadline that leads to nothing");
+                    let hedges = self.plan.on.contains(On::HEDGE);
+                    assert!(
+                        done > 0 || waits || hedges,
+                        "a deadline that leads to nothing"
+                    );
                 }
             }
             Step::Reload(endpoints) => self.reload(&endpoints),
@@ -208,6 +217,8 @@ impl World {
         for event in self.shell.trace.iter().filter(|e| e.request == request) {
             match event.kind {
                 trace::Kind::Failed { failure, .. } => (before, drawn) = (Some(failure), false),
+                // Whatever has failed before, a hedge pays.
+                trace::Kind::Hedged => (before, drawn) = (Some(Failure::Lost), false),
                 trace::Kind::Delayed { .. } => {
                     assert!(!drawn);
                     drawn = true;
@@ -268,7 +279,7 @@ proptest! {
     #[test]
     fn every_request_keeps_its_promises(
         attempts in 0_u8..6,
-        on in prop::sample::select(vec![On::default(), On::RESET, On::STATUS.and(On::FAILURES)]),
+        on in prop::sample::select([On::default(), On::RESET, On::STATUS.and(On::FAILURES), On::HEDGE, HEDGED].to_vec()),
         backoff_ms in 0_u32..3,
         total in prop::option::of(1_u32..200),
         endpoints in endpoints(),
@@ -281,6 +292,10 @@ proptest! {
             statuses: Statuses::default().with(503),
             backoff: MS * backoff_ms * 10,
             max_wait: MS * 50,
+            hedge: Some(hedge::Settings {
+                after: hedge::After::Time(MS * 5),
+                budget_ppm: 0,
+            }),
             ..retry::Settings::at_once(0)
         };
         let mut world = World::new((plan, retry), &endpoints, requests);

@@ -92,6 +92,21 @@ const SETTINGS: &[(&str, &[&str])] = &[
         &[":5:21: warning: no try waits for longer than `max_wait`; expected no more than that"],
     ),
     (
+        "hedge = \"p101\"",
+        &[
+            ":5:9: error: `pool.hedge.after` is the string \"p101\"; expected a duration such as \
+               \"50ms\", or a percentile from \"p50\" to \"p99.9\"",
+            ":5:9: warning: a hedge goes to another endpoint, and there is one",
+        ],
+    ),
+    (
+        "hedge = { after = \"60s\" }",
+        &[
+            ":5:9: warning: a hedge goes to another endpoint, and there is one; expected two",
+            ":5:9: warning: no try is late for so long: it is given up before; expected less than",
+        ],
+    ),
+    (
         "retry = { any_method = true }",
         &[":5:24: warning: an endpoint that has acted and was lost is not the only one to act"],
     ),
