@@ -1,5 +1,5 @@
-//! Two tries of a request at once, in the model: as in the core, a slot works on one of them, and the
-//! other changes places with it when something of its own happens.
+//! Two tries of a request at once, in the model: as in the core, a slot works on one of them, and
+//! the other changes places with it when something of its own happens.
 
 use evenkeel_core::time::{Span, Timestamp};
 
@@ -24,7 +24,8 @@ impl Live {
         self.serial = self.serials;
     }
 
-    /// Whether what was planned under `serial` is still waited for; then its try is the present one.
+    /// Whether what was planned under `serial` is still waited for; then its try is the present
+    /// one.
     #[inline(always)]
     pub(super) fn awaits(&mut self, serial: u32) -> bool {
         self.serial == serial || self.turn_to(serial)

@@ -2,6 +2,8 @@
 //!
 //! Clients' numbers are of requests *due* in the measured window. Tries, connections and retries
 //! carry no due time: theirs are of what happened in it.
+//!
+//! Length: one counter for each number that a cell shows, and the event that it goes by.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A second try beside one that is late, on real sockets: who answers first is heard, the other one is
-//! closed.
+//! A second try beside one that is late, on real sockets: who answers first is heard, the other one
+//! is closed.
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -11,8 +11,8 @@ use crate::real::PATIENCE;
 use crate::real::evenkeel::{Config, Evenkeel};
 use crate::real::origin;
 
-/// Two endpoints of one application, of whose requests all together the first is never answered; the
-/// receiver hears when its connection has ended. And how many requests there were.
+/// Two endpoints of one application, of whose requests all together the first is never answered;
+/// the receiver hears when its connection has ended. And how many requests there were.
 fn hanging(pool: &'static str) -> (Evenkeel, Receiver<()>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let (sender, ended) = channel();

@@ -1,6 +1,6 @@
-//! The report as one page: nothing is loaded, nothing needs a script, and what is drawn stands beside
-//! it as numbers. `style.css` is its look in light, dark, narrow and printed; `sort.js` sorts tables
-//! where scripts run.
+//! The report as one page: nothing is loaded, nothing needs a script, and what is drawn stands
+//! beside it as numbers. `style.css` is its look in light, dark, narrow and printed; `sort.js`
+//! sorts tables where scripts run.
 
 mod figure;
 mod first;

@@ -15,8 +15,8 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
     let utilisation = Spread {
         id: "utilisation",
         title: "Utilisation of endpoints",
-        lead: "A dot for each endpoint: the share of time in which it computed. Dots that lie close \
-               together are an even load.",
+        lead: "A dot for each endpoint: the share of time in which it computed. Dots that lie \
+               close together are an even load.",
         unit: "utilisation, %",
         of: Endpoint::utilisation,
     };
@@ -30,7 +30,8 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
     let in_flight = Map {
         id: "in-flight",
         title: "In flight at endpoints",
-        lead: "Requests that each endpoint had at a time, on average over each step; darker is more.",
+        lead: "Requests that each endpoint had at a time, on average over each step; darker is \
+               more.",
         unit: "in flight",
         of: |lane, _| lane.in_flight.clone(),
     };
@@ -102,7 +103,8 @@ impl Spread {
                 numbers.iter().map(shown).collect(),
             )
         };
-        // Settings may be whole configurations: columns have the names of the first one's endpoints.
+        // Settings may be whole configurations: columns have the names of the first one's
+        // endpoints.
         let names = report
             .cells
             .first()?

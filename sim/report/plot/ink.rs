@@ -1,8 +1,8 @@
-//! What is drawn with what. A drawing names roles and no colours: the page's style sheet decides, for
-//! light and dark and print, and gives lines their dashes.
+//! What is drawn with what. A drawing names roles and no colours: the page's style sheet decides,
+//! for light and dark and print, and gives lines their dashes.
 //!
-//! The drawing library knows colours only, so every role has one that no palette has; when a drawing
-//! is done, they become classes.
+//! The drawing library knows colours only, so every role has one that no palette has; when a
+//! drawing is done, they become classes.
 
 use plotters::style::{RGBColor, ShapeStyle};
 

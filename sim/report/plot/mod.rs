@@ -1,8 +1,8 @@
 //! Pictures as SVG: lines over an axis, rows of marks, heat maps.
 //!
 //! Shapes and axes are drawn by plotters. Legends and titles stand in the page around them, where
-//! text has the measures that its reader's machine gives it; names inside a picture have room for as
-//! many characters as they may have.
+//! text has the measures that its reader's machine gives it; names inside a picture have room for
+//! as many characters as they may have.
 
 mod heat;
 mod ink;

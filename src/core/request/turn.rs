@@ -443,8 +443,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.progress = self.now;
     }
 
-    /// Whether a report about `attempt` is about the present try, and in time. The other try becomes
-    /// the present one first.
+    /// Whether a report about `attempt` is about the present try, and in time. The other try
+    /// becomes the present one first.
     fn is_current(&mut self, attempt: u8, phases: &[Phase]) -> bool {
         if attempt != self.request.attempt && !self.request.turn_to(attempt) {
             return false;

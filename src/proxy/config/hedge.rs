@@ -65,14 +65,14 @@ impl Kind for Lateness {
 
 /// Reads it, if the file has it.
 pub(super) fn hedge(t: &mut Table<'_>) -> Option<Settings> {
-    let doc = "a second try of an idempotent request, at another endpoint, beside one that is late: \
-               the first answer counts, the other try is given up; absent: none";
+    let doc = "a second try of an idempotent request, at another endpoint, beside one that is \
+               late: the first answer counts, the other try is given up; absent: none";
     let settings = t.shorthand("hedge", "after", doc, |t| {
         let doc = "when a try is late: after so long without a head, or longer than all but the \
                    slowest of the pool's tries of the last 5s to 10s; p95 hedges one in twenty";
         let after = t.default("after", Lateness, After::Quantile { ppm: 950_000 }, doc);
-        let doc = "second tries against tries over 10s, with at least 10/s, and within retry.budget; \
-                   5%, as each is work that may be for nothing";
+        let doc = "second tries against tries over 10s, with at least 10/s, and within \
+                   retry.budget; 5%, as each is work that may be for nothing";
         let budget = t.default("budget", Share, Percent::new(5), doc);
         Settings {
             after,

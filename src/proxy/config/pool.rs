@@ -117,24 +117,17 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         endpoint(t, &mut endpoint_names)
     });
     let tls = tls::upstream(t);
-    let http2 = t.default(
-        "http2",
-        Boolean,
-        false,
-        "speak HTTP/2 to endpoints, all requests over one connection; false, as few applications \
-         do",
-    );
+    let doc = "speak HTTP/2 to endpoints, all requests over one connection; false, as few \
+               applications do";
+    let http2 = t.default("http2", Boolean, false, doc);
     let retry = t.table("retry", "what happens after a failed try", retry);
     let hedge = hedge(t);
     let timeouts = t.table("timeouts", "how long an endpoint may take", timeouts);
     replaced_in_time(t, &retry, &timeouts);
     hedge::check(t, hedge, (&retry, timeouts.header), endpoints.len());
     let idle = t.table("idle", "connections kept for later requests", idle);
-    let queue = t.table(
-        "queue",
-        "requests that wait while every endpoint is full",
-        queue,
-    );
+    let doc = "requests that wait while every endpoint is full";
+    let queue = t.table("queue", doc, queue);
     let doc = "probes of the endpoints; absent: all are taken for fit";
     let health = t.optional_table("health", doc, |t| health(t, http2));
     let doc = "endpoints that fail real requests are passed over for a while; absent: none is";

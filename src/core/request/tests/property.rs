@@ -275,11 +275,17 @@ fn about(mut event: Event, attempt: u8) -> Event {
     event
 }
 
+/// What tries follow others for.
+fn reasons() -> Vec<On> {
+    let failures = On::STATUS.and(On::FAILURES);
+    vec![On::default(), On::RESET, failures, On::HEDGE, HEDGED]
+}
+
 proptest! {
     #[test]
     fn every_request_keeps_its_promises(
         attempts in 0_u8..6,
-        on in prop::sample::select([On::default(), On::RESET, On::STATUS.and(On::FAILURES), On::HEDGE, HEDGED].to_vec()),
+        on in prop::sample::select(reasons()),
         backoff_ms in 0_u32..3,
         total in prop::option::of(1_u32..200),
         endpoints in endpoints(),
