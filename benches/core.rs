@@ -61,6 +61,7 @@ fn settings(policy: Kind, n: u32, weight: Weight) -> Settings {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     }
 }
 

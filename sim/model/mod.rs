@@ -212,7 +212,7 @@ impl<'a> Engine<'a> {
                 change = changes.peek().map_or(Timestamp::MAX, |(at, ..)| *at);
             } else if turn == next {
                 if let Some((_, turn)) = turns.next() {
-                    self.turn(turn);
+                    self.turn(slots, turn);
                 }
                 turn = turns.peek().map_or(Timestamp::MAX, |(at, _)| *at);
             } else if deadline == next {

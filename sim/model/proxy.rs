@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::pool;
 use evenkeel_core::queue::Grant;
+use evenkeel_core::request::Event;
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{self, Config, Simulated};
@@ -194,9 +195,9 @@ fn simulate(pools: &mut [pool::State], config: &Config) -> Vec<(usize, Board)> {
 
 impl Engine<'_> {
     /// Something happens to the proxies.
-    pub(super) fn turn(&mut self, turn: &Turn) {
+    pub(super) fn turn(&mut self, slots: &mut [Live], turn: &Turn) {
         match turn {
-            Turn::Reload(generation) => self.reload(*generation),
+            Turn::Reload(generation) => self.reload(slots, *generation),
             Turn::Restart { proxy, handover } => {
                 for place in 0..self.places.len() {
                     if proxy.is_none_or(|number| usize::from(number) == place) {
@@ -209,7 +210,7 @@ impl Engine<'_> {
         }
     }
 
-    fn reload(&mut self, generation: usize) {
+    fn reload(&mut self, slots: &mut [Live], generation: usize) {
         self.generation = generation;
         self.ways = super::ways(self.plan, generation);
         self.keys = super::keys(self.plan, generation);
@@ -221,6 +222,9 @@ impl Engine<'_> {
             proxy.teach(place.process, self.now, config, &mut self.collector);
         }
         self.probes.disturbed = true;
+        for live in slots.iter_mut().filter(|live| live.waiting.upgraded) {
+            self.report(live, Event::Reloaded);
+        }
     }
 
     fn restart(&mut self, at: usize, handover: bool) {

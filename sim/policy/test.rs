@@ -73,6 +73,7 @@ fn settings(endpoints: usize) -> Settings {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     }
 }
 

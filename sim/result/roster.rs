@@ -150,6 +150,7 @@ mod test {
             guard: Default::default(),
             affinity: None,
             spill: Default::default(),
+            drain: None,
         }
     }
 

@@ -4,15 +4,21 @@
 //! completion only, so everything here is exact across workers; engine `model` owns it.
 
 mod affinity;
+mod drain;
 mod guard;
 mod retry;
 mod spill;
 mod update;
 mod watch;
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use crate::affinity::{self as session, Home};
 use crate::budget::Budget;
-use crate::endpoint::{Answer, Endpoint, EndpointIndex, Measure, Spec, Tried, Until};
+use crate::endpoint::{
+    Answer, Endpoint, EndpointIndex, Measure, Spec, State as Admin, Tried, Until,
+};
 use crate::hedge::Hedge;
 use crate::outlier::{Ended, Report};
 use crate::policy::{self, Key, PickContext, Policy, Tier};
@@ -21,8 +27,9 @@ use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
 
 use affinity::{Affinity, Stay};
-use guard::Guard;
+use drain::Drain;
 pub use guard::Settings as GuardSettings;
+use guard::{Guard, News};
 pub use spill::{Settings as SpillSettings, Shares};
 
 /// What a configuration says of a pool.
@@ -42,6 +49,8 @@ pub struct Settings {
     pub affinity: Option<session::Settings>,
     /// How much goes to other endpoints than the first choice.
     pub spill: SpillSettings,
+    /// How long a draining endpoint keeps tunnels and sessions; `None`: as long as they last.
+    pub drain: Option<Duration>,
 }
 
 /// Settings with what is better made before the pool is locked to change.
@@ -86,6 +95,10 @@ pub struct State {
     shares: Shares,
     /// Whether that is several groups.
     spills: bool,
+    /// The endpoints that drain.
+    drains: Vec<Drain>,
+    /// That some of them are empty now, which nobody has been told.
+    emptied: VecDeque<News>,
     /// Keeps requests from endpoints that are not fine, if that is configured.
     guard: Option<Box<Guard>>,
     /// Keeps clients with their endpoints, if that is configured.
@@ -156,6 +169,8 @@ impl State {
             tiers: false,
             shares: [0; 3],
             spills: false,
+            drains: Vec::new(),
+            emptied: VecDeque::new(),
             guard: None,
             affinity: None,
             stream: Stream::new(0, "health"),
@@ -439,6 +454,9 @@ impl State {
                     endpoint.dial_succeeded(at);
                 }
             }
+        }
+        if endpoint.state == Admin::Drain {
+            self.empty_out(now);
         }
         self.grant(now)
     }

@@ -25,6 +25,7 @@ mod again;
 mod event;
 mod race;
 mod session;
+mod tunnel;
 mod turn;
 mod wait;
 
@@ -219,11 +220,8 @@ impl Request {
     /// nothing.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
-        match self.phase {
-            Phase::New | Phase::Done => return Timestamp::MAX,
-            // A tunnel has no end in time: it outlives `total`.
-            Phase::Tunnel => return self.progress + self.plan.tunnel,
-            _ => {}
+        if matches!(self.phase, Phase::New | Phase::Done) {
+            return Timestamp::MAX;
         }
         let deadline = (self.progress + self.silence(self.phase)).min(self.total_deadline());
         match self.race {
@@ -290,6 +288,7 @@ impl Request {
             Event::UpstreamFailed { attempt, sent } => turn.upstream_failed(attempt, sent, rng),
             Event::Upgraded { attempt } => turn.upgraded(attempt),
             Event::TunnelEnded => turn.ended(Phase::Tunnel),
+            Event::Reloaded => turn.reloaded(),
             Event::Timer => turn.timer(rng),
             Event::ClientLeft => turn.client_left(),
         }

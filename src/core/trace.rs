@@ -178,6 +178,10 @@ pub enum Kind {
         /// How much stays with the first group.
         kept_percent: u8,
     },
+    /// The request's tunnel is closed, as its endpoint drains. It precedes `Completed`.
+    Parted,
+    /// An endpoint that drains is empty: nothing is there, and nothing will come.
+    Drained,
     /// A rule of `[[limit]]` has something to say of a request, before any pool is asked. It has
     /// the request's number, and is no event of its life.
     Throttled {
@@ -219,6 +223,7 @@ impl Kind {
                 | Self::Panic { .. }
                 | Self::Throttled { .. }
                 | Self::Spilled { .. }
+                | Self::Drained
         )
     }
 }
@@ -268,6 +273,8 @@ impl Event {
             } => (27, rule << 8 | (verdict as u16) << 1 | u16::from(dry_run)),
             Kind::Spilled { kept_percent } => (28, u16::from(kept_percent)),
             Kind::Hedged => (29, 0),
+            Kind::Parted => (31, 0),
+            Kind::Drained => (30, 0),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -359,6 +359,8 @@ impl Collector for Scrape {
         self.by_endpoint(e, ("evenkeel_reuses", help), |c| c.reused)?;
         let help = "Idle connections found closed and replaced";
         self.by_endpoint(e, ("evenkeel_stale_connections", help), |c| c.stale)?;
+        let help = "Tunnels closed because their endpoint drained";
+        self.by_endpoint(e, ("evenkeel_drained_tunnels", help), |c| c.parted)?;
         self.gauges(e)?;
         self.health(e)?;
         self.affinity(e)?;

@@ -106,6 +106,8 @@ pub struct Endpoint {
     pub reused: u64,
     /// Idle connections found closed and replaced.
     pub stale: u64,
+    /// Tunnels closed because it drained.
+    pub parted: u64,
     /// Probes, by what they came to.
     pub probes: Vec<(Outcome, u64)>,
     /// Steps of sessions at it, by [`Step`].
@@ -235,6 +237,8 @@ impl Counts {
             | Kind::Limited { .. }
             | Kind::Throttled { .. }
             | Kind::Spilled { .. }
+            | Kind::Parted
+            | Kind::Drained
             | Kind::Probed { .. }
             | Kind::Health { .. }
             | Kind::Ejected { .. }
@@ -303,6 +307,7 @@ impl Endpoint {
                 failure: request::Failure::Outrun | request::Failure::Spare,
                 ..
             } => self.outrun += 1,
+            Kind::Parted => self.parted += 1,
             Kind::Failed { .. } => self.failed += 1,
             Kind::Completed => self.completed += 1,
             Kind::Probed { outcome, .. } => bump(&mut self.probes, outcome),
@@ -321,6 +326,7 @@ impl Endpoint {
         self.connected += other.connected;
         self.reused += other.reused;
         self.stale += other.stale;
+        self.parted += other.parted;
         sum(&mut self.sessions, &other.sessions);
         merge(&mut self.probes, &other.probes);
         merge(&mut self.ejections, &other.ejections);

@@ -84,6 +84,7 @@ const fn sentence(kind: Kind) -> Option<&'static str> {
             cause: Cause::Trial,
         } => "ejected again: the request that tried it failed",
         Kind::Returned => "serves again after its ejection",
+        Kind::Drained => "is drained: nothing is left there",
         Kind::Spilled { kept_percent: 100 } => "its first endpoints take all requests again",
         Kind::Spilled { .. } => {
             "too few of its first endpoints are fine: others take a part of the requests"

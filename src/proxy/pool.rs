@@ -178,5 +178,6 @@ pub fn settings(config: &config::Pool, zone: Option<&str>) -> pool::Settings {
         },
         affinity: config.affinity.as_ref().map(affinity::settings),
         spill: config.spill,
+        drain: config.drain,
     }
 }

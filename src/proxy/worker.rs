@@ -58,10 +58,12 @@ pub(crate) struct Worker<W: World> {
     draining: Cell<bool>,
     drain: Notify,
     guests: RefCell<Guests>,
+    /// Tunnels, each with what wakes it when the configuration has changed.
+    tunnels: RefCell<Guests>,
     empty: Notify,
 }
 
-/// Connections of clients, each with what wakes it when the worker is drained.
+/// Connections of clients, each with what wakes it when something happens to all of them.
 #[derive(Debug, Default)]
 struct Guests {
     wakers: Vec<Option<Waker>>,
@@ -74,6 +76,22 @@ impl Guests {
             self.wakers.push(None);
             self.wakers.len() as u32 - 1
         })
+    }
+
+    fn leave(&mut self, seat: u32) {
+        self.wakers[seat as usize] = None;
+        self.free.push(seat);
+    }
+
+    fn wait(&mut self, seat: u32, cx: &Context<'_>) {
+        match &mut self.wakers[seat as usize] {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    fn wake(&self) {
+        self.wakers.iter().flatten().for_each(Waker::wake_by_ref);
     }
 
     fn count(&self) -> usize {
@@ -111,6 +129,7 @@ impl<W: World> Worker<W> {
             draining: Cell::new(false),
             drain: Notify::new(),
             guests: RefCell::default(),
+            tunnels: RefCell::default(),
             empty: Notify::new(),
             world,
             proxy,
@@ -214,9 +233,7 @@ impl<W: World> Worker<W> {
     fn drain(&self) {
         self.draining.set(true);
         self.drain.notify_waiters();
-        for waker in self.guests.borrow().wakers.iter().flatten() {
-            waker.wake_by_ref();
-        }
+        self.guests.borrow().wake();
         self.idle.borrow_mut().clear();
         self.http2.clear();
     }
@@ -248,11 +265,7 @@ impl<W: World> Open<W> {
         if self.worker.is_draining() {
             return Poll::Ready(());
         }
-        let waker = &mut self.worker.guests.borrow_mut().wakers[self.seat as usize];
-        match waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => *waker = Some(cx.waker().clone()),
-        }
+        self.worker.guests.borrow_mut().wait(self.seat, cx);
         Poll::Pending
     }
 }
@@ -261,11 +274,42 @@ impl<W: World> Drop for Open<W> {
     fn drop(&mut self) {
         self.worker.record(0, trace::Kind::Closed);
         let mut guests = self.worker.guests.borrow_mut();
-        guests.wakers[self.seat as usize] = None;
-        guests.free.push(self.seat);
+        guests.leave(self.seat);
         if guests.count() == 0 {
             self.worker.empty.notify_one();
         }
+    }
+}
+
+/// A tunnel, for as long as it is open.
+pub(crate) struct Tunnel<W: World> {
+    worker: Rc<Worker<W>>,
+    seat: u32,
+    /// The configuration that it knows of.
+    generation: u64,
+}
+
+impl<W: World> Tunnel<W> {
+    /// A tunnel that has been opened under the configuration in force.
+    pub(crate) fn open(worker: &Rc<Worker<W>>) -> Self {
+        Self {
+            seat: worker.tunnels.borrow_mut().enter(),
+            generation: worker.generation.borrow().number,
+            worker: Rc::clone(worker),
+        }
+    }
+
+    /// Whether the configuration has changed since this was asked.
+    pub(crate) fn poll_reloaded(&mut self, cx: &Context<'_>) -> bool {
+        self.worker.tunnels.borrow_mut().wait(self.seat, cx);
+        let number = self.worker.generation.borrow().number;
+        std::mem::replace(&mut self.generation, number) != number
+    }
+}
+
+impl<W: World> Drop for Tunnel<W> {
+    fn drop(&mut self) {
+        self.worker.tunnels.borrow_mut().leave(self.seat);
     }
 }
 
@@ -273,7 +317,10 @@ async fn open_mail<W: World>(worker: Rc<Worker<W>>, mut mailbox: UnboundedReceiv
     while let Some(mail) = mailbox.recv().await {
         match mail {
             Mail::Grant(grant) => worker.grant(grant),
-            Mail::Generation(generation) => *worker.generation.borrow_mut() = generation,
+            Mail::Generation(generation) => {
+                *worker.generation.borrow_mut() = generation;
+                worker.tunnels.borrow().wake();
+            }
             Mail::Drain => worker.drain(),
         }
     }

@@ -2,8 +2,11 @@
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
+use super::operation::reloaded;
 use super::{GET, HELLO, before, local, scripted};
 use crate::real::PATIENCE;
+use crate::real::client::Client;
+use crate::real::evenkeel::{Config, Evenkeel};
 use crate::real::http2::{DATA, END_HEADERS, HEADERS, Http2, frame, request};
 use crate::real::origin::{self, Connection};
 
@@ -60,6 +63,42 @@ fn a_tunnel_ends_with_the_client() {
     assert_eq!(client.bytes(1).unwrap(), b"x");
     drop(client);
     ended.recv_timeout(PATIENCE).unwrap();
+}
+
+/// Four tunnels to an endpoint that drains, over two workers: all are closed in its time.
+#[test]
+fn tunnels_of_a_draining_endpoint_end_with_its_time() {
+    let (sender, ended) = channel();
+    let sender = Mutex::new(sender);
+    let origin = origin::start(move |mut connection| {
+        echo(&mut connection);
+        let _ = sender.lock().expect("one sender").send(());
+    });
+    let config = Config {
+        pool: "drain = \"400ms\"",
+        ..Config::new([origin])
+    };
+    let mut proxy = Evenkeel::start(&config);
+    let mut clients = [(); 4].map(|()| {
+        let mut client = proxy.client();
+        client.send(ASK).unwrap();
+        assert_eq!(client.head().unwrap().status, 101);
+        client.send(b"x").unwrap();
+        assert_eq!(client.bytes(1).unwrap(), b"x");
+        client
+    });
+    let draining = Config {
+        endpoint: ", drain = true",
+        ..config
+    };
+    reloaded(&mut proxy, &draining.text());
+    local(&proxy.client().exchange("GET", GET).unwrap(), 503);
+    assert!(clients.iter_mut().all(Client::ended));
+    (0..4).for_each(|_| ended.recv_timeout(PATIENCE).unwrap());
+    proxy.process.says("is drained: nothing is left there");
+    assert_eq!(proxy.counter("evenkeel_drained_tunnels_total"), 4);
+    assert_eq!(proxy.counter("evenkeel_endpoint_tunnels"), 0);
+    proxy.stop();
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn world(endpoints: &[endpoint::Spec], queue_limit: usize) -> World {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     };
     let bound = |spec: &endpoint::Spec| spec.max_connections.unwrap_or(u32::MAX);
     let promise = Promise {

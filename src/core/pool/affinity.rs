@@ -146,6 +146,9 @@ impl Pool {
         if endpoint.index != index {
             return Stay::Free;
         }
+        if endpoint.state == Admin::Drain && self.is_over(now, index) {
+            return Stay::Free;
+        }
         let on_down = affinity.settings.on_down;
         let failed = tried.contains(index);
         let avoided = on_down == OnDown::Repick && endpoint.is_cooling(now);

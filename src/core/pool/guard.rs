@@ -37,7 +37,7 @@ impl Settings {
 }
 
 /// A change that nobody has been told of.
-type News = (Timestamp, Option<EndpointIndex>, trace::Kind);
+pub(super) type News = (Timestamp, Option<EndpointIndex>, trace::Kind);
 
 /// The guard of a pool.
 #[derive(Debug)]

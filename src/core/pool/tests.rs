@@ -21,6 +21,7 @@ pub(super) fn settings(endpoints: &[Spec]) -> Settings {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     }
 }
 

@@ -49,6 +49,7 @@ impl State {
         self.settings = settings;
         self.watch(now, self.settings.guard.clone(), founding);
         self.remember(self.settings.affinity);
+        self.drain(now);
         self.share_out();
         self.settle(now)
     }

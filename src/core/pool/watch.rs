@@ -33,8 +33,9 @@ impl Pool {
     /// change of the configuration.
     #[must_use]
     pub fn next_deadline(&self) -> Timestamp {
+        let drained = self.next_drained();
         let Some(guard) = &self.guard else {
-            return Timestamp::MAX;
+            return drained;
         };
         if guard.unsettled && self.queue.len() > 0 {
             return Timestamp::ZERO;
@@ -42,12 +43,13 @@ impl Pool {
         let health = guard.health.as_ref().map(health::State::next_deadline);
         let outlier = guard.outlier.as_ref().map(outlier::State::next_deadline);
         let both = [health, outlier].into_iter().flatten();
-        both.min().unwrap_or(Timestamp::MAX)
+        both.min().unwrap_or(Timestamp::MAX).min(drained)
     }
 
     /// Does what is due. Returns the grants of requests whose wait is over.
     #[must_use]
     pub fn tick(&mut self, now: Timestamp) -> Vec<Grant> {
+        self.empty_out(now);
         if let Some(guard) = &mut self.guard {
             guard.tick(now, &mut self.endpoints);
         }
@@ -85,9 +87,11 @@ impl Pool {
         }
     }
 
-    /// A change of health that nobody has been told of, as an event to be recorded; in order.
+    /// A change of health, or the end of a drain, that nobody has been told of, as an event to be
+    /// recorded; in order.
     pub fn news(&mut self) -> Option<trace::Event> {
-        let (at, endpoint, kind) = self.guard.as_mut()?.news.pop_front()?;
+        let found = self.guard.as_mut().and_then(|guard| guard.news.pop_front());
+        let (at, endpoint, kind) = found.or_else(|| self.emptied.pop_front())?;
         Some(trace::Event {
             at,
             request: 0,
@@ -96,6 +100,12 @@ impl Pool {
             endpoint,
             kind,
         })
+    }
+
+    /// Whether a drain's end is among the news.
+    #[inline]
+    pub(crate) fn has_emptied(&self) -> bool {
+        !self.emptied.is_empty()
     }
 
     /// Whether the pool panics.

@@ -200,6 +200,8 @@ pub enum Event {
     },
     /// Both directions of the tunnel have ended.
     TunnelEnded,
+    /// The configuration has changed: a tunnel's endpoint may drain now.
+    Reloaded,
     /// [`super::Request::deadline`] has passed.
     Timer,
     /// The client left, or did not keep the listener's times.

@@ -5,6 +5,7 @@ mod again;
 mod hedge;
 mod life;
 mod measure;
+mod parting;
 mod property;
 mod rule;
 mod timeout;
@@ -49,6 +50,7 @@ fn settings(endpoints: &[Spec]) -> Settings {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     }
 }
 
@@ -267,6 +269,8 @@ fn note(event: &trace::Event) -> String {
             format!("{failure:?}{}", if sent { " sent" } else { "" })
         }
         trace::Kind::Completed => "completed".into(),
+        trace::Kind::Parted => "parted".into(),
+        trace::Kind::Drained => "drained".into(),
         trace::Kind::Finished { outcome, .. } => format!("{outcome:?}"),
         other => panic!("a request has no {other:?}"),
     };

@@ -195,25 +195,6 @@ impl<P: PoolAccess> Turn<'_, P> {
         }
     }
 
-    #[inline(never)]
-    pub(super) fn upgraded(&mut self, attempt: u8) {
-        if self.is_current(attempt, &[Phase::Sent]) {
-            self.request.status = 101;
-            self.record(trace::Kind::Head { status: 101 });
-            self.settle_in();
-            self.enter(Phase::Tunnel);
-            if let Some(endpoint) = self.request.endpoint {
-                let (now, report) = (self.now, self.told(Ended::Answered(101)));
-                let is_news = self.heard(Answer::Good, |pool| {
-                    pool.upgrade(now, endpoint);
-                    pool.judge(now, endpoint, &report)
-                });
-                self.spread(is_news);
-            }
-            self.actions.push(Action::Forward { attempt });
-        }
-    }
-
     #[inline(always)]
     pub(super) fn ended(&mut self, phase: Phase) {
         if self.request.phase == phase {
@@ -258,8 +239,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         if !matches!(self.request.race, Race::Never) && self.race(rng) {
             return;
         }
-        let total =
-            self.request.phase != Phase::Tunnel && self.now >= self.request.total_deadline();
+        let total = self.now >= self.request.total_deadline();
         let attempt = self.request.attempt;
         match self.request.phase {
             Phase::New | Phase::Done => {}
@@ -299,6 +279,7 @@ impl<P: PoolAccess> Turn<'_, P> {
                 self.end_race(failure);
                 self.answer(Local::GatewayTimeout);
             }
+            Phase::Tunnel if total => self.part(attempt),
             Phase::Body | Phase::Tunnel => {
                 let failure = if total {
                     Failure::TotalTimeout
@@ -370,10 +351,14 @@ impl<P: PoolAccess> Turn<'_, P> {
         let is_tunnel = self.request.phase == Phase::Tunnel;
         let (is_news, grant) = self.heard(answer, |pool| match is_tunnel {
             // It was judged by its beginning; its end may be hours later and tells nothing.
-            true => (false, pool.hang_up(now, endpoint, verdict)),
+            true => {
+                let grant = pool.hang_up(now, endpoint, verdict);
+                (pool.has_emptied(), grant)
+            }
             false => {
                 let is_news = pool.judge(now, endpoint, &report);
-                (is_news, pool.complete(now, endpoint, verdict))
+                let grant = pool.complete(now, endpoint, verdict);
+                (is_news | pool.has_emptied(), grant)
             }
         });
         self.request.endpoint = None;
@@ -385,7 +370,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Tells the pool how this try's measurement ended, if it is being measured, and `f` at once.
     #[inline(always)]
-    fn heard<R>(&mut self, answer: Answer, f: impl FnOnce(&mut pool::State) -> R) -> R {
+    pub(super) fn heard<R>(&mut self, answer: Answer, f: impl FnOnce(&mut pool::State) -> R) -> R {
         let measured = self.request.measured.take();
         let (endpoint, now, at) = (self.request.endpoint, self.now, self.request.dispatched);
         self.pool.with(|pool| {
@@ -398,7 +383,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// What this try tells of its endpoint.
     #[inline(always)]
-    fn told(&self, ended: Ended) -> Report {
+    pub(super) fn told(&self, ended: Ended) -> Report {
         let first_byte_us = self.request.first_byte_us;
         Report {
             dispatched: self.request.dispatched,
@@ -410,7 +395,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Records what the pool has found out about its endpoints.
     #[inline]
-    fn spread(&mut self, is_news: bool) {
+    pub(super) fn spread(&mut self, is_news: bool) {
         if is_news {
             self.spread_news();
         }
@@ -445,7 +430,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Whether a report about `attempt` is about the present try, and in time. The other try
     /// becomes the present one first.
-    fn is_current(&mut self, attempt: u8, phases: &[Phase]) -> bool {
+    pub(super) fn is_current(&mut self, attempt: u8, phases: &[Phase]) -> bool {
         if attempt != self.request.attempt && !self.request.turn_to(attempt) {
             return false;
         }

@@ -10,7 +10,12 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Leaves the queue before its turn.
     pub(super) fn leave_queue(&mut self) {
         let (now, token) = (self.now, self.request.token);
-        if let Some(grant) = self.pool.with(|pool| pool.leave(now, token)) {
+        let (grant, is_news) = self.pool.with(|pool| {
+            let grant = pool.leave(now, token);
+            (grant, pool.has_emptied())
+        });
+        self.spread(is_news);
+        if let Some(grant) = grant {
             self.hand(grant);
         }
         self.waited();

@@ -95,6 +95,7 @@ fn pool(policy: Kind, guard: GuardSettings) -> Alone {
         guard,
         affinity: None,
         spill: Default::default(),
+        drain: None,
     };
     Alone(State::new(0, settings))
 }

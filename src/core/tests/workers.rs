@@ -112,6 +112,7 @@ fn pool(max_connections: u32) -> State {
         guard: GuardSettings::default(),
         affinity: None,
         spill: SpillSettings::default(),
+        drain: None,
     };
     State::new(0, settings)
 }

@@ -51,6 +51,8 @@ pub struct Pool {
     pub affinity: Option<Affinity>,
     /// How much goes to other endpoints than the first choice.
     pub spill: SpillSettings,
+    /// How long a draining endpoint keeps tunnels and sessions, if that has an end.
+    pub drain: Option<Duration>,
 }
 
 /// One address that can be picked.
@@ -139,6 +141,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let doc = "what keeps a client with the endpoint that it began with; absent: nothing";
     let affinity = t.shorthand("affinity", "kind", doc, affinity);
     let spill = overprovision(t);
+    let drain = drain(t);
     check::endpoints(t, &endpoints, name.as_deref().unwrap_or_default());
     let mut endpoints = endpoints.into_iter().collect::<Option<Vec<_>>>()?;
     for endpoint in &mut endpoints {
@@ -167,6 +170,18 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         panic,
         affinity,
         spill,
+        drain,
+    })
+}
+
+/// How long a draining endpoint keeps tunnels and sessions.
+fn drain(t: &mut Table<'_>) -> Option<Duration> {
+    let doc = "endpoints that drain: they finish what they have and take nothing new";
+    t.shorthand("drain", "timeout", doc, |t| {
+        let doc = "how long one keeps tunnels and sessions: tunnels are closed one after the \
+                   other, spread over this time, and at its end sessions go elsewhere; absent: as \
+                   long as they last";
+        t.optional("timeout", Time::POSITIVE, doc)
     })
 }
 

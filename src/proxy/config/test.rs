@@ -80,6 +80,7 @@ hedge = { after = "p99.5", budget = "2%" }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
 overprovision = 1.5
+drain = "40s"
 queue = { limit = 9, timeout = "250ms", order = "adaptive", overload = "50ms", codel = "20ms" }
 http2 = true
 tls = { ca = "ca.pem", server_name = "app.internal", certificate = { cert = "me.pem", key = "me.key" } }
@@ -281,6 +282,7 @@ fn every_key_of_pools_arrives() {
         backups_percent: Some(150),
     };
     assert_eq!(pool.spill, spill);
+    assert_eq!(pool.drain, Some(s(40)));
     assert_eq!(
         pool.idle,
         Idle {

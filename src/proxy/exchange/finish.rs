@@ -61,7 +61,7 @@ impl<W: World> Exchange<'_, W> {
             entry.bytes = self.download.as_ref().map_or(0, Relay::payload);
         }
         match outcome {
-            Outcome::Complete { .. } if self.tunnel => After::Close,
+            Outcome::Complete { .. } if self.tunnel.is_some() => After::Close,
             Outcome::Complete { .. } => {
                 self.keep_upstream();
                 self.after_response().await

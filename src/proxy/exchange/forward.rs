@@ -16,7 +16,7 @@ use crate::world::World;
 impl<W: World> Exchange<'_, W> {
     /// Passes the response on, and the rest of the request.
     pub(super) async fn forward(&mut self, attempt: u8) -> Event {
-        if !self.tunnel {
+        if self.tunnel.is_none() {
             self.begin_download(self.head_length);
         }
         self.answered = true;
@@ -26,16 +26,23 @@ impl<W: World> Exchange<'_, W> {
     }
 
     fn poll_forward(&mut self, cx: &mut Context<'_>, attempt: u8) -> Poll<Event> {
+        if self
+            .tunnel
+            .as_mut()
+            .is_some_and(|tunnel| tunnel.poll_reloaded(cx))
+        {
+            self.report(Event::Reloaded);
+        }
         if let Some(event) = self.poll_upload(cx) {
             return Poll::Ready(event);
         }
         if let Some(event) = self.poll_download(cx, attempt) {
             return Poll::Ready(event);
         }
-        if self.tunnel && self.poll_tunnel_end(cx) {
+        if self.tunnel.is_some() && self.poll_tunnel_end(cx) {
             return Poll::Ready(Event::TunnelEnded);
         }
-        let watch = self.upload.is_received() && !self.tunnel;
+        let watch = self.upload.is_received() && self.tunnel.is_none();
         self.poll_interrupt(cx, watch)
     }
 
@@ -61,7 +68,7 @@ impl<W: World> Exchange<'_, W> {
         }
         match result {
             Poll::Pending => None,
-            Poll::Ready(Ok(())) if self.tunnel => None,
+            Poll::Ready(Ok(())) if self.tunnel.is_some() => None,
             Poll::Ready(Ok(())) => Some(Event::BodyEnded),
             Poll::Ready(Err(Broken::Sink)) => Some(Event::ClientLeft),
             Poll::Ready(Err(_)) => Some(Event::UpstreamFailed {

@@ -33,6 +33,7 @@ use crate::h1::{Framing, RequestHead, Version};
 use crate::life::Life;
 use crate::log::Entry;
 use crate::relay::Relay;
+use crate::worker::Tunnel;
 use crate::world::World;
 pub(crate) use draft::Draft;
 use interim::Interim;
@@ -81,7 +82,7 @@ struct Exchange<'a, W: World> {
     head_length: usize,
     /// Whether any byte of a final response went to the client.
     answered: bool,
-    tunnel: bool,
+    tunnel: Option<Tunnel<W>>,
 }
 
 /// Serves the request whose head takes the first `length` bytes of the connection's buffer.
@@ -133,7 +134,7 @@ pub(crate) async fn run<W: World>(
         fault: None,
         head_length: 0,
         answered: false,
-        tunnel: false,
+        tunnel: None,
         connection,
         life,
         head,

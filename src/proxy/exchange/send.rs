@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::h1::encode::{self, ResponsePlan};
 use crate::h1::{self, Framing, Status, Version};
 use crate::relay::{Broken, Relay};
+use crate::worker::Tunnel;
 use crate::world::World;
 
 impl<W: World> Exchange<'_, W> {
@@ -61,7 +62,7 @@ impl<W: World> Exchange<'_, W> {
     /// answered without wanting all of it.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Option<Event> {
         let upstream = self.upstream.as_mut()?;
-        if upstream.broken || (self.upload.is_done() && !self.tunnel) {
+        if upstream.broken || (self.upload.is_done() && self.tunnel.is_none()) {
             return None;
         }
         let Connection {
@@ -77,7 +78,7 @@ impl<W: World> Exchange<'_, W> {
             self.stalled = None;
             self.touch();
         }
-        let waits = result.is_pending() && !self.upload.is_blocked() && !self.tunnel;
+        let waits = result.is_pending() && !self.upload.is_blocked() && self.tunnel.is_none();
         if waits && self.stalled.is_none() {
             self.stalled = Some(self.connection.within(self.connection.terms.timeouts.body));
         }
@@ -221,6 +222,6 @@ impl<W: World> Exchange<'_, W> {
             self.download = Some(Relay::new(raw, &limits, u64::MAX, output));
         }
         self.upload = Relay::new(raw, &limits, u64::MAX, Vec::new());
-        self.tunnel = true;
+        self.tunnel = Some(Tunnel::open(&self.connection.worker));
     }
 }

@@ -91,6 +91,7 @@ fn a_ticket_is_of_one_policy() {
         guard: pool::GuardSettings::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     };
     let mut state = pool::State::new(0, settings(50));
     let now = Timestamp::ZERO;

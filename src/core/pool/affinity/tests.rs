@@ -38,6 +38,7 @@ fn settings(memory: Memory, on_down: OnDown, names: &[&str]) -> PoolSettings {
         guard: GuardSettings::default(),
         affinity: Some(Settings { memory, on_down }),
         spill: Default::default(),
+        drain: None,
     }
 }
 

@@ -57,6 +57,7 @@ fn settings(names: &str, guard: Settings) -> PoolSettings {
         guard,
         affinity: None,
         spill: Default::default(),
+        drain: None,
     }
 }
 

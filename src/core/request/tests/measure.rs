@@ -17,6 +17,7 @@ fn rig(policy: Kind) -> Rig {
         guard: Default::default(),
         affinity: None,
         spill: Default::default(),
+        drain: None,
     };
     assert_eq!(rig.shell.pool.update(START, settings), []);
     rig
