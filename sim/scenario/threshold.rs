@@ -35,11 +35,11 @@ pub(super) fn threshold(t: &mut Table<'_>, known: &Known<'_>) -> Option<Threshol
 pub(super) fn sometimes(t: &mut Table<'_>, known: &Known<'_>) -> Option<Threshold> {
     let doc = "[class:NAME | endpoint:NAME ] METRIC < <= > >= == or != VALUE, or == VALUE +- 1%; \
                metrics: requests failed in_flight_mean little; not by endpoint: mean p50 p90 p99 \
-               p999 max error_rate ok cancelled client_retries; not by class: sessions \
+               p999 max error_rate ok cancelled client_retries limited; not by class: sessions \
                utilisation dial_failures connects ejections outages; by neither: retry_rate \
                sessions_moved sessions_broken moved_rate broken_rate sockets sockets_cut \
-               reconnects queued hedges hedges_won retried retry_amplification panics; only by \
-               endpoint: share";
+               reconnects queued held hedges hedges_won retried retry_amplification panics; only \
+               by endpoint: share";
     let condition = t.required("metric", Condition, doc);
     let doc = "cells of the matrix that it is about; absent: all";
     let cells = t.optional("where", Where, doc).unwrap_or_default();

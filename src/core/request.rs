@@ -226,6 +226,8 @@ impl Request {
         let deadline = (self.progress + self.silence(self.phase)).min(self.total_deadline());
         match self.race {
             Race::Never => deadline,
+            // Who has become a tunnel has won.
+            _ if self.phase == Phase::Tunnel => deadline,
             _ => deadline.min(self.race_deadline()),
         }
     }

@@ -273,8 +273,8 @@ impl Event {
             } => (27, rule << 8 | (verdict as u16) << 1 | u16::from(dry_run)),
             Kind::Spilled { kept_percent } => (28, u16::from(kept_percent)),
             Kind::Hedged => (29, 0),
-            Kind::Parted => (31, 0),
-            Kind::Drained => (30, 0),
+            Kind::Parted => (30, 0),
+            Kind::Drained => (31, 0),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

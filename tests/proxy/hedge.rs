@@ -83,7 +83,8 @@ fn a_body_is_sent_twice_once_it_is_there() {
     let mut client = proxy.client();
     let (head, body) = PUT.split_at(PUT.len() - 5);
     client.send(head).unwrap();
-    while proxy.counter("evenkeel_dials_total") == 0 {}
+    let page = || String::from_utf8(proxy.admin("/metrics").body).expect("text");
+    while !page().contains("evenkeel_dials_total{") {}
     assert_eq!(proxy.counter("evenkeel_hedges_total"), 0);
     client.send(body).unwrap();
     assert_eq!(client.answer("PUT").unwrap().body, b"hello");

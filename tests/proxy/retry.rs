@@ -70,7 +70,7 @@ fn an_answer_is_passed_on_where_it_is_not_tried_again() {
         ("both refuse", BUSY, GET, 2, STATUS),
     ];
     for (name, refusal, request, requests, pool) in cases {
-        let (proxy, asked) = refusing(2, refusal, pool);
+        let (proxy, asked) = refusing(requests, refusal, pool);
         let method = if request == post { "POST" } else { "GET" };
         let mut client = proxy.client();
         let answer = client.exchange(method, request).unwrap();

@@ -106,8 +106,8 @@ fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
         WAITED,
         THROTTLED,
         (Kind::Spilled { kept_percent: 70 }, 28, 70),
-        (Kind::Parted, 31, 0),
-        (Kind::Drained, 30, 0),
+        (Kind::Parted, 30, 0),
+        (Kind::Drained, 31, 0),
     ])
 }
 
@@ -133,7 +133,7 @@ fn records_are_frozen() {
 #[test]
 fn connections_are_outside_of_requests() {
     for (kind, number, _) in all() {
-        let outside = [10, 11, 27, 28, 30].contains(&number) || (13..24).contains(&number);
+        let outside = [10, 11, 27, 28, 31].contains(&number) || (13..24).contains(&number);
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
 }
