@@ -105,9 +105,13 @@ impl Evidence<'_> {
         let Self { ranking, names, .. } = self;
         let what = title(ranking.metric, &ranking.scope);
         let shown = |cell: usize| value(ranking.metric, ranking.rows[cell].value);
+        let refused = self.refused(best);
         let mut reason = if take == best {
-            let all = ranking.rows.len();
-            format!("its {what} of {} is the lowest of {all}", shown(best))
+            let among = match refused {
+                Some(_) => "those that may be taken".to_owned(),
+                None => ranking.rows.len().to_string(),
+            };
+            format!("its {what} of {} is the lowest of {among}", shown(best))
         } else {
             let (second, best, has) = (self.second(), &names[best], shown(best));
             format!(
@@ -141,7 +145,7 @@ impl Evidence<'_> {
                 }
             });
         reason.push_str(&next.unwrap_or_default());
-        reason.push_str(&self.refused(best).unwrap_or_default());
+        reason.push_str(&refused.unwrap_or_default());
         reason
     }
 
@@ -171,7 +175,9 @@ impl Evidence<'_> {
 
     fn certainty(self, best: usize) -> String {
         let (seeds, names) = (self.runs.len(), self.names);
-        let others = self.ranking.rows.len() - 1;
+        // Those that are barred or without a value are not compared.
+        let compared = |cell: &&usize| self.verdict(**cell).difference().1.is_some();
+        let others = self.order.iter().filter(compared).count();
         if seeds < LEAST {
             return format!(
                 "not at all: {seeds} of at least {LEAST} seeds that it takes to tell differences \
@@ -180,6 +186,7 @@ impl Evidence<'_> {
         }
         let equals = self.equals();
         let against = match equals.as_slice() {
+            [] if others == 0 => "no other setting can be taken".to_owned(),
             [] => format!("each of the {others} others differs beyond chance"),
             [one] if others > 1 => format!(
                 "{} of {others} others differ beyond chance; not told from it: {}",

@@ -100,7 +100,8 @@ fn around(zero: f64, low: f64, high: f64) -> Scale {
         _ => 1.0,
     };
     let from = libm::floor((low - zero) / step) as i32;
-    let until = libm::ceil((high - zero) / step) as i32;
+    // Where nothing differs there is an axis nevertheless.
+    let until = (libm::ceil((high - zero) / step) as i32).max(from + 2);
     let ticks: Vec<f64> = (from..=until).map(|n| zero + f64::from(n) * step).collect();
     let margin = step * 0.15;
     Scale::linear(

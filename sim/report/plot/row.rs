@@ -88,9 +88,13 @@ impl Rows<'_> {
                 }
             }
             let label = text(Ink::Text, HPos::Right, VPos::Center);
-            for ((name, _), n) in self.rows.iter().zip(0..) {
+            for ((name, marks), n) in self.rows.iter().zip(0..) {
                 let y = ABOVE + ROW * n + ROW / 2;
                 written(area.draw_text(&cut(name, NAME), &label, (left - TEXT / 2, y)));
+                if marks.is_empty() {
+                    let note = text(Ink::Text, HPos::Left, VPos::Center);
+                    written(area.draw_text("nothing to compare", &note, (left + TEXT, y)));
+                }
             }
             let note = text(Ink::Text, HPos::Right, VPos::Bottom);
             let corner = (self.width as i32 - 2, height - 1);
