@@ -1,11 +1,12 @@
 // `event_loop` against `least_request` before real Node.js processes that one route blocks.
 //
 //   cargo build --release && node benches/node/blocked.mjs [--binary target/release/evenkeel]
-//     [--rounds 6] [--requests 4000] [--load 0.6] [--processes 4]
+//     [--rounds 6] [--requests 4000] [--load 0.6] [--processes 4] [--light '/io?ms=20']
 //
 // Four processes of examples/node and one `evenkeel serve` for each policy. One request in twenty
 // holds its event loop for 100 ms (`Atomics.wait`: no processor is needed, so two cores suffice);
-// the others wait 20 ms on a timer. Requests come at random times, whether or not earlier ones are
+// the others wait 20 ms on a timer, and so come to the loop twice; or, with `--light /`, once. Requests
+// come at random times, whether or not earlier ones are
 // answered, and are timed from when they were due. Rounds take turns and have the same requests for
 // every policy; the first two are for learning and not counted. Prints a line of JSON for each
 // round, and at last the ratios of event_loop to least_request: geometric means over rounds, and
@@ -26,13 +27,13 @@ const { values: options } = parseArgs({
     requests: { type: 'string', default: '4000' },
     load: { type: 'string', default: '0.6' },
     processes: { type: 'string', default: '4' },
+    light: { type: 'string', default: '/io?ms=20' },
   },
 });
 const [rounds, requests, load, processes] = ['rounds', 'requests', 'load', 'processes'].map((key) =>
   Number(options[key]),
 );
 const HEAVY = { share: 0.05, ms: 100, path: '/cpu?ms=100&wait=1' };
-const LIGHT = '/io?ms=20';
 const POLICIES = ['least_request', 'event_loop', '{ name = "event_loop", spare = 0.0 }'];
 const LEARNING = 2;
 
@@ -115,7 +116,7 @@ async function round(number, port) {
     const isHeavy = draw() < HEAVY.share;
     const wait = due - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    const took = one(agent, port, isHeavy ? HEAVY.path : LIGHT, due);
+    const took = one(agent, port, isHeavy ? HEAVY.path : options.light, due);
     pending.push(took.then((ms) => (isHeavy ? heavy : light).push(ms)));
   }
   await Promise.all(pending);

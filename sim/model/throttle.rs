@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use evenkeel_core::limit::{self, Key, Note, Rules, State};
+use evenkeel_core::limit::{self, Key, Rules, State};
 use evenkeel_core::request;
 use evenkeel_core::trace::{self, Kind};
 use evenkeel_proxy::limit::Limit;
@@ -75,8 +75,6 @@ struct Asked<'a> {
     limits: &'a [Arc<Limit>],
     keys: Vec<Option<Key>>,
     states: &'a States,
-    counted: RefCell<Vec<(u16, Key)>>,
-    notes: RefCell<Vec<Note>>,
 }
 
 impl Rules for Asked<'_> {
@@ -91,15 +89,6 @@ impl Rules for Asked<'_> {
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
         let id = usize::from(self.limits[rule].id());
         f(&mut self.states[id].borrow_mut())
-    }
-
-    fn counted(&self, rule: usize, key: Key) {
-        let counted = (self.limits[rule].id(), key);
-        self.counted.borrow_mut().push(counted);
-    }
-
-    fn note(&self, note: Note) {
-        self.notes.borrow_mut().push(note);
     }
 }
 
@@ -117,12 +106,9 @@ impl Engine<'_> {
             limits: &limits,
             keys: keys.collect(),
             states: &self.proxies[live.process].limits,
-            counted: RefCell::default(),
-            notes: RefCell::default(),
         };
-        let answer = limit::admit(&asked, self.now);
-        let (counted, notes) = (asked.counted.into_inner(), asked.notes.into_inner());
-        for note in notes {
+        let (answer, said) = limit::admit(&asked, self.now);
+        for note in said.notes {
             let kind = Kind::Throttled {
                 rule: limits[note.rule].id(),
                 verdict: note.verdict,
@@ -133,6 +119,8 @@ impl Engine<'_> {
         match answer {
             Ok(go) => {
                 let held = (go > self.now).then_some(entrance);
+                let counted = said.counted.iter();
+                let counted: Vec<_> = counted.map(|(at, key)| (limits[*at].id(), *key)).collect();
                 live.throttled = (held.is_some() || !counted.is_empty())
                     .then(|| Box::new(Throttled { counted, held }));
                 if held.is_none() {

@@ -2,8 +2,6 @@
 //!
 //! Clients' numbers are of requests *due* in the measured window. Tries, connections and retries
 //! carry no due time: theirs are of what happened in it.
-//!
-//! Length: one counter for each number that a cell shows, and the event that it goes by.
 
 use std::sync::Arc;
 
@@ -17,6 +15,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 
 use super::check::Check;
+use super::completion::{Completion, End, Turn};
 use super::course::Recorder;
 use super::hash::{Digest, TraceHash};
 use super::invariant::{Checker, Limit};
@@ -26,68 +25,6 @@ use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};
 use super::share::Promise;
 use crate::origin::Load;
 use crate::presence::Presence;
-
-/// How a request ended for its client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// A complete response with this status.
-    Status(u16),
-    /// A response that ended too early.
-    Cut,
-    /// No connection.
-    Refused,
-    /// A connection lost before the response.
-    Reset,
-    /// The client's patience ended.
-    Timeout,
-    /// The client left on purpose.
-    Cancelled,
-}
-
-impl End {
-    /// Whether a client may want to try again: not if it has left by itself.
-    #[must_use]
-    pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Status(..500) | Self::Cancelled)
-    }
-
-    fn name(self) -> String {
-        match self {
-            Self::Status(status) => status.to_string(),
-            Self::Cut => "cut".to_owned(),
-            Self::Refused => "refused".to_owned(),
-            Self::Reset => "reset".to_owned(),
-            Self::Timeout => "timeout".to_owned(),
-            Self::Cancelled => "cancelled".to_owned(),
-        }
-    }
-}
-
-/// A request that ended, as its client saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// When it was due: latency counts from here.
-    pub due: Timestamp,
-    /// When it ended.
-    pub done: Timestamp,
-    /// Its workload, by its place in the scenario.
-    pub workload: u16,
-    /// Its class, by its place in the workload.
-    pub class: u16,
-    /// How it ended.
-    pub end: End,
-}
-
-/// What happens to a long-lived socket, as its client sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It is open.
-    Opened,
-    /// It ended before its client wanted it to.
-    Cut,
-    /// Its client tries to open it again.
-    Reconnect,
-}
 
 /// What a collector must know beforehand.
 #[derive(Clone, Debug, Default)]

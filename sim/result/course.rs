@@ -6,7 +6,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
 use hdrhistogram::Histogram;
 
-use super::collector::{Completion, End};
+use super::completion::{Completion, End};
 use super::latency::{LONGEST_NS, RESOLUTION_NS};
 
 /// Steps of a run: enough for a picture, few enough for a table.

@@ -5,6 +5,7 @@
 
 mod check;
 mod collector;
+mod completion;
 mod course;
 mod fitness;
 mod hash;
@@ -25,7 +26,8 @@ mod warning;
 mod window;
 
 pub use check::Check;
-pub use collector::{Collector, Completion, End, Setup, Turn};
+pub use collector::{Collector, Setup};
+pub use completion::{Completion, End, Turn};
 pub use course::{Course, Lane, Step};
 pub use hash::{Digest, TraceHash};
 pub use invariant::{Checker, Invariant, Limit};

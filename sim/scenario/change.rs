@@ -1,7 +1,7 @@
 //! `[[fault]]` of the kinds that happen to the proxies or between the parties: runtime changes, a
 //! restart, names, certificates, links.
-//!
-//! Length: one block for each kind, and all of them read the same few keys.
+
+mod kind;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 use super::link::{self, Known, Party};
 use super::proxies::Proxies;
 use super::target::{self, Target};
+pub(super) use kind::{Kind, unused};
 
 /// Something that happens to the proxies or between the parties.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,86 +130,6 @@ impl What {
     }
 }
 
-/// The kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// [`What::Add`].
-    Add,
-    /// [`What::Remove`].
-    Remove,
-    /// [`What::Drain`].
-    Drain,
-    /// [`What::Reweight`].
-    Reweight,
-    /// [`What::Reload`].
-    Reload,
-    /// [`What::Restart`].
-    Restart,
-    /// [`What::Resolve`].
-    Resolve,
-    /// [`What::Swap`].
-    Swap,
-    /// [`What::Latency`].
-    Latency,
-    /// [`What::Partition`].
-    Partition,
-}
-
-/// Which key is for which kinds, and the kinds that need it.
-const USES: &[(&str, &str, &[Kind], &[Kind])] = &[
-    (
-        "target",
-        "what it happens to",
-        &[
-            Kind::Add,
-            Kind::Remove,
-            Kind::Drain,
-            Kind::Reweight,
-            Kind::Restart,
-        ],
-        &[Kind::Add, Kind::Remove, Kind::Drain, Kind::Reweight],
-    ),
-    (
-        "endpoint",
-        "{ name = \"e\", address = \"10.0.0.5:3000\" }",
-        &[Kind::Add],
-        &[Kind::Add],
-    ),
-    (
-        "weight",
-        "the new weight",
-        &[Kind::Reweight],
-        &[Kind::Reweight],
-    ),
-    ("pool", "its new section", &[Kind::Reload], &[Kind::Reload]),
-    ("handover", "", &[Kind::Restart], &[]),
-    (
-        "host",
-        "a name, such as \"app.internal\"",
-        &[Kind::Resolve],
-        &[Kind::Resolve],
-    ),
-    (
-        "addresses",
-        "[\"10.0.0.9\"]",
-        &[Kind::Resolve],
-        &[Kind::Resolve],
-    ),
-    ("plus", "", &[Kind::Latency], &[]),
-    (
-        "from",
-        "one end of the link",
-        &[Kind::Latency, Kind::Partition],
-        &[Kind::Latency, Kind::Partition],
-    ),
-    (
-        "to",
-        "its other end",
-        &[Kind::Latency, Kind::Partition],
-        &[Kind::Latency, Kind::Partition],
-    ),
-];
-
 /// The keys that only these kinds have, as they were read.
 pub(super) struct Keys {
     endpoint: Option<Endpoint>,
@@ -283,47 +204,6 @@ impl document::Kind for Ip {
     }
 }
 
-/// Complains of keys that only other kinds have; `kind` is none for faults of origins.
-pub(super) fn unused(t: &mut Table<'_>, kind: Option<Kind>) {
-    for (key, _, kinds, _) in USES {
-        let used = match kind {
-            Some(kind) => kinds.contains(&kind),
-            None => *key == "target",
-        };
-        if t.has(key) && !used {
-            let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            let problem = t.problem(t.span(key), format!("this fault has no `{key}`"));
-            t.report(problem.label(format!("expected only for {}", names.join(", "))));
-        }
-    }
-}
-
-impl Kind {
-    /// All, by name.
-    pub(super) const ALL: [(&'static str, Self); 10] = [
-        ("add", Self::Add),
-        ("remove", Self::Remove),
-        ("drain", Self::Drain),
-        ("reweight", Self::Reweight),
-        ("reload", Self::Reload),
-        ("proxy_restart", Self::Restart),
-        ("dns_change", Self::Resolve),
-        ("cert_swap", Self::Swap),
-        ("latency", Self::Latency),
-        ("partition", Self::Partition),
-    ];
-
-    fn name(self) -> &'static str {
-        let own = Self::ALL.iter().find(|(_, kind)| *kind == self);
-        own.map_or("", |(name, _)| name)
-    }
-
-    /// Whether it can end by itself.
-    const fn can_end(self) -> bool {
-        !matches!(self, Self::Restart | Self::Resolve | Self::Swap)
-    }
-}
-
 /// The keys that all faults have, and two that some do.
 pub(super) struct Frame {
     pub(super) at: Option<Duration>,
@@ -345,13 +225,7 @@ pub(super) fn change(
     (all, proxies): (&mut Option<Config>, &Proxies),
 ) -> Option<Change> {
     unused(t, Some(kind));
-    for (key, what, _, needed) in USES {
-        if needed.contains(&kind) && !t.has(key) {
-            let message = format!("{}: `{key}` is missing", kind.name());
-            let problem = t.problem(t.own_span(), message);
-            t.report(problem.label(format!("expected `{key}`, {what}")));
-        }
-    }
+    kind::missing(t, kind);
     if t.has("for") && !kind.can_end() {
         let problem = t.problem(t.span("for"), format!("{} has no end", kind.name()));
         t.report(problem.label("leave it out"));

@@ -150,30 +150,36 @@ pub trait Rules {
     /// numbers, one within the other; who locks them gives every request those that it shares with
     /// another in the same order.
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R;
-
-    /// Rule number `rule` has counted the request among those of `key` that are there: it must be
-    /// told when the request is over, by [`State::leave`].
-    fn counted(&self, rule: usize, key: Key);
-
-    /// A rule has something to say.
-    fn note(&self, note: Note);
 }
 
-/// Asks all rules whether a request that comes at `now` may go on, and from when on it may.
-///
-/// # Errors
-///
-/// The first rule that refuses it; then no rule has counted it.
-pub fn admit(rules: &impl Rules, now: Timestamp) -> Result<Timestamp, Refusal> {
-    ask(rules, 0, now)
+/// What rules have done to a request besides their answer.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// The rules, by their places, that count it among those of a client that are there: each must
+    /// be told when the request is over, by [`State::leave`].
+    pub counted: Vec<(usize, Key)>,
+    /// What they have to say of it.
+    pub notes: Vec<Note>,
 }
 
-fn ask(rules: &impl Rules, rule: usize, now: Timestamp) -> Result<Timestamp, Refusal> {
+/// Asks all rules whether a request that comes at `now` may go on: from when on it may, or the first
+/// rule that refuses it; then no rule has counted it.
+pub fn admit(rules: &impl Rules, now: Timestamp) -> (Result<Timestamp, Refusal>, Said) {
+    let mut said = Said::default();
+    (ask(rules, 0, now, &mut said), said)
+}
+
+fn ask(
+    rules: &impl Rules,
+    rule: usize,
+    now: Timestamp,
+    said: &mut Said,
+) -> Result<Timestamp, Refusal> {
     if rule == rules.count() {
         return Ok(now);
     }
     let Some(key) = rules.key(rule) else {
-        return ask(rules, rule + 1, now);
+        return ask(rules, rule + 1, now, said);
     };
     rules.with(rule, |state| {
         let dry_run = state.settings.dry_run;
@@ -184,22 +190,22 @@ fn ask(rules: &impl Rules, rule: usize, now: Timestamp) -> Result<Timestamp, Ref
         };
         match state.weigh(now, key) {
             Ok(go) => {
-                let others = ask(rules, rule + 1, now)?;
+                let others = ask(rules, rule + 1, now, said)?;
                 if state.take(now, key) {
-                    rules.note(note(Verdict::Forgot));
+                    said.notes.push(note(Verdict::Forgot));
                 }
                 if state.settings.requests.is_some() {
-                    rules.counted(rule, key);
+                    said.counted.push((rule, key));
                 }
                 if go > now {
-                    rules.note(note(Verdict::Held));
+                    said.notes.push(note(Verdict::Held));
                 }
                 Ok(if dry_run { others } else { others.max(go) })
             }
             Err((verdict, again)) => {
-                rules.note(note(verdict));
+                said.notes.push(note(verdict));
                 match dry_run {
-                    true => ask(rules, rule + 1, now),
+                    true => ask(rules, rule + 1, now, said),
                     false => Err(Refusal { rule, again }),
                 }
             }

@@ -1,10 +1,9 @@
 //! A limit as all workers share it: the core's state behind a mutex, and how clients are told
 //! apart.
 
-use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::limit::{Key, Note, Rules, State};
+use evenkeel_core::limit::{Key, Rules, State};
 use evenkeel_core::time::Timestamp;
 
 use crate::config::{self, HashKey};
@@ -87,8 +86,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) limits: &'a [Arc<Limit>],
     /// Whom it comes from, by limit.
     pub(crate) keys: Vec<Option<Key>>,
-    pub(crate) counted: RefCell<Counted>,
-    pub(crate) notes: RefCell<Vec<Note>>,
 }
 
 impl Rules for Asked<'_> {
@@ -102,14 +99,5 @@ impl Rules for Asked<'_> {
 
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut self.limits[rule].lock())
-    }
-
-    fn counted(&self, rule: usize, key: Key) {
-        let counted = (Arc::clone(&self.limits[rule]), key);
-        self.counted.borrow_mut().push(counted);
-    }
-
-    fn note(&self, note: Note) {
-        self.notes.borrow_mut().push(note);
     }
 }

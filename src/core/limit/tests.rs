@@ -1,6 +1,6 @@
 //! Limits: tables of what happens to a few requests, and what a full table does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -42,8 +42,6 @@ fn requests(most: u32) -> Settings {
 struct Asked<'a> {
     rules: &'a [RefCell<State>],
     key: Option<Key>,
-    counted: Cell<u32>,
-    notes: RefCell<Vec<Note>>,
 }
 
 impl Rules for Asked<'_> {
@@ -58,14 +56,6 @@ impl Rules for Asked<'_> {
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut self.rules[rule].borrow_mut())
     }
-
-    fn counted(&self, rule: usize, _: Key) {
-        self.counted.set(self.counted.get() | 1 << rule);
-    }
-
-    fn note(&self, note: Note) {
-        self.notes.borrow_mut().push(note);
-    }
 }
 
 type Answer = (Result<Timestamp, Refusal>, Vec<Note>);
@@ -74,11 +64,9 @@ fn come(rules: &[RefCell<State>], now: Timestamp, key: u32) -> Answer {
     let asked = Asked {
         rules,
         key: Some(Key::V4(key)),
-        counted: Cell::new(0),
-        notes: RefCell::default(),
     };
-    let answer = admit(&asked, now);
-    (answer, asked.notes.into_inner())
+    let (answer, said) = admit(&asked, now);
+    (answer, said.notes)
 }
 
 fn one(settings: Settings) -> [RefCell<State>; 1] {
@@ -185,10 +173,8 @@ fn who_cannot_be_told_is_not_limited() {
         let asked = Asked {
             rules: &rules,
             key: None,
-            counted: Cell::new(0),
-            notes: RefCell::default(),
         };
-        assert_eq!(admit(&asked, at(0)), Ok(at(0)));
+        assert_eq!(admit(&asked, at(0)).0, Ok(at(0)));
     }
     assert!(rules[0].borrow().is_empty());
 }

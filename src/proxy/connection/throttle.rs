@@ -1,6 +1,5 @@
 //! Requests whose route has limits: they go on, wait, or get 429.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -88,12 +87,9 @@ impl<W: World> Connection<W> {
         let asked = Asked {
             limits,
             keys: keys.collect(),
-            counted: RefCell::default(),
-            notes: RefCell::default(),
         };
-        let answer = limit::admit(&asked, self.worker.world.now());
-        let (counted, notes) = (asked.counted.into_inner(), asked.notes.into_inner());
-        for note in &notes {
+        let (answer, said) = limit::admit(&asked, self.worker.world.now());
+        for note in &said.notes {
             self.worker.record(
                 id,
                 Kind::Throttled {
@@ -104,11 +100,16 @@ impl<W: World> Connection<W> {
             );
         }
         let acts = |note: &&Note| !note.dry_run && note.verdict != limit::Verdict::Forgot;
-        if let (Some(entry), Some(note)) = (entry, notes.iter().find(acts)) {
+        if let (Some(entry), Some(note)) = (entry, said.notes.iter().find(acts)) {
             entry.limit = limits[note.rule].name().to_owned();
         }
-        let worker = Rc::clone(&self.worker);
-        (answer, Presence { worker, counted })
+        let counted = said.counted.iter();
+        let counted = counted.map(|(at, key)| (Arc::clone(&limits[*at]), *key));
+        let presence = Presence {
+            worker: Rc::clone(&self.worker),
+            counted: counted.collect(),
+        };
+        (answer, presence)
     }
 
     /// Holds the request back until `go`; its head takes the first `length` bytes of the buffer.
