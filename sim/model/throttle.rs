@@ -73,7 +73,8 @@ pub(super) fn states(plan: &Plan) -> States {
 /// A request before its route's limits.
 struct Asked<'a> {
     limits: &'a [Arc<Limit>],
-    keys: Vec<Option<Key>>,
+    plan: &'a Plan,
+    arrival: &'a Arrival,
     states: &'a States,
 }
 
@@ -83,7 +84,7 @@ impl Rules for Asked<'_> {
     }
 
     fn key(&self, rule: usize) -> Option<Key> {
-        self.keys[rule]
+        self.plan.counted(self.limits[rule].key(), self.arrival)
     }
 
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
@@ -99,12 +100,10 @@ impl Engine<'_> {
         let limits = self.limits.as_ref();
         let limits = limits.map(|limits| limits.of(self.plan, self.generation, &live.arrival));
         let limits = limits.unwrap_or_default();
-        let keys = limits
-            .iter()
-            .map(|limit| self.plan.counted(limit.key(), &live.arrival));
         let asked = Asked {
             limits: &limits,
-            keys: keys.collect(),
+            plan: self.plan,
+            arrival: &live.arrival,
             states: &self.proxies[live.process].limits,
         };
         let (answer, said) = limit::admit(&asked, self.now);
@@ -159,9 +158,7 @@ impl Engine<'_> {
         let states = &self.proxies[live.process].limits;
         let throttled = live.throttled.take();
         for (limit, key) in throttled.iter().flat_map(|it| &it.counted) {
-            states[usize::from(*limit)]
-                .borrow_mut()
-                .leave(self.now, *key);
+            states[usize::from(*limit)].borrow_mut().leave(*key);
         }
     }
 

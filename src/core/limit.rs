@@ -6,11 +6,14 @@
 //! the state behind a mutex, so counts are exact over all workers, and asks all rules of a request
 //! by [`admit`]: it is charged to all of them or to none.
 //!
-//! Memory is bounded by `keys`. A client that owes nothing is forgotten, which changes nothing. If
-//! all owe something, a new one takes the place of the one that owes the *least*: who floods a
-//! table with addresses pushes out other newcomers, and a heavy debtor keeps its debt until it is
-//! paid. Those with requests under way are never forgotten; if there are only such, a new one is
-//! refused.
+//! Memory is bounded by `keys`. Clients that owe nothing are forgotten as new ones come, which
+//! changes nothing. If all owe something, a new one takes the place of the one that owes the
+//! *least*: who floods a table with addresses pushes out other newcomers, and a heavy debtor keeps
+//! its debt until it is paid. Those with requests under way are never forgotten; if there are only
+//! such, a new one is refused.
+//!
+//! Who owes how much is kept in order by the second, so that a request of a known client is one
+//! look-up and moves nobody; only a newcomer to a full table looks closer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -162,8 +165,8 @@ pub struct Said {
     pub notes: Vec<Note>,
 }
 
-/// Asks all rules whether a request that comes at `now` may go on: from when on it may, or the first
-/// rule that refuses it; then no rule has counted it.
+/// Asks all rules whether a request that comes at `now` may go on: from when on it may, or the
+/// first rule that refuses it; then no rule has counted it.
 pub fn admit(rules: &impl Rules, now: Timestamp) -> (Result<Timestamp, Refusal>, Said) {
     let mut said = Said::default();
     (ask(rules, 0, now, &mut said), said)
@@ -213,6 +216,12 @@ fn ask(
     })
 }
 
+/// Debts are kept in order by so many nanoseconds: about a second.
+const GRAIN_NS: u64 = 1 << 30;
+/// How many of those that owe the least are looked at for the one that does: work is bounded
+/// whatever clients do.
+const CANDIDATES: usize = 16;
+
 /// What is known of a client.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -220,16 +229,21 @@ struct Entry {
     paid: Timestamp,
     /// Its requests that are there.
     requests: u32,
+    /// Where it stands in [`State::order`]: by what it owes, or at the end if a newcomer has found
+    /// that it has requests there.
+    place: Timestamp,
 }
 
 impl Entry {
-    /// How dear it is: who is dearest is forgotten last, and who has requests there never.
-    fn rank(self) -> Timestamp {
-        match self.requests {
-            0 => self.paid,
-            _ => Timestamp::MAX,
-        }
+    /// Whether forgetting it would change anything.
+    fn owes(&self, now: Timestamp) -> bool {
+        self.requests > 0 || self.paid > now
     }
+}
+
+/// Where who owes so much stands.
+const fn place(paid: Timestamp) -> Timestamp {
+    Timestamp(paid.0 - paid.0 % GRAIN_NS)
 }
 
 /// What one rule knows of its clients.
@@ -237,7 +251,7 @@ impl Entry {
 pub struct State {
     settings: Settings,
     entries: BTreeMap<Key, Entry>,
-    /// All of them, who is to be forgotten first before the others.
+    /// All of them, each by its place.
     order: BTreeSet<(Timestamp, Key)>,
 }
 
@@ -256,13 +270,15 @@ impl State {
     pub fn update(&mut self, settings: Settings) {
         self.settings = settings;
         while self.entries.len() > self.settings.keys {
-            let Some((rank, key)) = self.order.first().copied() else {
-                return;
-            };
-            if rank == Timestamp::MAX {
-                return;
+            match self.least() {
+                Some((_, key)) => self.forget(key),
+                // So many have requests there that it takes longer to find the others.
+                None if self
+                    .order
+                    .first()
+                    .is_some_and(|(at, _)| *at < Timestamp::MAX) => {}
+                None => return,
             }
-            self.forget(rank, key);
         }
     }
 
@@ -279,12 +295,14 @@ impl State {
     }
 
     /// When a request that comes at `now` may go on; or why it may not, and when the next may come.
-    fn weigh(&self, now: Timestamp, key: Key) -> Result<Timestamp, (Verdict, Option<Timestamp>)> {
+    fn weigh(
+        &mut self,
+        now: Timestamp,
+        key: Key,
+    ) -> Result<Timestamp, (Verdict, Option<Timestamp>)> {
         let Some(entry) = self.entries.get(&key) else {
             let room = self.entries.len() < self.settings.keys;
-            let first = self.order.first();
-            let frees = first.is_some_and(|(rank, _)| *rank < Timestamp::MAX);
-            return match room || frees {
+            return match room || self.least().is_some() {
                 true => Ok(now),
                 false => Err((Verdict::Full, None)),
             };
@@ -309,24 +327,30 @@ impl State {
 
     /// Counts a request that goes on. True if another client's debt was forgotten for it.
     fn take(&mut self, now: Timestamp, key: Key) -> bool {
-        let known = self.entries.get(&key).copied();
         let mut forgot = false;
-        match known {
-            Some(entry) => _ = self.order.remove(&(entry.rank(), key)),
-            None => forgot = self.make_room(now),
+        if !self.entries.contains_key(&key) {
+            forgot = self.make_room(now);
+            let entry = Entry {
+                paid: now,
+                requests: 0,
+                place: place(now),
+            };
+            self.entries.insert(key, entry);
+            self.order.insert((entry.place, key));
         }
-        let mut entry = known.unwrap_or(Entry {
-            paid: now,
-            requests: 0,
-        });
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return forgot;
+        };
         if let Some(rate) = self.settings.rate {
             entry.paid = entry.paid.max(now) + rate.every;
         }
         if self.settings.requests.is_some() {
             entry.requests += 1;
         }
-        self.entries.insert(key, entry);
-        self.order.insert((entry.rank(), key));
+        if entry.place < place(entry.paid) {
+            let due = place(entry.paid);
+            self.put(key, due);
+        }
         forgot
     }
 
@@ -334,39 +358,64 @@ impl State {
     /// that was anything.
     fn make_room(&mut self, now: Timestamp) -> bool {
         for _ in 0..2 {
-            match self.order.first().copied() {
-                Some((rank, key)) if rank <= now => self.forget(rank, key),
+            let first = self.order.first().map(|(_, key)| *key);
+            let owes = |key: &Key| self.entries.get(key).is_some_and(|it| it.owes(now));
+            match first {
+                Some(key) if !owes(&key) => self.forget(key),
                 _ => break,
             }
         }
-        let full = self.entries.len() >= self.settings.keys;
-        match self.order.first().copied() {
-            Some((rank, key)) if full && rank < Timestamp::MAX => {
-                self.forget(rank, key);
-                true
-            }
-            _ => false,
+        if self.entries.len() < self.settings.keys {
+            return false;
         }
+        let least = self.least();
+        if let Some((_, key)) = least {
+            self.forget(key);
+        }
+        least.is_some_and(|(paid, _)| paid > now)
+    }
+
+    /// Who owes the least, and when it will have paid; `None` if all have requests there.
+    fn least(&mut self) -> Option<(Timestamp, Key)> {
+        for _ in 0..CANDIDATES {
+            let (_, key) = *self.order.first().filter(|(at, _)| *at < Timestamp::MAX)?;
+            if self.entries.get(&key).is_none_or(|it| it.requests == 0) {
+                break;
+            }
+            self.put(key, Timestamp::MAX);
+        }
+        let candidates = self.order.iter().take(CANDIDATES).filter_map(|(_, key)| {
+            let entry = self.entries.get(key).filter(|it| it.requests == 0)?;
+            Some((entry.paid, *key))
+        });
+        candidates.min()
     }
 
     /// A request of `key` that was counted among those that are there is over.
-    pub fn leave(&mut self, now: Timestamp, key: Key) {
+    pub fn leave(&mut self, key: Key) {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let before = entry.rank();
         entry.requests = entry.requests.saturating_sub(1);
-        let after = entry.rank();
-        self.order.remove(&(before, key));
-        match after <= now {
-            true => _ = self.entries.remove(&key),
-            false => _ = self.order.insert((after, key)),
+        if entry.requests == 0 && entry.place == Timestamp::MAX {
+            let due = place(entry.paid);
+            self.put(key, due);
         }
     }
 
-    fn forget(&mut self, rank: Timestamp, key: Key) {
-        self.order.remove(&(rank, key));
-        self.entries.remove(&key);
+    /// Moves a client to another place.
+    fn put(&mut self, key: Key, place: Timestamp) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            self.order.remove(&(entry.place, key));
+            self.order.insert((place, key));
+            entry.place = place;
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        if let Some(entry) = self.entries.remove(&key) {
+            self.order.remove(&(entry.place, key));
+        }
     }
 }
 

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::limit::{Key, Rules, State};
-use evenkeel_core::time::Timestamp;
 
 use crate::config::{self, HashKey};
 
@@ -70,34 +69,39 @@ impl Limit {
     }
 }
 
-/// Limits that count a request among those that are under way, and whom each counts it for.
-pub(crate) type Counted = Vec<(Arc<Limit>, Key)>;
-
-/// A request that is over is counted no longer.
-pub(crate) fn leave(counted: Counted, now: Timestamp) {
-    for (limit, key) in counted {
-        limit.lock().leave(now, key);
-    }
-}
-
-/// A request before its route's limits.
-pub(crate) struct Asked<'a> {
-    /// In the order of their numbers, which is the same for all requests.
+/// A request before its route's limits, which are in the order of their numbers: the same for all
+/// requests.
+pub(crate) struct Asked<'a, F> {
     pub(crate) limits: &'a [Arc<Limit>],
-    /// Whom it comes from, by limit.
-    pub(crate) keys: Vec<Option<Key>>,
+    /// Whom it comes from, as a limit tells clients apart.
+    pub(crate) key: F,
 }
 
-impl Rules for Asked<'_> {
+impl<F: Fn(&Limit) -> Option<Key>> Rules for Asked<'_, F> {
     fn count(&self) -> usize {
         self.limits.len()
     }
 
     fn key(&self, rule: usize) -> Option<Key> {
-        self.keys[rule]
+        (self.key)(&self.limits[rule])
     }
 
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
         f(&mut self.limits[rule].lock())
+    }
+}
+
+/// A request that limits count for as long as it is there.
+pub(crate) struct Presence<'a> {
+    pub(crate) limits: &'a [Arc<Limit>],
+    /// Which of them, and for whom.
+    pub(crate) counted: Vec<(usize, Key)>,
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        for (rule, key) in &self.counted {
+            self.limits[*rule].lock().leave(*key);
+        }
     }
 }

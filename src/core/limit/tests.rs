@@ -112,7 +112,7 @@ fn clients_have_a_limit_each() {
 #[test]
 fn so_many_may_be_there_and_who_leaves_makes_room() {
     let rules = one(requests(2));
-    let leave = || rules[0].borrow_mut().leave(at(0), Key::V4(1));
+    let leave = || rules[0].borrow_mut().leave(Key::V4(1));
     assert!(come(&rules, at(0), 1).0.is_ok());
     assert!(come(&rules, at(0), 1).0.is_ok());
     assert_eq!(come(&rules, at(0), 1).0, refused(None));
@@ -120,9 +120,11 @@ fn so_many_may_be_there_and_who_leaves_makes_room() {
     assert!(come(&rules, at(0), 1).0.is_ok());
     assert_eq!(come(&rules, at(0), 1).0, refused(None));
     (0..2).for_each(|_| leave());
-    assert!(
-        rules[0].borrow().is_empty(),
-        "who is not there is forgotten"
+    assert!(come(&rules, at(0), 2).0.is_ok());
+    assert_eq!(
+        rules[0].borrow().len(),
+        1,
+        "who is not there makes room for who comes"
     );
 }
 
@@ -140,7 +142,7 @@ fn a_request_is_charged_to_all_rules_or_to_none() {
         })
     );
     assert_eq!(notes.len(), 1);
-    rules[1].borrow_mut().leave(at(100), Key::V4(1));
+    rules[1].borrow_mut().leave(Key::V4(1));
     assert_eq!(come(&rules, at(100), 1).0, Ok(at(100)));
 }
 
@@ -209,8 +211,34 @@ fn a_table_full_of_those_who_are_there_takes_no_other() {
     assert_eq!(answer, refused(None));
     assert_eq!(notes[0].verdict, Verdict::Full);
     assert!(come(&rules, at(0), 2).0.is_ok());
-    rules[0].borrow_mut().leave(at(1), Key::V4(1));
+    rules[0].borrow_mut().leave(Key::V4(1));
     assert!(come(&rules, at(1), 3).0.is_ok());
+}
+
+/// However many have requests there, those who have none are found.
+#[test]
+fn tunnels_do_not_keep_others_from_being_forgotten() {
+    let rules = one(Settings {
+        keys: 100,
+        ..requests(1)
+    });
+    for key in 0..100 {
+        assert!(come(&rules, at(0), key).0.is_ok());
+    }
+    let refused = |key: &u32| come(&rules, at(0), *key).0.is_err();
+    // A newcomer looks at a few; one after the other they come to an end.
+    rules[0].borrow_mut().leave(Key::V4(99));
+    let tries = (100..200).take_while(refused).count();
+    assert!(tries < 8, "{tries}");
+    assert!(
+        come(&rules, at(0), 500).0.is_err(),
+        "and then there is none"
+    );
+    rules[0].borrow_mut().update(Settings {
+        keys: 1,
+        ..requests(1)
+    });
+    assert_eq!(rules[0].borrow().len(), 100);
 }
 
 #[test]

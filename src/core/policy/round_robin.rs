@@ -38,20 +38,19 @@ impl RoundRobin {
     }
 
     fn smooth(&mut self, endpoints: &[Endpoint], cx: &PickContext<'_>) -> Option<EndpointIndex> {
-        // Selections instead of branches: who leads so far cannot be foreseen.
+        // A place instead of an index: two numbers can be chosen without a branch, and who leads so
+        // far cannot be foreseen.
         let (mut total, mut most, mut best) = (0, i64::MIN, usize::MAX);
         for (at, (endpoint, credit)) in endpoints.iter().zip(&mut self.credits).enumerate() {
-            let eligible = cx.eligible(endpoint);
-            let earns = if eligible {
-                i64::from(endpoint.weight)
-            } else {
-                0
-            };
-            total += earns;
-            *credit += earns;
-            let leads = eligible & (*credit > most);
-            most = if leads { *credit } else { most };
-            best = if leads { at } else { best };
+            if !cx.eligible(endpoint) {
+                continue;
+            }
+            let weight = i64::from(endpoint.weight);
+            total += weight;
+            *credit += weight;
+            if *credit > most {
+                (most, best) = (*credit, at);
+            }
         }
         let index = endpoints.get(best)?.index;
         self.credits[best] -= total;

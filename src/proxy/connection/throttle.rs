@@ -1,7 +1,6 @@
 //! Requests whose route has limits: they go on, wait, or get 429.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -14,23 +13,9 @@ use crate::exchange;
 use crate::generation::{Generation, PoolTarget};
 use crate::h1::RequestHead;
 use crate::key;
-use crate::limit::{self as shared, Asked, Counted};
+use crate::limit::{Asked, Limit, Presence};
 use crate::log::Entry;
-use crate::worker::Worker;
 use crate::world::World;
-
-/// A request that limits count for as long as it is there.
-struct Presence<W: World> {
-    worker: Rc<Worker<W>>,
-    counted: Counted,
-}
-
-impl<W: World> Drop for Presence<W> {
-    fn drop(&mut self) {
-        let counted = std::mem::take(&mut self.counted);
-        shared::leave(counted, self.worker.world.now());
-    }
-}
 
 impl<W: World> Connection<W> {
     /// Serves the request whose head takes the first `length` bytes of the buffer, as far as its
@@ -44,7 +29,7 @@ impl<W: World> Connection<W> {
         target: &PoolTarget,
     ) -> After {
         let now = self.worker.world.now();
-        let (answer, presence) = self.ask(head, id, target, entry.as_deref_mut());
+        let (answer, presence) = self.ask(head, id, &target.limits, entry.as_deref_mut());
         match answer {
             Ok(go) if go > now => {
                 let left = self.hold(length, go).await;
@@ -72,22 +57,16 @@ impl<W: World> Connection<W> {
     }
 
     /// Asks the route's limits.
-    fn ask(
+    fn ask<'a>(
         &self,
         head: &RequestHead,
         id: u64,
-        target: &PoolTarget,
+        limits: &'a [Arc<Limit>],
         entry: Option<&mut Entry>,
-    ) -> (Result<Timestamp, Refusal>, Presence<W>) {
+    ) -> (Result<Timestamp, Refusal>, Presence<'a>) {
         let (buf, from) = (self.buffer.filled(), self.forwarded);
-        let limits = &target.limits;
-        let keys = limits
-            .iter()
-            .map(|limit| key::counted(limit.key(), head, buf, from, &self.terms.trusted));
-        let asked = Asked {
-            limits,
-            keys: keys.collect(),
-        };
+        let key = |limit: &Limit| key::counted(limit.key(), head, buf, from, &self.terms.trusted);
+        let asked = Asked { limits, key };
         let (answer, said) = limit::admit(&asked, self.worker.world.now());
         for note in &said.notes {
             self.worker.record(
@@ -103,13 +82,8 @@ impl<W: World> Connection<W> {
         if let (Some(entry), Some(note)) = (entry, said.notes.iter().find(acts)) {
             entry.limit = limits[note.rule].name().to_owned();
         }
-        let counted = said.counted.iter();
-        let counted = counted.map(|(at, key)| (Arc::clone(&limits[*at]), *key));
-        let presence = Presence {
-            worker: Rc::clone(&self.worker),
-            counted: counted.collect(),
-        };
-        (answer, presence)
+        let counted = said.counted;
+        (answer, Presence { limits, counted })
     }
 
     /// Holds the request back until `go`; its head takes the first `length` bytes of the buffer.

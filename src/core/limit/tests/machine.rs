@@ -160,7 +160,7 @@ proptest! {
                 Step::Leave(which) if !there.is_empty() => {
                     let key = there.swap_remove(which % there.len());
                     naive.leave(key);
-                    rules[0].borrow_mut().leave(now, Key::V4(key));
+                    rules[0].borrow_mut().leave(Key::V4(key));
                 }
                 Step::Leave(_) => {}
                 Step::Wait(ms) => now = now + MS * ms,
