@@ -31,7 +31,12 @@ def find(program):
 
 def tools():
     """Paths of all programs; what is missing is installed from Debian's packages."""
-    missing = [package for program, package in PACKAGES.items() if not find(program)]
+    return install(PACKAGES)
+
+
+def install(packages):
+    """Paths of programs, by name; `packages` has the Debian package of each."""
+    missing = [package for program, package in packages.items() if not find(program)]
     if missing:
         if os.geteuid() != 0 or not find("apt-get"):
             raise Failed("missing: apt-get install --no-install-recommends " + " ".join(missing))
@@ -41,7 +46,7 @@ def tools():
         for command in (["update", "-qq"],
                         ["install", "-y", "-qq", "--no-install-recommends", *missing]):
             subprocess.run(["apt-get", *command], env=quiet, stdout=sys.stderr, check=True)
-    found = {program: find(program) for program in PACKAGES}
+    found = {program: find(program) for program in packages}
     if not all(found.values()):
         raise Failed("still missing: " + " ".join(p for p in found if not found[p]))
     return found

@@ -40,7 +40,9 @@ def configuration(name, values):
 class Proxy:
     """One running instance on ports of its own."""
 
-    def __init__(self, name, setup):
+    def __init__(self, name, setup, under=(), endpoint="", pool="", route="", more=""):
+        """`under` runs it; the rest are words of evenkeel's configuration: of an endpoint, of the
+        pool, of the first route, and tables of their own."""
         self.name, self.setup = name, setup
         self.http, self.https, admin = free_ports(3)
         end, folder = setup.endpoints, setup.folder
@@ -53,7 +55,9 @@ class Proxy:
             "haproxy_connections": setup.descriptors // 2 - 100,
             "nginx_endpoints": " ".join("server %s;" % one for one in end),
             "haproxy_endpoints": "\n  ".join("server s%d %s" % it for it in enumerate(end)),
-            "evenkeel_endpoints": "\n  ".join('{ address = "%s" },' % one for one in end),
+            "evenkeel_endpoints": "\n  ".join('{ address = "%s"%s },' % (one, endpoint)
+                                             for one in end),
+            "evenkeel_pool": pool, "evenkeel_route": route, "evenkeel_more": more,
         }
         path = os.path.join(folder, "%s-%d.conf" % (name, self.http))
         with open(path, "w") as file:
@@ -66,6 +70,7 @@ class Proxy:
         if name == "evenkeel":
             os.rename(path, path[:-4] + "toml")
             command[-1] = path[:-4] + "toml"
+        command = [*under, *command]
         self.child = setup.children.start(name, command, setup.proxy_core)
         for port in self.ports():
             self._wait(port)
