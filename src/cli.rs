@@ -114,7 +114,7 @@ pub(crate) struct SimRun {
     #[arg(long, value_name = "SHARE")]
     pub(crate) precision: Option<String>,
     /// Run only this part of all runs, such as 2/4, and write it into --out for `sim merge`
-    #[arg(long, value_name = "I/N", requires = "out")]
+    #[arg(long, value_name = "I/N", requires = "out", conflicts_with = "junit")]
     pub(crate) shard: Option<Shard>,
     #[command(flatten)]
     pub(crate) show: SimShow,
@@ -165,6 +165,9 @@ pub(crate) struct SimShow {
     /// scenario, seed and cell
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Also write every condition of every cell as a test of JUnit XML into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// How results are printed; json is one object for each scenario and seed, a line each
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: Format,

@@ -187,6 +187,8 @@ impl Evidence<'_> {
         let equals = self.equals();
         let against = match equals.as_slice() {
             [] if others == 0 => "no other setting can be taken".to_owned(),
+            [] if names.len() == 2 => "the other one differs beyond chance".to_owned(),
+            [] if others == 1 => "the one other that can be taken differs beyond chance".to_owned(),
             [] => format!("each of the {others} others differs beyond chance"),
             [one] if others > 1 => format!(
                 "{} of {others} others differ beyond chance; not told from it: {}",

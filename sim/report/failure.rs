@@ -20,14 +20,22 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// In a line; `names` are the cells'.
+    /// In a line; `names` are the cells', empty if there is only one.
     pub(super) fn said(&self, names: &[String]) -> String {
+        match names[self.cell].as_str() {
+            "" => self.happened(),
+            name => format!("{name}, {}", self.happened()),
+        }
+    }
+
+    /// The same without the cell's name.
+    pub(super) fn happened(&self) -> String {
         let seed = match self.seed {
             Some(seed) => format!("seed {seed}"),
             None => "over all seeds".to_owned(),
         };
-        let (name, kind) = (&names[self.cell], self.kind.name());
-        format!("{name}, {seed}: {kind} {}: {}", self.condition, self.found)
+        let kind = self.kind.name();
+        format!("{seed}: {kind} {}: {}", self.condition, self.found)
     }
 }
 

@@ -22,7 +22,8 @@ pub fn github(report: &Report, text: &str) -> String {
                     .unwrap_or(0)
             )
         ));
-        let title = property(&format!("{} failed", failure.kind.name()));
+        let (name, kind) = (&report.outline.name, failure.kind.name());
+        let title = property(&format!("{name}: {kind} failed"));
         let _ = writeln!(
             out,
             "::error file={path},line={line},title={title}::{message}"

@@ -30,7 +30,7 @@ pub use failure::{Failure, Kind};
 pub use github::github;
 pub use html::html;
 pub use json::json;
-pub use junit::junit;
+pub use junit::{junit, junit_of};
 pub use markdown::markdown;
 pub use question::Question;
 pub use subject::{Span, Subject};
@@ -104,6 +104,8 @@ impl Report {
             let (ran, all) = (runs.len(), outline.seeds.len());
             doubts.push(format!("interrupted: {ran} of {all} seeds were finished"));
         }
+        doubts.extend(vague(&ranking, &order, &names));
+        doubts.extend(idle(outline));
         doubts.extend(warned(runs, &names));
         doubts.extend(results.notes.iter().cloned());
         Self {
@@ -183,6 +185,35 @@ fn order(ranking: &Comparison) -> Vec<usize> {
         class.cmp(&others).then(value.total_cmp(&than))
     });
     order
+}
+
+/// The cells that are told to be worse, by how much being less known than that they are.
+fn vague(ranking: &Comparison, order: &[usize], names: &[String]) -> Option<String> {
+    let wide = |cell: &&usize| match ranking.rows[**cell].verdict {
+        Verdict::Worse { by, interval } => interval.high - interval.low > by.abs(),
+        _ => false,
+    };
+    let wide: Vec<&str> = order
+        .iter()
+        .filter(wide)
+        .map(|cell| names[*cell].as_str())
+        .collect();
+    let (who, differences) = match wide.as_slice() {
+        [] => return None,
+        [one] => ((*one).to_owned(), "difference"),
+        few @ ([_, _] | [_, _, _]) => (few.join(", "), "differences"),
+        many => (format!("{} settings", many.len()), "differences"),
+    };
+    Some(format!(
+        "{who}: worse beyond chance, but the interval is wider than the {differences} claimed; \
+         more seeds narrow it"
+    ))
+}
+
+/// The conditions by which nothing was judged, a sentence each.
+pub fn idle(outline: &Outline) -> impl Iterator<Item = String> {
+    let idle = outline.idle.iter();
+    idle.map(|condition| format!("never evaluated, no setting here is like that: {condition}"))
 }
 
 /// The keys in which cells differ, and each cell's values of them.

@@ -260,14 +260,71 @@ fn a_class_that_pays_is_a_cost() {
     );
 }
 
+/// Scenario, cell, seed, bound and value; where an address is too narrow for a name, its title has
+/// it.
 #[test]
 fn every_form_names_what_fails_where_and_with_what() {
     let report = troubled();
-    let found = "p2c, seed 1: threshold error_rate < 1%: 100.000%";
+    let markdown = markdown(&report).replace('\\', "");
+    let annotated = github(&report, "").replace("%25", "%");
+    let page = html(&report).replace("&lt;", "<");
+    let tests = junit(&report).replace("&lt;", "<");
+    let said = "p2c, seed 1: threshold error_rate < 1%: 100.000%";
+    for (form, text, parts) in [
+        ("text", text(&report, false), vec!["made up\n", said]),
+        (
+            "html",
+            page,
+            vec![
+                "<h1>made up</h1>",
+                "<strong>p2c</strong> fails threshold <code>error_rate < 1%</code>: \
+                             100.000% with seed 1, 5 times",
+            ],
+        ),
+        ("markdown", markdown, vec!["## made up\n", said]),
+        (
+            "csv",
+            csv(&report),
+            vec![
+                "made up,2,p2c,",
+                "seed 1: threshold error_rate < 1%: 100.000%; seed 2: ",
+            ],
+        ),
+        (
+            "json",
+            json(&report),
+            vec![
+                r#""scenario":"made up""#,
+                r#"{"condition":"error_rate < 1%","found":"100.000%","kind":"threshold","seed":1,"settings":{"policy":"p2c"}}"#,
+            ],
+        ),
+        (
+            "junit",
+            tests,
+            vec![
+                r#"classname="made up.p2c" name="threshold error_rate < 1%""#,
+                said,
+            ],
+        ),
+        (
+            "github",
+            annotated,
+            vec!["title=made up%3A threshold failed::", said],
+        ),
+    ] {
+        for part in parts {
+            assert!(text.contains(part), "{form}: {part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_fails_says_how_it_is_had_again() {
+    let report = troubled();
     let again = "evenkeel sim run made-up.toml --engine model --seed 1 --set policy=p2c";
     let annotated = github(&report, "\n\nmetric = \"error_rate < 1%\"\n");
-    let line = "::error file=made-up.toml,line=3,title=threshold failed::p2c, seed 1: threshold \
-                error_rate < 1%25: 100.000%25%0Aevenkeel";
+    let line = "::error file=made-up.toml,line=3,title=made up%3A threshold failed::p2c, seed 1: \
+                threshold error_rate < 1%25: 100.000%25%0Aevenkeel";
     assert!(annotated.starts_with(line), "{annotated}");
     let xml = junit(&report);
     for part in [
@@ -278,24 +335,54 @@ fn every_form_names_what_fails_where_and_with_what() {
     ] {
         assert!(xml.contains(part), "{part}: {xml}");
     }
-    assert!(text(&report, false).contains(found));
-    let escaped = found.replace('_', "\\_").replace('<', "\\<");
-    assert!(
-        markdown(&report).contains(&escaped),
-        "{}",
-        markdown(&report)
-    );
     let table = csv(&report);
     let mut rows = table.split("\r\n");
     let head = rows.next().unwrap();
     assert!(
-        head.starts_with("rank,policy,verdict,by,low,high,mean"),
+        head.starts_with("scenario,rank,policy,verdict,by,low,high,mean"),
         "{head}"
     );
     assert_eq!(
-        rows.next().map(|row| row.starts_with("1,random,best,,,,")),
+        rows.next()
+            .map(|row| row.starts_with("made up,1,random,best,,,,")),
         Some(true)
     );
+}
+
+/// Worse for sure, but nobody knows by how much.
+#[test]
+fn an_interval_wider_than_its_difference_is_doubted() {
+    let doubted = |latencies: [f64; 6]| {
+        let report = three(latencies.map(|latency| [10.0, latency, 40.0]));
+        let worse = matches!(report.ranking.rows[1].verdict, Verdict::Worse { .. });
+        assert!(worse, "{:?}", report.ranking.rows[1]);
+        let doubt = "p2c: worse beyond chance, but the interval is wider than the difference \
+                     claimed; more seeds narrow it";
+        report.doubts.contains(&doubt.to_owned())
+    };
+    assert!(doubted([10.1, 10.2, 10.3, 12.0, 14.0, 18.0]));
+    assert!(!doubted([14.0, 14.1, 14.2, 14.1, 14.0, 14.2]));
+}
+
+#[test]
+fn a_condition_that_is_about_no_setting_is_doubted() {
+    let text = "[matrix]\naffinity = [\"none\", \"cookie\"]\n[[threshold]]\nmetric = \"p99 < 1s\"\n\
+                where = { policy = \"p2c\", affinity = \"cookie\" }\n";
+    let mut study = study(&["random", "p2c"], 5, text);
+    assert_eq!(study.outline.idle, [""; 0]);
+    // What `--set affinity=none` leaves.
+    let left = |plan: &Arc<Plan>| !plan.scenario.settings.contains(&pair("affinity", "cookie"));
+    study.plans.retain(left);
+    let study = Study::new(study.plans, &study.outline.seeds, None);
+    let made = runs(&[[(1.0, 1_000), (2.0, 1_000)]; 5]);
+    let report = Report::new(&study, &results(made), None, "");
+    let doubt = "never evaluated, no setting here is like that: p99 < 1s where policy = p2c, \
+                 affinity = cookie";
+    assert_eq!(report.doubts, [doubt]);
+}
+
+fn pair(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
 
 #[test]

@@ -17,6 +17,7 @@ use evenkeel_core::trace::{Event, Kind};
 use super::check::Check;
 use super::completion::{Completion, End, Turn};
 use super::course::Recorder;
+use super::drift::Batches;
 use super::hash::{Digest, TraceHash};
 use super::invariant::{Checker, Limit};
 use super::latency::Latency;
@@ -86,6 +87,7 @@ pub struct Collector {
     sockets: Sockets,
     proxies: Vec<Proxy>,
     course: Option<Box<Recorder>>,
+    batches: Batches,
 }
 
 /// What is kept of one process of a proxy: its trace, and what it has promised.
@@ -148,6 +150,7 @@ impl Collector {
                 let endpoints = setup.endpoints.iter().map(Vec::len);
                 Box::new(Recorder::new(setup.until, endpoints))
             }),
+            batches: Batches::new(setup.from, setup.until),
             setup,
         }
     }
@@ -175,12 +178,18 @@ impl Collector {
 
     /// A session began.
     pub fn session(&mut self, at: Timestamp) {
+        if let Some(course) = &mut self.course {
+            course.session(at);
+        }
         self.sessions.started += u64::from(self.measured(at));
     }
 
     /// A session that began at `began` is over: whether it was served by more than one endpoint,
     /// and whether a request of it failed.
     pub fn session_ended(&mut self, began: Timestamp, moved: bool, broken: bool) {
+        if let Some(course) = &mut self.course {
+            course.session_ended(began, moved, broken);
+        }
         if self.measured(began) {
             self.sessions.moved += u64::from(moved);
             self.sessions.broken += u64::from(broken);
@@ -208,8 +217,12 @@ impl Collector {
             end,
         } = completion;
         let (measured, left_ns) = (self.measured(due), self.left_ns(done));
+        let latency_ns = done.0.saturating_sub(due.0);
         if let Some(course) = &mut self.course {
             course.complete(completion);
+        }
+        if matches!(end, End::Status(..500) | End::Timeout) {
+            self.batches.add(done, latency_ns);
         }
         let Some(row) = self.row(workload, class) else {
             return;
@@ -218,7 +231,6 @@ impl Collector {
         if !measured {
             return;
         }
-        let latency_ns = done.0.saturating_sub(due.0);
         row.stay_ns += u128::from(latency_ns);
         match row.ends.iter_mut().find(|(known, _)| *known == end) {
             Some((_, count)) => *count += 1,
@@ -359,6 +371,7 @@ impl Collector {
             queued: self.queued,
             held: self.held,
             course: self.course.map(|course| course.finish()),
+            drift: self.batches.drift(),
             hedges: self.hedges,
             hedges_won: self.hedges_won,
             invariants,

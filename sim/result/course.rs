@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::completion::{Completion, End};
 use super::latency::{LONGEST_NS, RESOLUTION_NS};
+use super::run::Sessions;
 
 /// Steps of a run: enough for a picture, few enough for a table.
 const STEPS: usize = 60;
@@ -37,10 +38,12 @@ pub struct Step {
     pub p99_ms: Option<f64>,
     /// Tries after the first.
     pub retries: u64,
-    /// How often a request had to wait for an endpoint.
-    pub queued: u64,
+    /// Requests that waited for an endpoint, on average over the step.
+    pub waiting: f64,
     /// How often an endpoint was ejected or failed its checks.
     pub lost: u64,
+    /// What became of the sessions that began.
+    pub sessions: Sessions,
 }
 
 /// What an endpoint had in each step.
@@ -65,6 +68,8 @@ pub(super) struct Recorder {
 struct Open {
     step: Step,
     latency: Histogram<u32>,
+    /// Waiting requests times nanoseconds.
+    waiting: u128,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +89,7 @@ impl Recorder {
         let open = Open {
             step: Step::default(),
             latency,
+            waiting: 0,
         };
         let track = Track {
             picks: vec![0; STEPS],
@@ -107,6 +113,34 @@ impl Recorder {
     pub(super) fn sent(&mut self, due: Timestamp) {
         if let Some(open) = self.at(due) {
             open.step.sent += 1;
+        }
+    }
+
+    #[cold]
+    pub(super) fn session(&mut self, began: Timestamp) {
+        if let Some(open) = self.at(began) {
+            open.step.sessions.started += 1;
+        }
+    }
+
+    #[cold]
+    pub(super) fn session_ended(&mut self, began: Timestamp, moved: bool, broken: bool) {
+        if let Some(open) = self.at(began) {
+            open.step.sessions.moved += u64::from(moved);
+            open.step.sessions.broken += u64::from(broken);
+        }
+    }
+
+    /// A request has waited from `since` to `now`.
+    fn waited(&mut self, since: Timestamp, now: Timestamp) {
+        let first = (since.0 / self.step_ns) as usize;
+        for (n, open) in self.steps.iter_mut().enumerate().skip(first) {
+            let from = n as u64 * self.step_ns;
+            if from >= now.0 {
+                break;
+            }
+            let part_ns = now.0.min(from + self.step_ns) - since.0.max(from);
+            open.waiting += u128::from(part_ns);
         }
     }
 
@@ -145,12 +179,14 @@ impl Recorder {
                 _ => {}
             }
         }
+        if let Kind::Waited { since } = event.kind {
+            self.waited(since, event.at);
+        }
         let Some(Open { step, .. }) = self.at(event.at) else {
             return;
         };
         match event.kind {
             Kind::Picked { .. } => step.retries += u64::from(event.attempt > 1),
-            Kind::Queued { .. } => step.queued += 1,
             Kind::Ejected { .. }
             | Kind::Health {
                 standing: Standing::Down,
@@ -169,6 +205,7 @@ impl Recorder {
             Step {
                 p50_ms: quantile(0.5),
                 p99_ms: quantile(0.99),
+                waiting: open.waiting as f64 / step_ns as f64,
                 ..open.step.clone()
             }
         };
@@ -224,10 +261,12 @@ mod test {
         ] {
             recorder.record(&event(at, 1, attempt, Some(1), kind), Some(1));
         }
-        recorder.record(
-            &event(3 * S, 1, 0, None, Kind::Queued { budgeted: false }),
-            None,
-        );
+        let waited = Kind::Waited {
+            since: Timestamp(S / 2),
+        };
+        recorder.record(&event(3 * S, 1, 0, None, waited), None);
+        recorder.session(Timestamp(S));
+        recorder.session_ended(Timestamp(S), true, false);
         for (due, latency, end) in [
             (2 * S, 1_000_000, End::Status(200)),
             (2 * S + 1, 3_000_000, End::Status(200)),
@@ -256,7 +295,15 @@ mod test {
         assert_eq!((sent, failed), (3, 1));
         assert!((course.steps[2].p50_ms.unwrap() - 1.0).abs() < 0.01);
         assert!((course.steps[2].p99_ms.unwrap() - 3.0).abs() < 0.03);
-        assert_eq!((course.steps[3].retries, course.steps[3].queued), (1, 1));
+        assert_eq!(course.steps[3].retries, 1);
+        let waiting: Vec<f64> = course.steps.iter().map(|step| step.waiting).collect();
+        assert_eq!(waiting[..4], [0.5, 1.0, 1.0, 0.0]);
+        let wanted = Sessions {
+            started: 1,
+            broken: 0,
+            moved: 1,
+        };
+        assert_eq!(course.steps[1].sessions, wanted);
         assert_eq!(course.steps[0].p50_ms, None);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::course::Course;
+use super::drift::Drift;
 use super::hash::Digest;
 use super::latency::Latency;
 use super::metric::{Metric, Scope};
@@ -134,6 +135,9 @@ pub struct Cell {
     pub invariants: Vec<Check>,
     /// Why its numbers should not be believed, a sentence each.
     pub warnings: Vec<String>,
+    /// How latency changes in the course of the window, if it does.
+    #[serde(skip)]
+    pub drift: Option<Drift>,
     /// What happened when, if that was kept.
     #[serde(skip)]
     pub course: Option<Course>,

@@ -1,8 +1,10 @@
 //! Why the numbers of a cell should not be believed.
 
+use super::drift::Drift;
 use super::metric::Metric;
 use super::run::Cell;
 use super::threshold::Threshold;
+use crate::report::number::decimal;
 
 /// An origin that computes longer than this share of the time has no steady state: what is
 /// measured grows with the length of the run.
@@ -27,6 +29,13 @@ pub fn warnings(cell: &Cell, thresholds: &[Threshold]) -> Vec<String> {
     {
         warnings.push(format!(
             "{measured} requests are too few for {metric}: {least} leave ten beyond it"
+        ));
+    }
+    if let Some(Drift { first_ms, later_ms }) = cell.drift {
+        let (first, later) = (decimal(first_ms), decimal(later_ms));
+        warnings.push(format!(
+            "the mean latency is {first} ms in the first tenth of the measured time and {later} ms \
+             in its second half: a longer warm-up is needed, or there is no steady state"
         ));
     }
     let busy = |utilisation: Option<f64>| utilisation.is_some_and(|share| share > SATURATED);
@@ -72,6 +81,15 @@ mod test {
             cell.latency_ms.record(1);
         }
         assert_eq!(warnings(&cell, &[]), [""; 0]);
+        cell.drift = Some(Drift {
+            first_ms: 4.0,
+            later_ms: 20.0,
+        });
+        let drifts = "the mean latency is 4.000 ms in the first tenth of the measured time and \
+                      20.00 ms in its second half: a longer warm-up is needed, or there is no \
+                      steady state";
+        assert_eq!(warnings(&cell, &[]), [drifts]);
+        cell.drift = None;
         cell.endpoints[0].load = Load {
             busy_ns: 995,
             capacity_ns: 1_000,

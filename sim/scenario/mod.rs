@@ -98,6 +98,16 @@ impl Scenario {
         let mut changes = self.changes.iter();
         changes.find_map(|change| change.what.needs_net())
     }
+
+    /// Whether nothing in it changes with time, so that latency should not either.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        let even = |workload: &Workload| match workload.source {
+            Source::Open { .. } | Source::Closed { .. } => workload.shape.is_none(),
+            Source::Recorded { .. } => false,
+        };
+        self.faults.is_empty() && self.changes.is_empty() && self.workloads.iter().all(even)
+    }
 }
 
 /// What drives the core.

@@ -126,10 +126,13 @@ pub fn compare_among(
             .min_by(|(_, one), (_, two)| one.total_cmp(two))
             .map(|(cell, _)| cell)
     };
-    let soundest = lowest(&mut errors.iter().enumerate());
+    let soundest = lowest(&mut errors.iter().enumerate().filter(|(cell, _)| may(*cell)));
+    // Where failures are what is asked for, they are a difference like any other.
+    let asked = metric == Metric::ErrorRate && *scope == Scope::All;
     let failing: Vec<Option<Verdict>> = errors
         .iter()
         .map(|own| fails_more(own.as_ref()?, errors[soundest?].as_ref()?))
+        .map(|verdict| verdict.filter(|_| !asked))
         .collect();
     let sound = |(cell, _): &(usize, &_)| failing[*cell].is_none() && may(*cell);
     let best = lowest(&mut values.iter().enumerate().filter(sound));

@@ -142,6 +142,32 @@ fn who_fails_more_is_not_the_best() {
     assert!(matches!(few.rows[1].verdict, Verdict::TooFewSeeds { by } if (by - 1.0).abs() < 0.01));
 }
 
+/// Asked by how much, they differ like by anything else; and who may not be taken is no measure of
+/// the others.
+#[test]
+fn failures_may_be_what_is_asked_for() {
+    let seeds: [&[(u64, u64)]; 6] = [
+        &[(10, 5), (20, 9), (30, 0)],
+        &[(10, 6), (20, 8), (30, 1)],
+        &[(10, 5), (20, 9), (30, 0)],
+        &[(10, 4), (20, 9), (30, 0)],
+        &[(10, 5), (20, 7), (30, 1)],
+        &[(10, 7), (20, 9), (30, 0)],
+    ];
+    let runs = runs(&seeds);
+    let errors = compare(Metric::ErrorRate, &Scope::All, &runs);
+    assert_eq!(errors.rows[2].verdict, Verdict::Best);
+    assert!(matches!(errors.rows[0].verdict, Verdict::Worse { by, .. } if by > 0.0));
+    for metric in [Metric::ErrorRate, Metric::Mean] {
+        let found = compare_among(metric, &Scope::All, &runs, &|cell| cell != 2);
+        assert_eq!(found.rows[0].verdict, Verdict::Best, "{metric}");
+        assert!(
+            matches!(found.rows[2].verdict, Verdict::Barred { .. }),
+            "{metric}"
+        );
+    }
+}
+
 #[test]
 fn nothing_measured_is_no_rank() {
     let mut runs = runs(&[&[(10, 0), (20, 0)]]);

@@ -230,6 +230,9 @@ pub fn tell(plan: &Plan, seed: u64, ended: Ended) -> Told {
     let each = plan.thresholds.iter().filter(each);
     cell.thresholds = each.map(|t| t.evaluate(&cell)).collect();
     cell.sometimes = plan.sometimes.iter().map(|t| t.evaluate(&cell)).collect();
+    if !plan.scenario.is_steady() {
+        cell.drift = None;
+    }
     cell.warnings = warnings(&cell, &plan.thresholds);
     let run = Run {
         schema: 1,

@@ -27,6 +27,10 @@ pub struct Outline {
     pub precision: Option<f64>,
     /// In the order of the matrix; one without a matrix.
     pub cells: Vec<Member>,
+    /// Conditions that are about none of its cells, as they were written, with the settings that
+    /// they are about.
+    #[serde(default)]
+    pub idle: Vec<String>,
     /// A hash of everything that decides the results.
     pub fingerprint: String,
 }
@@ -70,6 +74,7 @@ impl Outline {
                 .iter()
                 .map(|plan| Member::new(plan.as_ref()))
                 .collect(),
+            idle: idle(plans),
             fingerprint,
         }
     }
@@ -186,6 +191,24 @@ impl Member {
             .collect();
         settings.join(", ")
     }
+}
+
+/// The conditions that are evaluated in none of `plans`, which have one scenario's.
+fn idle(plans: &[impl AsRef<Plan>]) -> Vec<String> {
+    let scenario = &plans[0].as_ref().scenario;
+    let conditions = scenario.thresholds.iter().chain(&scenario.sometimes);
+    let nowhere = conditions.filter(|condition| {
+        let mut cells = plans.iter().map(|plan| &plan.as_ref().scenario.settings);
+        !cells.any(|settings| condition.is_about(settings))
+    });
+    let said = nowhere.map(|condition| {
+        let cells = condition.cells.iter();
+        let cells: Vec<_> = cells
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
+        format!("{condition} where {}", cells.join(", "))
+    });
+    said.collect()
 }
 
 /// A word for a shell.

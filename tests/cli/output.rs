@@ -3,7 +3,7 @@ use std::fs::{self, File};
 use std::io::pipe;
 use std::process::Stdio;
 
-use super::{Desk, told};
+use super::{Desk, scenario, told};
 
 /// A standard stream whose reader has gone.
 pub(super) fn closed() -> Stdio {
@@ -122,6 +122,33 @@ fn a_place_where_nothing_can_be_written_is_told_before_the_work() {
         assert!(told.err.contains(place), "{told:?}");
         assert_eq!(told.out, "", "it ran for nothing");
     }
+}
+
+/// A suite for each scenario, a test for each condition; what fails says where and with what.
+#[test]
+fn conditions_are_kept_as_tests() {
+    let desk = Desk::new();
+    let threshold =
+        |condition: &str| scenario(&format!("[[threshold]]\nmetric = \"{condition}\"\n"));
+    desk.write(
+        "bad.toml",
+        threshold("requests > 1000").replace("short", "too quiet"),
+    );
+    desk.write("good.toml", threshold("error_rate == 0%"));
+    let told = desk.run("sim run good.toml bad.toml --engine model --seeds 3..4 --junit tests.xml");
+    assert_eq!(told.code, Some(4), "{told:?}");
+    let tests = fs::read_to_string(desk.path().join("tests.xml")).unwrap();
+    for part in [
+        r#"<testsuite name="short" tests="#,
+        r#"<testcase classname="short" name="threshold error_rate == 0%"/>"#,
+        r#"<testcase classname="too quiet" name="threshold requests &gt; 1000">"#,
+        r#"<failure type="threshold" message="seed 3: threshold requests &gt; 1000: 10">"#,
+        "\nseed 4: threshold requests &gt; 1000: 10\n  evenkeel sim run bad.toml --engine model --seed 4\n",
+    ] {
+        assert!(tests.contains(part), "{part}: {tests}");
+    }
+    let lost = desk.run("sim run good.toml --engine model --junit nowhere/tests.xml");
+    assert_eq!((lost.code, lost.out.as_str()), (Some(1), ""), "{lost:?}");
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::report::number::decimal;
 use crate::report::plot::{Caption, Depth, Heat, Ink, Mark, Rows, Scale, tick};
 use crate::result::{Course, Endpoint, Lane};
 
+/// Settings that have maps, the best ones: each is as many numbers as all else of the page.
+const MAPS: usize = 8;
+
 /// Endpoints that a map shows; tables have all.
 const LANES: usize = 16;
 
@@ -151,7 +154,7 @@ impl Map {
     }
 
     fn figure(&self, report: &Report) -> Option<Figure> {
-        let cells = shown(report);
+        let cells = &report.order[..report.order.len().min(MAPS)];
         let seed = report.runs.first()?.seed;
         let step_s = course(report, *cells.first()?)?.step_s;
         let all: Vec<_> = cells
@@ -192,10 +195,14 @@ impl Map {
             }
             _ => String::new(),
         };
+        let best = match report.order.len().checked_sub(MAPS) {
+            Some(1..) => format!(" Of the {MAPS} best settings."),
+            _ => String::new(),
+        };
         Some(Figure {
             id: self.id,
             title: format!("{} (seed {seed})", self.title),
-            lead: format!("{}{more}", self.lead),
+            lead: format!("{}{best}{more}", self.lead),
             legend: Legend::Shades(match depth.doubling {
                 true => format!("{} {}, doubling", decimal(depth.most), self.unit),
                 false => format!("{} {}", decimal(depth.most), self.unit),

@@ -65,10 +65,22 @@ pub(super) fn troubles(report: &Report) -> Vec<Figure> {
         },
         Kind {
             id: "queue-time",
-            title: "Requests that had to wait for an endpoint",
-            lead: "How often all endpoints that may take a request were full.",
-            unit: "waits/s",
-            picks: &[("waits", |step, s| Some(step.queued as f64 / s))],
+            title: "Queue",
+            lead: "Requests that waited because all endpoints that may take them were full, on \
+                   average over each step.",
+            unit: "requests waiting",
+            picks: &[("waiting", |step, _| Some(step.waiting))],
+        },
+        Kind {
+            id: "sessions-time",
+            title: "Sessions moved and broken",
+            lead: "Sessions that were served by more than one endpoint, and those of which a \
+                   request failed, by the time at which they began.",
+            unit: "% of sessions begun",
+            picks: &[
+                ("moved", |step, _| share(step.sessions.moved, step)),
+                ("broken", |step, _| share(step.sessions.broken, step)),
+            ],
         },
         Kind {
             id: "lost-time",
@@ -82,6 +94,12 @@ pub(super) fn troubles(report: &Report) -> Vec<Figure> {
         .iter()
         .filter_map(|kind| figure(report, kind))
         .collect()
+}
+
+/// So many of the sessions that began in a step, in percent.
+fn share(sessions: u64, step: &Step) -> Option<f64> {
+    let started = step.sessions.started;
+    (started > 0).then(|| sessions as f64 / started as f64 * 100.0)
 }
 
 /// The course of a cell's first seed.

@@ -25,12 +25,6 @@ pub(super) fn run(arguments: &SimMerge) -> Result<Exit, Exit> {
         files.push(ShardFile::read(&name, BufReader::new(file)).map_err(wrong)?);
     }
     let merged = sweep::merge(files).map_err(wrong)?;
-    if let Some(folder) = &arguments.show.out {
-        result::make(folder)?;
-    }
-    let mut exit = Exit::Ok;
-    for (outline, results) in merged {
-        exit = exit.worse(result::tell(&arguments.show, &outline, &results)?);
-    }
-    Ok(exit)
+    result::ready(&arguments.show)?;
+    result::tell(&arguments.show, &merged)
 }

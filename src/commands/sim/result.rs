@@ -6,6 +6,7 @@ use std::io::{self, stdout};
 use std::path::Path;
 use std::time::Duration;
 
+use evenkeel_sim::report::{idle, junit_of};
 use evenkeel_sim::result::{Run, Scope, Verdict, hdr_log, matrix, table, unseen};
 use evenkeel_sim::statistic::compare;
 use evenkeel_sim::sweep::{Outline, Results};
@@ -20,6 +21,18 @@ pub(super) fn make(folder: &Path) -> Result<(), Exit> {
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
 }
 
+/// Makes the places where results will be written: what is wrong with them is told before the work
+/// and not after it.
+pub(super) fn ready(show: &SimShow) -> Result<(), Exit> {
+    if let Some(folder) = &show.out {
+        make(folder)?;
+    }
+    match &show.junit {
+        Some(path) => fs::write(path, "").map_err(|error| unwritable(path, &error)),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn unwritable(place: &Path, error: &io::Error) -> Exit {
     let place = place.display();
     warn(format_args!(
@@ -28,10 +41,25 @@ pub(super) fn unwritable(place: &Path, error: &io::Error) -> Exit {
     Exit::Internal
 }
 
-/// Keeps, shows and judges the results of one study.
-pub(super) fn tell(show: &SimShow, outline: &Outline, results: &Results) -> Result<Exit, Exit> {
+/// Keeps, shows and judges the results of studies.
+pub(super) fn tell(show: &SimShow, studies: &[(Outline, Results)]) -> Result<Exit, Exit> {
+    if let Some(path) = &show.junit {
+        let all = studies.iter().map(|(outline, results)| (outline, results));
+        fs::write(path, junit_of(all)).map_err(|error| unwritable(path, &error))?;
+    }
+    let mut exit = Exit::Ok;
+    for (outline, results) in studies {
+        exit = exit.worse(one(show, outline, results)?);
+    }
+    Ok(exit)
+}
+
+fn one(show: &SimShow, outline: &Outline, results: &Results) -> Result<Exit, Exit> {
     for note in &results.notes {
         warn(format_args!("note: {}: {note}", outline.path));
+    }
+    for idle in idle(outline) {
+        warn(format_args!("note: {}: {idle}", outline.path));
     }
     let runs = &results.runs;
     // Files first: a reader of the table who has seen enough ends the process.

@@ -18,22 +18,17 @@ pub(super) fn run(arguments: &SimRun) -> Result<Exit, Exit> {
     }
     let precision = precision(arguments.precision.as_deref())?;
     let studies = load(what, &arguments.vary, precision, AS_ASKED)?;
-    if let Some(folder) = &show.out {
-        // Told before the work is done and not after it.
-        result::make(folder)?;
-    }
+    result::ready(show)?;
     if let (Some(shard), Some(folder)) = (arguments.shard, &show.out) {
         return part(arguments, &studies, shard, folder);
     }
     let results = work(what.jobs, "simulating", |jobs, stop, progress| {
         sweep::studies(&studies, jobs, stop, progress)
     })?;
-    let mut exit = finished(&studies, &results);
+    let exit = finished(&studies, &results);
     let outlines = studies.into_iter().map(|study| study.outline);
-    for (outline, results) in outlines.zip(results) {
-        exit = exit.worse(result::tell(show, &outline, &results)?);
-    }
-    Ok(exit)
+    let told = result::tell(show, &outlines.zip(results).collect::<Vec<_>>())?;
+    Ok(exit.worse(told))
 }
 
 /// Runs one shard and keeps it. It judges nothing: only all of them together can.
