@@ -15,6 +15,9 @@ mod grpc;
 #[path = "client/node.rs"]
 mod node;
 mod real;
+#[cfg(feature = "sim")]
+#[path = "client/report.rs"]
+mod report;
 #[path = "client/websocket.rs"]
 mod websocket;
 

@@ -16,6 +16,7 @@ pub(crate) enum Tool {
     Node,
     Python,
     Chromium,
+    Xmllint,
 }
 
 impl Tool {
@@ -29,6 +30,7 @@ impl Tool {
             )
             .into(),
             Self::Chromium => "chromium".into(),
+            Self::Xmllint => "xmllint".into(),
         }
     }
 
@@ -42,12 +44,13 @@ impl Tool {
                  target/client-python/bin/pip install -r tests/client/requirements.txt"
             }
             Self::Chromium => "apt-get install chromium",
+            Self::Xmllint => "apt-get install libxml2-utils",
         }
     }
 
     /// What must be there beside the program itself.
     fn belongings(self) -> Option<PathBuf> {
-        matches!(self, Self::Node).then(|| Path::new(SCRIPTS).join("node_modules/ws"))
+        matches!(self, Self::Node).then(|| Path::new(SCRIPTS).join("node_modules/axe-core"))
     }
 
     /// A command that runs it. Panics, and says what to do, when it is not installed.
