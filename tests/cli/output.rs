@@ -132,7 +132,7 @@ fn conditions_are_kept_as_tests() {
         |condition: &str| scenario(&format!("[[threshold]]\nmetric = \"{condition}\"\n"));
     desk.write(
         "bad.toml",
-        threshold("requests > 1000").replace("short", "too quiet"),
+        threshold("error_rate > 50%").replace("short", "too quiet"),
     );
     desk.write("good.toml", threshold("error_rate == 0%"));
     let told = desk.run("sim run good.toml bad.toml --engine model --seeds 3..4 --junit tests.xml");
@@ -141,9 +141,9 @@ fn conditions_are_kept_as_tests() {
     for part in [
         r#"<testsuite name="short" tests="#,
         r#"<testcase classname="short" name="threshold error_rate == 0%"/>"#,
-        r#"<testcase classname="too quiet" name="threshold requests &gt; 1000">"#,
-        r#"<failure type="threshold" message="seed 3: threshold requests &gt; 1000: 10">"#,
-        "\nseed 4: threshold requests &gt; 1000: 10\n  evenkeel sim run bad.toml --engine model --seed 4\n",
+        r#"<testcase classname="too quiet" name="threshold error_rate &gt; 50%">"#,
+        r#"<failure type="threshold" message="seed 3: threshold error_rate &gt; 50%: 0.000%">"#,
+        "\nseed 4: threshold error_rate &gt; 50%: 0.000%\n  evenkeel sim run bad.toml --engine model --seed 4\n",
     ] {
         assert!(tests.contains(part), "{part}: {tests}");
     }
