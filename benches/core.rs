@@ -1,4 +1,5 @@
-//! What the balancing core costs: one whole request, and one pick by policy and size of the pool.
+//! What the balancing core costs: one whole request, one pick by policy and size of the pool, one
+//! learned session by the size of the table.
 //!
 //! The core alone, without a socket: what it costs here is added to every request of both worlds.
 //! Bound: a request from its arrival to its outcome, `p2c` at 16 endpoints, takes 100 ns at most.
@@ -8,6 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use evenkeel_core::affinity::{Name, Table};
 use evenkeel_core::endpoint::{Answer, EndpointIndex, Group, Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
 use evenkeel_core::pool::{Admission, Sent, Settings, State, Verdict};
@@ -241,6 +243,27 @@ fn reload(c: &mut Criterion) {
     group.finish();
 }
 
+/// Where a session lives, asked in an order that no cache likes.
+fn affinity(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a learned session found, by sessions in the table");
+    group.throughput(Throughput::Elements(1));
+    let order = Stream::new(1, "session");
+    for n in [1_000, 100_000, 1_000_000] {
+        let mut table = Table::new(Duration::from_secs(3_600), n);
+        for id in 0..n as u64 {
+            table.put(Timestamp::ZERO, order.at(id).next_u64(), Name(id % 16));
+        }
+        let mut turn = 0;
+        group.bench_function(BenchmarkId::from_parameter(n), |b| {
+            b.iter(|| {
+                turn = (turn + 7_919) % n as u64;
+                table.find(Timestamp::ZERO, order.at(turn).next_u64())
+            });
+        });
+    }
+    group.finish();
+}
+
 fn main() {
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
@@ -249,5 +272,6 @@ fn main() {
     request(&mut c);
     pick(&mut c);
     reload(&mut c);
+    affinity(&mut c);
     c.final_summary();
 }
