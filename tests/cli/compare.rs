@@ -92,6 +92,32 @@ fn too_few_requests_are_ranked_by_what_they_can_tell() {
     assert!(doubt.contains("too few for p99") && doubt.ends_with("ranked by mean instead"));
 }
 
+/// Where nothing changes with time, latency should not either; after a fault it is no wonder.
+#[test]
+fn latency_that_drifts_is_doubted() {
+    let desk = Desk::new();
+    let fault = "[[fault]]\nat = \"500ms\"\nkind = \"pause\"\ntarget = \"a\"\nfor = \"100ms\"\n";
+    desk.write("fault.toml", scenario(fault));
+    for (file, rate, doubted) in [
+        ("ok", 4000, true),
+        ("ok", 1000, false),
+        ("fault", 4000, false),
+    ] {
+        let told = desk.run(&format!(
+            "sim compare {file}.toml --seeds 1..5 --vary policy=p2c,least_request --format json \
+             --set workload.w.arrivals.rate={rate}/s --set origin.service.value=1ms"
+        ));
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let report: Value = serde_json::from_str(&told.out).unwrap();
+        let said = report["warnings"].to_string();
+        assert_eq!(
+            said.contains("a longer warm-up is needed"),
+            doubted,
+            "{file} {rate}: {said}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_compared_is_told_beforehand() {
     let desk = Desk::new();
