@@ -1,5 +1,7 @@
 //! Endpoints that drain: when they are empty, who is told, when tunnels end and sessions go.
 
+mod machine;
+
 use super::*;
 use crate::affinity::{self, Claim, Memory, Name, OnDown, Session};
 use crate::endpoint::{Spec, Tried};
