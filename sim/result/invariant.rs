@@ -353,10 +353,13 @@ impl Checker {
             pool.hedges.now(event.at).requests += 1;
         }
         let (mut serves, mut has_room, mut fit) = (true, true, true);
+        let mut is_within_limit = true;
         if let Some(endpoint) = event.endpoint {
             // One that drains keeps its sessions.
             serves = pool.share.pick(endpoint.slot, event.at) || before.is(fact::KEPT);
             has_room = pool.occupancy.pick(endpoint.slot);
+            is_within_limit =
+                pool.occupancy.is_within_limit(endpoint.slot) || before.is(fact::WAITED);
             fit = pool.fitness.pick(endpoint.slot) || before.is(fact::WAITED);
         }
         if !serves {
@@ -365,6 +368,10 @@ impl Checker {
         }
         if !has_room {
             let text = "it was sent to an endpoint that held `max_connections`";
+            self.violated(event, Invariant::MaxConnections, text);
+        }
+        if !is_within_limit {
+            let text = "it was sent to an endpoint that had as many as its limit";
             self.violated(event, Invariant::MaxConnections, text);
         }
         if !fit {
@@ -401,6 +408,9 @@ impl Checker {
         if let Some(pool) = self.pools.get_mut(usize::from(event.pool)) {
             pool.fitness.on(event.endpoint.map(|e| e.slot), event.kind);
             pool.share.disturb();
+            if let (Kind::Bounded { limit }, Some(endpoint)) = (event.kind, event.endpoint) {
+                pool.occupancy.limit(endpoint.slot, limit);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use super::roster::Place;
 pub(super) struct Occupancy {
     /// The most that each may hold.
     bounds: Vec<u32>,
+    /// The most requests that each may have, where that is found out.
+    limits: Vec<u32>,
     held: Vec<Held>,
 }
 
@@ -24,6 +26,7 @@ impl Occupancy {
     pub(super) fn new(bounds: &[u32]) -> Self {
         Self {
             bounds: bounds.to_vec(),
+            limits: vec![u32::MAX; bounds.len()],
             held: vec![Held::default(); bounds.len()],
         }
     }
@@ -31,7 +34,23 @@ impl Occupancy {
     /// What each may hold from now on.
     pub(super) fn change(&mut self, places: &[Place]) {
         self.bounds = places.iter().map(|place| place.bound).collect();
+        // A configuration that has no limits any more says nothing of it.
+        self.limits = vec![u32::MAX; places.len()];
         self.held.resize(places.len(), Held::default());
+    }
+
+    /// How many requests one may have from now on.
+    pub(super) fn limit(&mut self, seat: u32, limit: u32) {
+        if let Some(known) = self.limits.get_mut(seat as usize) {
+            *known = limit;
+        }
+    }
+
+    /// Whether an endpoint has no more requests than was found out to be right.
+    pub(super) fn is_within_limit(&self, seat: u32) -> bool {
+        let seat = seat as usize;
+        let both = self.held.get(seat).zip(self.limits.get(seat));
+        both.is_none_or(|(held, limit)| held.requests <= *limit)
     }
 
     /// Counts a request; false if the endpoint held all that it may.

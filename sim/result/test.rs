@@ -4,6 +4,7 @@ use super::*;
 use crate::origin::Load;
 use crate::presence::Presence;
 use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::queue::Priority;
 use evenkeel_core::request::{Failure, Outcome};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
@@ -90,6 +91,7 @@ pub(super) fn cell() -> Cell {
             Kind::Finished {
                 outcome,
                 arrived: Timestamp::ZERO,
+                priority: Priority::Normal,
             },
         );
         let done = Timestamp((due + latency) * MS);

@@ -129,6 +129,8 @@ pub struct Endpoint {
     pub tunnels: u32,
     /// Bound of `in_flight` and `tunnels` together; `u32::MAX` for none.
     pub max_connections: u32,
+    /// Bound of `in_flight` alone, as it was found out; `u32::MAX` if nobody does.
+    pub limit: u32,
     /// Whether it is a first choice.
     pub group: Group,
     /// Administrative state; also `Down` for a slot that nobody has.
@@ -156,6 +158,7 @@ impl Endpoint {
             in_flight: 0,
             tunnels: 0,
             max_connections: u32::MAX,
+            limit: u32::MAX,
             group: Group::Home,
             state: State::Up,
             fit: true,
@@ -190,8 +193,9 @@ impl Endpoint {
 
     /// Holds as many requests and tunnels as it may.
     #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.in_flight >= self.max_connections.saturating_sub(self.tunnels)
+    pub fn is_full(&self) -> bool {
+        let room = self.max_connections.saturating_sub(self.tunnels);
+        self.in_flight >= room.min(self.limit)
     }
 
     /// Is being passed over after failed dials.

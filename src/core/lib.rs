@@ -6,6 +6,7 @@
 
 pub mod affinity;
 pub mod budget;
+pub mod concurrency;
 pub mod endpoint;
 pub mod health;
 pub mod hedge;

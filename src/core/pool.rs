@@ -9,6 +9,7 @@ mod guard;
 mod retry;
 mod spill;
 mod update;
+mod wait;
 mod watch;
 
 use std::collections::VecDeque;
@@ -20,9 +21,8 @@ use crate::endpoint::{
     Answer, Endpoint, EndpointIndex, Measure, Spec, State as Admin, Tried, Until,
 };
 use crate::hedge::Hedge;
-use crate::outlier::{Ended, Report};
 use crate::policy::{self, Key, PickContext, Policy, Tier};
-use crate::queue::{self, Grant, Queue, Token, Waiter};
+use crate::queue::{self, Applicant, Grant, Queue, Waiter};
 use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
 
@@ -225,9 +225,15 @@ impl State {
 
     /// A request arrives: finds it an endpoint or a place in the queue.
     #[inline(always)]
-    pub fn arrive(&mut self, now: Timestamp, token: Token, key: Key, rng: &mut Rng) -> Admission {
+    pub fn arrive(
+        &mut self,
+        now: Timestamp,
+        who: impl Into<Applicant>,
+        key: Key,
+        rng: &mut Rng,
+    ) -> Admission {
         self.budget.request(now);
-        self.admit(now, token, Tried::default(), key, rng)
+        self.admit(now, who, Tried::default(), key, rng)
     }
 
     /// Finds an endpoint or a place in the queue, and draws on no budget.
@@ -235,15 +241,17 @@ impl State {
     pub fn admit(
         &mut self,
         now: Timestamp,
-        token: Token,
+        who: impl Into<Applicant>,
         tried: Tried,
         key: Key,
         rng: &mut Rng,
     ) -> Admission {
+        let Applicant { token, priority } = who.into();
         match self.pick(now, &tried, key, rng) {
             Some(index) => Admission::Picked(index),
             None => self.wait(Waiter {
                 token,
+                priority,
                 since: now,
                 tried,
                 key,
@@ -319,39 +327,6 @@ impl State {
             cx.in_flight = self.in_flight[tier.group as usize];
             self.policy.pick(&self.endpoints, &mut cx)
         })
-    }
-
-    /// A waiting request takes its grant up, and goes where the grant says. If that endpoint is
-    /// gone by now, or there was none, the request is admitted again.
-    pub fn take_up(
-        &mut self,
-        now: Timestamp,
-        token: Token,
-        tried: Tried,
-        key: Key,
-        rng: &mut Rng,
-    ) -> Admission {
-        match self.queue.leave(token) {
-            queue::Answer::Booked(index) if self.endpoints[index.slot as usize].index == index => {
-                Admission::Picked(index)
-            }
-            queue::Answer::Shed => Admission::Shed,
-            _ => self.admit(now, token, tried, key, rng),
-        }
-    }
-
-    /// A waiting request leaves; if it had been granted already, the grant goes to the next.
-    pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
-        let queue::Answer::Booked(booked) = self.queue.leave(token) else {
-            return None;
-        };
-        let report = Report {
-            dispatched: now,
-            ended: Ended::Left,
-            first_byte: None,
-        };
-        self.judge(now, booked, &report);
-        self.complete(now, booked, Verdict::Cancelled { dialled: None })
     }
 
     /// A try at `index` ended; the place that it frees may go to a waiting request. An endpoint
@@ -459,12 +434,6 @@ impl State {
             self.empty_out(now);
         }
         self.grant(now)
-    }
-
-    /// Another request that waits for nothing any more, after one was queued or granted: it was
-    /// sent away in its favour.
-    pub fn untold(&mut self) -> Option<Grant> {
-        self.queue.untold()
     }
 
     #[inline(always)]

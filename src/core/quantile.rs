@@ -16,8 +16,9 @@ pub const LEAST: u64 = 100;
 /// Buckets in a power of two, as a power of two.
 const FINE: u32 = 4;
 /// From here on all are one: 67 s in microseconds.
-const MOST_US: u64 = (1 << 26) - 1;
-const BUCKETS: usize = place(MOST_US) + 1;
+pub(crate) const MOST_US: u64 = (1 << 26) - 1;
+/// All of them.
+pub(crate) const BUCKETS: usize = place(MOST_US) + 1;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -102,7 +103,7 @@ impl Quantile {
 }
 
 /// The bucket of a duration.
-const fn place(us: u64) -> usize {
+pub(crate) const fn place(us: u64) -> usize {
     let wide = us.checked_ilog2();
     match wide {
         Some(bits) if bits > FINE => {
@@ -114,7 +115,7 @@ const fn place(us: u64) -> usize {
 }
 
 /// Where the bucket ends: the longest duration in it.
-const fn end_us(place: usize) -> u64 {
+pub(crate) const fn end_us(place: usize) -> u64 {
     let doublings = (place >> FINE).saturating_sub(1) as u32;
     let first = (place - ((doublings as usize) << FINE)) as u64;
     ((first + 1) << doublings) - 1

@@ -10,6 +10,9 @@
 //! served is given up a moment later. [`Order::Adaptive`] turns the order round, so that most are
 //! served at once and some never; [`Settings::codel`] tells those early who have waited for too
 //! long. Both are Facebook's ("Fail at Scale", ACM Queue 13(8), 2015), after CoDel (RFC 8289).
+//!
+//! Requests stand in a line for each [`Priority`]. Whoever waits in a higher one goes first, and a
+//! full queue sends away from the lowest: what is shed is what matters least.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -63,6 +66,53 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
+/// What a request is worth against others: who goes first, and who is sent away last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// What a route says nothing about.
+    #[default]
+    Normal,
+    /// What can wait, or be lost.
+    Low,
+}
+
+impl Priority {
+    /// All, in their order.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// The name in configurations and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// Who asks for an endpoint, and may have to wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applicant {
+    /// What its shell knows it by.
+    pub token: Token,
+    /// Which line it would wait in.
+    pub priority: Priority,
+}
+
+impl From<Token> for Applicant {
+    /// One of normal priority.
+    fn from(token: Token) -> Self {
+        Self {
+            token,
+            priority: Priority::Normal,
+        }
+    }
+}
+
 /// A request need not wait any longer: an endpoint counts it as in flight already, or none is left
 /// that it could wait for. It learns which when it takes the grant up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +124,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiter {
     pub(crate) token: Token,
+    pub(crate) priority: Priority,
     pub(crate) since: Timestamp,
     pub(crate) tried: Tried,
     pub(crate) key: Key,
@@ -96,8 +147,8 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Queue {
     settings: Settings,
-    /// In the order in which they came.
-    waiting: VecDeque<Waiter>,
+    /// By priority, and in the order in which they came.
+    lines: [VecDeque<Waiter>; Priority::ALL.len()],
     /// Granted, and not yet taken up by the request.
     granted: Vec<(Token, EndpointIndex)>,
     /// Sent away, and not yet aware of it.
@@ -112,7 +163,7 @@ impl Default for Queue {
     fn default() -> Self {
         Self {
             settings: Settings::fifo(0),
-            waiting: VecDeque::new(),
+            lines: Default::default(),
             granted: Vec::new(),
             shed: Vec::new(),
             untold: VecDeque::new(),
@@ -127,11 +178,11 @@ impl Queue {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len()
+        self.lines.iter().map(VecDeque::len).sum()
     }
 
     fn is_overloaded(&self, now: Timestamp) -> bool {
-        !self.waiting.is_empty() && now.since(self.busy_since) >= self.settings.overload
+        self.len() > 0 && now.since(self.busy_since) >= self.settings.overload
     }
 
     fn newest_first(&self, now: Timestamp) -> bool {
@@ -142,29 +193,46 @@ impl Queue {
         }
     }
 
-    /// Joins the queue, or returns false if it is full. Where the newest goes first, it is the
-    /// oldest that a full queue has no place for.
+    /// Joins the queue, or returns false if it is full. A full queue has a place for those who come
+    /// before somebody else: where the newest goes first, before the oldest of its line; else only
+    /// before those of lower priority.
     pub(crate) fn join(&mut self, waiter: Waiter) -> bool {
         let now = waiter.since;
-        if self.waiting.len() < self.settings.limit {
-            if self.waiting.is_empty() {
-                self.busy_since = now;
-            }
-        } else if self.settings.limit > 0 && self.newest_first(now) {
-            self.send_away();
-        } else {
+        let waiting = self.len();
+        if waiting == 0 {
+            self.busy_since = now;
+        }
+        if waiting >= self.settings.limit && !self.make_room(now, waiter.priority) {
             return false;
         }
-        self.waiting.push_back(waiter);
+        self.lines[waiter.priority as usize].push_back(waiter);
         true
     }
 
-    /// Sends away who has waited longest.
-    fn send_away(&mut self) {
-        if let Some(Waiter { token, .. }) = self.waiting.pop_front() {
-            self.shed.push(token);
-            self.untold.push_back(Grant { token });
+    /// Sends away whoever would go last, if that is after a newcomer of this priority.
+    fn make_room(&mut self, now: Timestamp, newcomer: Priority) -> bool {
+        let newest_first = self.newest_first(now);
+        let Some(last) = self.lines.iter().rposition(|line| !line.is_empty()) else {
+            return false;
+        };
+        let is_before = last > newcomer as usize || last == newcomer as usize && newest_first;
+        if self.settings.limit == 0 || !is_before {
+            return false;
         }
+        let line = &mut self.lines[last];
+        let gone = match newest_first {
+            true => line.pop_front(),
+            false => line.pop_back(),
+        };
+        if let Some(gone) = gone {
+            self.send_away(gone.token);
+        }
+        true
+    }
+
+    fn send_away(&mut self, token: Token) {
+        self.shed.push(token);
+        self.untold.push_back(Grant { token });
     }
 
     /// The next who was sent away and has not been told.
@@ -180,32 +248,43 @@ impl Queue {
         mut pick: impl FnMut(&mut Waiter) -> Option<EndpointIndex>,
     ) -> Option<Grant> {
         let overloaded = self.is_overloaded(now);
-        let mut try_one = |(at, w): (usize, &mut Waiter)| Some((at, pick(w)?));
         let newest_first = self.newest_first(now);
-        let mut line = self.waiting.iter_mut().enumerate();
-        let (at, endpoint) = match newest_first {
-            true => line.rev().find_map(&mut try_one),
-            false => line.find_map(&mut try_one),
-        }?;
-        let token = self.waiting.remove(at)?.token;
+        let mut try_one = |(at, w): (usize, &mut Waiter)| Some((at, pick(w)?));
+        let (token, endpoint) = self.lines.iter_mut().find_map(|line| {
+            let mut waiting = line.iter_mut().enumerate();
+            let (at, endpoint) = match newest_first {
+                true => waiting.rev().find_map(&mut try_one),
+                false => waiting.find_map(&mut try_one),
+            }?;
+            Some((line.remove(at)?.token, endpoint))
+        })?;
         self.granted.push((token, endpoint));
         if let Some(patience) = self.settings.codel.filter(|_| overloaded) {
-            let is_late = |w: &Waiter| now.since(w.since) > patience;
-            while self.waiting.front().is_some_and(is_late) {
-                self.send_away();
-            }
+            self.send_away_late(now, patience);
         }
         Some(Grant { token })
+    }
+
+    /// Sends away those who have waited for longer than `patience`.
+    fn send_away_late(&mut self, now: Timestamp, patience: Duration) {
+        for line in 0..self.lines.len() {
+            let is_late = |w: &mut Waiter| now.since(w.since) > patience;
+            while let Some(late) = self.lines[line].pop_front_if(is_late) {
+                self.send_away(late.token);
+            }
+        }
     }
 
     /// Ends the wait of everybody for whom `is_hopeless`.
     pub(crate) fn dismiss(&mut self, mut is_hopeless: impl FnMut(&Waiter) -> bool) -> Vec<Grant> {
         let mut told = Vec::new();
-        self.waiting.retain(|w| {
-            let goes = is_hopeless(w);
-            told.extend(goes.then_some(Grant { token: w.token }));
-            !goes
-        });
+        for line in &mut self.lines {
+            line.retain(|w| {
+                let goes = is_hopeless(w);
+                told.extend(goes.then_some(Grant { token: w.token }));
+                !goes
+            });
+        }
         told
     }
 
@@ -219,8 +298,10 @@ impl Queue {
             self.untold.retain(|grant| grant.token != token);
             return Answer::Shed;
         }
-        if let Some(at) = self.waiting.iter().position(|w| w.token == token) {
-            self.waiting.remove(at);
+        for line in &mut self.lines {
+            if let Some(at) = line.iter().position(|w| w.token == token) {
+                line.remove(at);
+            }
         }
         Answer::Nothing
     }

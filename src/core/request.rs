@@ -33,7 +33,7 @@ use crate::affinity::Session;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::pool::{self, Sent};
-use crate::queue::{Grant, Token};
+use crate::queue::{Applicant, Grant, Token};
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -193,6 +193,14 @@ impl Request {
     #[must_use]
     pub const fn plan(&self) -> Plan {
         self.plan
+    }
+
+    /// As whom it asks its pool for an endpoint.
+    const fn applicant(&self) -> Applicant {
+        Applicant {
+            token: self.token,
+            priority: self.plan.priority,
+        }
     }
 
     /// Whether it has had its one outcome.

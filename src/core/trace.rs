@@ -12,6 +12,7 @@ use crate::health::{self, Standing};
 use crate::limit;
 use crate::outlier::Cause;
 use crate::panic;
+use crate::queue::Priority;
 use crate::request::{Failure, Outcome};
 use crate::time::Timestamp;
 
@@ -112,6 +113,8 @@ pub enum Kind {
         /// When the request arrived; [`Timestamp::ZERO`] if its client left before it had. Not in
         /// the trace hash, which has it from `Arrived`.
         arrived: Timestamp,
+        /// What its route says that it is worth. Not in the trace hash: it is no decision.
+        priority: Priority,
     },
     /// A client's connection was accepted.
     Opened,
@@ -180,6 +183,11 @@ pub enum Kind {
     },
     /// The request's tunnel is closed, as its endpoint drains. It precedes `Completed`.
     Parted,
+    /// An endpoint may have more or fewer requests in flight from now on.
+    Bounded {
+        /// How many.
+        limit: u32,
+    },
     /// An endpoint that drains is empty: nothing is there, and nothing will come.
     Drained,
     /// A rule of `[[limit]]` has something to say of a request, before any pool is asked. It has
@@ -223,6 +231,7 @@ impl Kind {
                 | Self::Panic { .. }
                 | Self::Throttled { .. }
                 | Self::Spilled { .. }
+                | Self::Bounded { .. }
                 | Self::Drained
         )
     }
@@ -275,6 +284,7 @@ impl Event {
             Kind::Hedged => (29, 0),
             Kind::Parted => (30, 0),
             Kind::Drained => (31, 0),
+            Kind::Bounded { limit } => (32, limit.min(u32::from(u16::MAX)) as u16),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

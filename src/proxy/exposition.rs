@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 
 use evenkeel_core::panic::Mode;
 use evenkeel_core::pool;
+use evenkeel_core::queue::Priority;
 use evenkeel_core::time::Timestamp;
 
 use crate::generation::Proxy;
@@ -111,6 +112,8 @@ struct EndpointNow {
     slot: usize,
     in_flight: u32,
     tunnels: u32,
+    /// The most that may be in flight, if that is found out.
+    limit: Option<u32>,
     /// Sessions in the pool's table, if it has one.
     sessions: Option<u64>,
     /// `ejected`, or what is known of it by its checks.
@@ -129,6 +132,7 @@ impl PoolNow {
                 slot: slot as usize,
                 in_flight: endpoint.in_flight,
                 tunnels: endpoint.tunnels,
+                limit: Some(endpoint.limit).filter(|limit| *limit != u32::MAX),
                 sessions,
                 health: match state.is_ejected(slot) {
                     true => health::EJECTED,
@@ -236,6 +240,19 @@ impl Scrape {
         self.durations(encoder, (name, help), |pool| &pool.wait)
     }
 
+    fn turned_away(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Requests that got 503 as no endpoint had room for them, by priority";
+        let name = "evenkeel_turned_away";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (now, counts) in self.pools() {
+            for (priority, n) in Priority::ALL.iter().zip(counts.turned_away) {
+                let labels = [("pool", &*now.name), ("priority", priority.name())];
+                count(&mut family, &labels, n)?;
+            }
+        }
+        Ok(())
+    }
+
     fn durations(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -260,14 +277,16 @@ impl Scrape {
         &self,
         encoder: &mut DescriptorEncoder<'_>,
         (name, help): (&str, &str),
-        value: impl Fn(&EndpointNow) -> u32,
+        value: impl Fn(&EndpointNow) -> Option<u32>,
     ) -> fmt::Result {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for now in &self.pools {
             for endpoint in &now.endpoints {
-                family
-                    .encode_family(&[("pool", &now.name), ("endpoint", &endpoint.name)])?
-                    .encode_gauge(&i64::from(value(endpoint)))?;
+                if let Some(value) = value(endpoint) {
+                    family
+                        .encode_family(&[("pool", &now.name), ("endpoint", &endpoint.name)])?
+                        .encode_gauge(&i64::from(value))?;
+                }
             }
         }
         Ok(())
@@ -276,10 +295,13 @@ impl Scrape {
     fn gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Requests dispatched to an endpoint and not completed, without tunnels";
         let name = "evenkeel_requests_in_flight";
-        self.load(encoder, (name, help), |e| e.in_flight)?;
+        self.load(encoder, (name, help), |e| Some(e.in_flight))?;
         let help = "Tunnels open to an endpoint, such as WebSockets";
         let name = "evenkeel_endpoint_tunnels";
-        self.load(encoder, (name, help), |e| e.tunnels)?;
+        self.load(encoder, (name, help), |e| Some(e.tunnels))?;
+        let help = "Requests that an endpoint may have in flight, where that is found out";
+        let name = "evenkeel_endpoint_concurrency_limit";
+        self.load(encoder, (name, help), |e| e.limit)?;
         let help = "Requests that wait for an endpoint";
         let name = "evenkeel_queue_depth";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
@@ -326,6 +348,7 @@ impl Collector for Scrape {
         self.by_pool(e, ("evenkeel_queued", "Requests that had to wait"), |p| {
             p.queued
         })?;
+        self.turned_away(e)?;
         self.by_pool(
             e,
             ("evenkeel_retries", "Retries that drew on the budget"),

@@ -322,6 +322,7 @@ fn pool_target(
                 Some(_) => config.retry.causes().and(On::HEDGE),
                 None => config.retry.causes(),
             },
+            priority: route.priority,
             patience_ms: config.retry.patience().map_or(u32::MAX, |timeout| {
                 u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
             }),

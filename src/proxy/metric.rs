@@ -11,6 +11,7 @@ use evenkeel_core::health::Outcome;
 use evenkeel_core::limit::Verdict;
 use evenkeel_core::outlier::Cause;
 use evenkeel_core::panic;
+use evenkeel_core::queue::Priority;
 use evenkeel_core::request;
 use evenkeel_core::time::nanos;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
@@ -63,6 +64,8 @@ pub struct Pool {
     pub arrived: u64,
     /// Requests that had to wait for an endpoint.
     pub queued: u64,
+    /// Requests that found no place in time, or were sent away, by [`Priority`].
+    pub turned_away: [u64; Priority::ALL.len()],
     /// Retries that drew on the budget.
     pub retried: u64,
     /// Those of them that had to wait for their time.
@@ -218,8 +221,17 @@ impl Counts {
                 ..
             } => pool.hedges_won += 1,
             Kind::Picked { budgeted } => pool.retried += u64::from(budgeted),
-            Kind::Finished { outcome, arrived } => {
+            Kind::Finished {
+                outcome,
+                arrived,
+                priority,
+            } => {
                 pool.finish(outcome, event.at.since(arrived));
+                if let request::Outcome::Local(local) = outcome
+                    && local.is_overload()
+                {
+                    pool.turned_away[priority as usize] += 1;
+                }
             }
             Kind::Connected { .. }
             | Kind::DialFailed
@@ -237,6 +249,7 @@ impl Counts {
             | Kind::Limited { .. }
             | Kind::Throttled { .. }
             | Kind::Spilled { .. }
+            | Kind::Bounded { .. }
             | Kind::Parted
             | Kind::Drained
             | Kind::Probed { .. }
@@ -286,6 +299,7 @@ impl Pool {
         self.cut += other.cut;
         self.panics += other.panics;
         sum(&mut self.sessions, &other.sessions);
+        sum(&mut self.turned_away, &other.turned_away);
         self.latency.add(&other.latency);
         self.wait.add(&other.wait);
         merge(&mut self.finished, &other.finished);

@@ -174,6 +174,7 @@ pub fn settings(config: &config::Pool, zone: Option<&str>) -> pool::Settings {
                 below_ppm: config.panic.below.ppm(),
                 closed: config.panic.closed,
             },
+            concurrency: config.concurrency,
             slow_starts: config.endpoints.iter().map(|e| e.slow_start).collect(),
         },
         affinity: config.affinity.as_ref().map(affinity::settings),

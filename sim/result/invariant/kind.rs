@@ -22,7 +22,8 @@ pub enum Invariant {
     InService,
     /// Picks follow the weights, where the policy alone decides.
     Weights,
-    /// No endpoint holds more requests and tunnels than `max_connections`.
+    /// No endpoint holds more requests and tunnels than `max_connections`, or is sent more requests
+    /// than the limit that was found out.
     MaxConnections,
     /// Nothing is picked that fails its checks or is ejected, but in a panic.
     Fit,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::result::test::event;
+use evenkeel_core::queue::Priority;
 use evenkeel_core::request::Failure;
 use evenkeel_core::trace::{self, Goaway, HandshakeFailure};
 use proptest::prelude::*;
@@ -33,6 +34,7 @@ const fn finished(outcome: Outcome) -> Kind {
     Kind::Finished {
         outcome,
         arrived: Timestamp::ZERO,
+        priority: Priority::Normal,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What keeps requests from endpoints that are not fine: checks, ejections, panic and slow start,
-//! joined into one flag of each endpoint that policies read.
+//! joined into one flag of each endpoint that policies read; and what keeps them from having more
+//! at once than they can do.
 //!
 //! A pool that is configured to have none of it has no guard, and its requests pay a comparison.
 
 use std::collections::VecDeque;
 
+use crate::concurrency;
 use crate::endpoint::{Endpoint, EndpointIndex, Group, State as Admin};
 use crate::health::{self, Order, Outcome, Standing};
 use crate::outlier::{self, Cause, Finding, Report};
@@ -23,6 +25,8 @@ pub struct Settings {
     pub outlier: Option<outlier::Settings>,
     /// When too few are fine.
     pub panic: panic::Settings,
+    /// How many requests one has at once.
+    pub concurrency: Option<concurrency::Settings>,
     /// The slow start of each endpoint, in the order of the pool's; those that are missing have
     /// none.
     pub slow_starts: Vec<Option<slow_start::Spec>>,
@@ -32,6 +36,7 @@ impl Settings {
     pub(super) fn is_needed(&self) -> bool {
         self.health.is_some()
             || self.outlier.is_some()
+            || self.concurrency.is_some()
             || self.slow_starts.iter().any(Option::is_some)
     }
 }
@@ -45,6 +50,7 @@ pub(super) struct Guard {
     settings: Settings,
     pub(super) health: Option<health::State>,
     pub(super) outlier: Option<outlier::State>,
+    concurrency: Option<concurrency::State>,
     pub(super) slow_start: slow_start::State,
     pub(super) mode: Mode,
     /// By slot.
@@ -78,6 +84,7 @@ impl Guard {
         Self {
             health: health.map(|s| health::State::new(s, stream.child(1))),
             outlier: outlier.map(|s| outlier::State::new(now, s, stream.child(2))),
+            concurrency: settings.concurrency.map(concurrency::State::new),
             settings,
             slow_start: slow_start::State::default(),
             mode: Mode::Off,
@@ -115,6 +122,12 @@ impl Guard {
             state.update(now, new, endpoints.iter().map(|e| e.index));
             state
         });
+        self.concurrency = settings.concurrency.map(|new| {
+            let known = self.concurrency.take();
+            let mut state = known.unwrap_or_else(|| concurrency::State::new(new));
+            state.update(now, new, endpoints.iter().map(|e| e.index));
+            state
+        });
         for (slot, endpoint) in endpoints.iter().enumerate() {
             let known = self
                 .rows
@@ -138,7 +151,30 @@ impl Guard {
         self.slow_start.reserve(endpoints.len());
         self.held.reserve(endpoints.len());
         self.news.reserve(4 * endpoints.len() + 4);
+        for endpoint in endpoints.iter_mut() {
+            endpoint.limit = self.limit(endpoint.index.slot);
+        }
         self.refit(now, endpoints);
+    }
+
+    /// The most that the endpoint in `slot` may have in flight.
+    fn limit(&self, slot: u32) -> u32 {
+        self.concurrency
+            .as_ref()
+            .map_or(u32::MAX, |concurrency| concurrency.limit(slot))
+    }
+
+    /// Brings endpoints into line with the limits that were found out.
+    fn bound(&mut self, now: Timestamp, endpoints: &mut [Endpoint]) {
+        for endpoint in endpoints {
+            let limit = self.limit(endpoint.index.slot);
+            if limit != endpoint.limit {
+                self.unsettled |= limit > endpoint.limit;
+                endpoint.limit = limit;
+                let limited = trace::Kind::Bounded { limit };
+                self.news.push_back((now, Some(endpoint.index), limited));
+            }
+        }
     }
 
     /// Whether an endpoint in service passes its checks and is not ejected.
@@ -249,6 +285,12 @@ impl Guard {
     ) {
         if let outlier::Ended::Answered(_) = report.ended {
             self.slow_start.serve(who);
+        }
+        if let (Some(concurrency), Some(endpoint)) =
+            (&mut self.concurrency, all.get(who.slot as usize))
+            && concurrency.judge(now, who, endpoint.in_flight, report)
+        {
+            self.bound(now, all);
         }
         let finding = self
             .outlier

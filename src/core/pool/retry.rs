@@ -3,7 +3,7 @@
 use super::{Admission, State};
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
-use crate::queue::Token;
+use crate::queue::Applicant;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
 
@@ -13,7 +13,7 @@ impl State {
     pub fn retry(
         &mut self,
         now: Timestamp,
-        token: Token,
+        who: impl Into<Applicant>,
         tried: Tried,
         key: Key,
         rng: &mut Rng,
@@ -21,7 +21,7 @@ impl State {
         if !self.budget.allows(now) {
             return None;
         }
-        let admission = self.admit(now, token, tried, key, rng);
+        let admission = self.admit(now, who, tried, key, rng);
         if matches!(admission, Admission::Picked(_) | Admission::Queued) {
             self.budget.retry(now);
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::endpoint::{Group, State as Admin};
 use crate::policy::Kind;
 use crate::policy::tests::spec;
+use crate::queue::Token;
 use crate::rng::Stream;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);

@@ -102,6 +102,12 @@ impl Pool {
         })
     }
 
+    /// Whether there is [`State::news`](Pool::news).
+    pub(crate) fn has_news(&self) -> bool {
+        let found = |guard: &Guard| !guard.news.is_empty();
+        self.has_emptied() || self.guard.as_deref().is_some_and(found)
+    }
+
     /// Whether a drain's end is among the news.
     #[inline]
     pub(crate) fn has_emptied(&self) -> bool {
@@ -134,9 +140,9 @@ impl Pool {
     pub(super) fn watch(&mut self, now: Timestamp, settings: Settings, founding: bool) {
         if !settings.is_needed() {
             self.guard = None;
-            self.endpoints
-                .iter_mut()
-                .for_each(|endpoint| endpoint.fit = true);
+            for endpoint in &mut self.endpoints {
+                (endpoint.fit, endpoint.limit) = (true, u32::MAX);
+            }
             return;
         }
         let specs = self.settings.endpoints.iter().zip(&settings.slow_starts);

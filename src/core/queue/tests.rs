@@ -11,6 +11,7 @@ const MS: Duration = Duration::from_millis(1);
 fn waiter(token: u64, since: Timestamp) -> Waiter {
     Waiter {
         token: Token(token),
+        priority: Priority::Normal,
         since,
         tried: Tried::default(),
         key: Key::None,
@@ -149,6 +150,76 @@ fn an_overload_turns_the_queue_round_and_sends_away_who_is_late() {
             token: Token(token)
         })
     );
+}
+
+/// Tokens below ten are high, those below a hundred normal, the others low.
+fn ranked(token: u64) -> Waiter {
+    let priority = match token {
+        0..10 => Priority::High,
+        10..100 => Priority::Normal,
+        _ => Priority::Low,
+    };
+    Waiter {
+        priority,
+        ..waiter(token, NOW)
+    }
+}
+
+#[test]
+fn higher_priorities_go_first_and_each_line_keeps_its_order() {
+    for (order, expected) in [
+        (Order::Fifo, [1, 2, 10, 11, 100, 101]),
+        (Order::Lifo, [2, 1, 11, 10, 101, 100]),
+    ] {
+        let mut queue = queue(6, &[]);
+        queue.set(Settings {
+            order,
+            ..Settings::fifo(6)
+        });
+        for token in [100, 10, 1, 101, 11, 2] {
+            assert!(queue.join(ranked(token)));
+        }
+        let went: Vec<_> = std::iter::from_fn(|| next(&mut queue)).collect();
+        assert_eq!(went, expected, "{order:?}");
+    }
+}
+
+/// Who would go last is sent away for those who would go before: nobody else is.
+#[test]
+fn a_full_queue_sheds_the_lowest_priority() {
+    let table = [
+        (Order::Fifo, 1, Some(101)),
+        (Order::Fifo, 10, Some(101)),
+        (Order::Fifo, 102, None),
+        (Order::Lifo, 10, Some(100)),
+        (Order::Lifo, 102, Some(100)),
+    ];
+    for (order, newcomer, gone) in table {
+        let mut queue = queue(3, &[]);
+        queue.set(Settings {
+            order,
+            ..Settings::fifo(3)
+        });
+        for token in [20, 100, 101] {
+            assert!(queue.join(ranked(token)));
+        }
+        assert_eq!(queue.join(ranked(newcomer)), gone.is_some(), "{newcomer}");
+        let told = queue.untold().map(|grant| grant.token.0);
+        assert_eq!(told, gone, "{order:?}, {newcomer}");
+        assert_eq!(queue.len(), 3);
+    }
+}
+
+#[test]
+fn a_line_of_higher_priority_is_never_shed_for_a_lower_one() {
+    let mut queue = queue(2, &[]);
+    queue.set(Settings {
+        order: Order::Lifo,
+        ..Settings::fifo(2)
+    });
+    assert!(queue.join(ranked(1)) && queue.join(ranked(2)));
+    assert!(!queue.join(ranked(10)) && !queue.join(ranked(100)));
+    assert_eq!(queue.untold(), None);
 }
 
 #[test]

@@ -18,19 +18,19 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Another try, which nobody has to pay for or which is paid for already.
     pub(super) fn once_more(&mut self, rng: &mut Rng) {
-        let (now, token) = (self.now, self.request.token);
+        let (now, who) = (self.now, self.request.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
-        let admission = self.ask(|pool| Some(pool.admit(now, token, tried, key, rng)));
+        let admission = self.ask(|pool| Some(pool.admit(now, who, tried, key, rng)));
         self.admit(admission, false);
     }
 
     /// Another try, out of the budget, now or later; if there can be none, the answer is
     /// `otherwise`.
     pub(super) fn again(&mut self, otherwise: Local, rng: &mut Rng) {
-        let (now, token) = (self.now, self.request.token);
+        let (now, who) = (self.now, self.request.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
         let admission = match self.pause(Span(0), rng) {
-            Some(Span(0)) => self.ask(|pool| pool.retry(now, token, tried, key, rng)),
+            Some(Span(0)) => self.ask(|pool| pool.retry(now, who, tried, key, rng)),
             Some(pause) if self.draw() => return self.rest(pause),
             _ => None,
         };

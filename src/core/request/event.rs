@@ -5,7 +5,7 @@
 //! the machine behind it.
 
 use crate::endpoint::{EndpointIndex, TRIED_MAX};
-use crate::queue::Token;
+use crate::queue::{Priority, Token};
 use crate::retry::On;
 use crate::time::Span;
 
@@ -56,6 +56,12 @@ pub enum Local {
 }
 
 impl Local {
+    /// Whether there was nobody who had room for the request.
+    #[must_use]
+    pub const fn is_overload(self) -> bool {
+        matches!(self, Self::QueueFull | Self::QueueTimeout | Self::Shed)
+    }
+
     /// The status code that the client gets (RFC 9110 section 15.6).
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -112,6 +118,8 @@ pub struct Plan {
     pub patience_ms: u32,
     /// What it is tried again for.
     pub on: On,
+    /// Which line it waits in.
+    pub priority: Priority,
     /// Longest wait in the queue.
     pub queue: Span,
     /// Longest time to open a connection.
@@ -132,6 +140,7 @@ impl Plan {
         attempts: 1,
         patience_ms: u32::MAX,
         on: On::FAILURES,
+        priority: Priority::Normal,
         queue: Span::MAX,
         dial: Span::MAX,
         head: Span::MAX,

@@ -34,8 +34,8 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.arrived = self.now;
         self.record(trace::Kind::Arrived { idempotent });
         self.recognise();
-        let (now, token, key) = (self.now, self.request.token, self.request.key);
-        let admission = self.ask(|pool| Some(pool.arrive(now, token, key, rng)));
+        let (now, who, key) = (self.now, self.request.applicant(), self.request.key);
+        let admission = self.ask(|pool| Some(pool.arrive(now, who, key, rng)));
         self.admit(admission, false);
     }
 
@@ -96,9 +96,9 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.request.phase != Phase::Waiting {
             return;
         }
-        let (now, token) = (self.now, self.request.token);
+        let (now, who) = (self.now, self.request.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
-        let admission = self.ask(|pool| Some(pool.take_up(now, token, tried, key, rng)));
+        let admission = self.ask(|pool| Some(pool.take_up(now, who, tried, key, rng)));
         if admission != Some(Admission::Queued) {
             self.waited();
         }
@@ -418,7 +418,12 @@ impl<P: PoolAccess> Turn<'_, P> {
     #[inline(always)]
     fn finish(&mut self, outcome: Outcome) {
         let arrived = self.request.arrived;
-        self.record(trace::Kind::Finished { outcome, arrived });
+        let priority = self.request.plan.priority;
+        self.record(trace::Kind::Finished {
+            outcome,
+            arrived,
+            priority,
+        });
         self.request.phase = Phase::Done;
         self.actions.push(Action::Finish(outcome));
     }

@@ -12,7 +12,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         let (now, token) = (self.now, self.request.token);
         let (grant, is_news) = self.pool.with(|pool| {
             let grant = pool.leave(now, token);
-            (grant, pool.has_emptied())
+            (grant, pool.has_news())
         });
         self.spread(is_news);
         if let Some(grant) = grant {

@@ -11,7 +11,7 @@ use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
 use evenkeel_core::time::{Span, Timestamp};
 use evenkeel_core::trace;
-use evenkeel_core::{health, outlier, panic, slow_start};
+use evenkeel_core::{concurrency, health, outlier, panic, slow_start};
 
 const PLAN: Plan = Plan {
     attempts: 3,
@@ -70,6 +70,12 @@ fn guard() -> GuardSettings {
             below_ppm: 300_000,
             closed: false,
         },
+        concurrency: Some(concurrency::Settings {
+            min: 20,
+            max: 1_000,
+            tolerance_ppm: 250_000,
+            interval: Duration::from_secs(60),
+        }),
         slow_starts: vec![Some(slow_start); 16],
     }
 }

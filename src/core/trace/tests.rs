@@ -1,6 +1,7 @@
 //! The records that trace hashes are taken over: a change here changes every golden hash.
 
 use super::*;
+use crate::queue::Priority;
 use crate::request::Local;
 
 /// Those of requests and of connections of clients.
@@ -8,6 +9,7 @@ fn kinds() -> Vec<(Kind, u8, u16)> {
     let finished = |outcome| Kind::Finished {
         outcome,
         arrived: Timestamp(5),
+        priority: Priority::Low,
     };
     let failed = |failure, sent| Kind::Failed { failure, sent };
     let refused = |reason| Kind::HandshakeFailed { reason };
@@ -106,6 +108,8 @@ fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
         WAITED,
         THROTTLED,
         (Kind::Spilled { kept_percent: 70 }, 28, 70),
+        (Kind::Bounded { limit: 7 }, 32, 7),
+        (Kind::Bounded { limit: 70_000 }, 32, u16::MAX),
         (Kind::Parted, 30, 0),
         (Kind::Drained, 31, 0),
     ])

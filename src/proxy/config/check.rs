@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use evenkeel_core::queue::Priority;
+
 use super::{Action, Admin, Endpoint, Host, Listener, Match, Pool, Route, limit, tls};
 use crate::document::{Address, Names, Span, Table};
 
@@ -117,6 +119,38 @@ pub(super) fn limits(t: &mut Table<'_>, routes: &[Option<Route>], limits: &Names
     for (name, span) in limits.iter().filter(|(name, _)| !used(name)) {
         let problem = t.problem(span, format!("no route has the limit `{name}`"));
         t.report(problem.warning().label("expected `limit` in a [[route]]"));
+    }
+}
+
+/// No priority where nobody ever waits.
+pub(super) fn priorities(t: &mut Table<'_>, routes: &[Option<Route>], pools: &[Option<Pool>]) {
+    let spans = t.element_spans("route");
+    for (route, span) in routes.iter().zip(spans) {
+        let Some(Route {
+            action: Action::Pool(name),
+            priority,
+            ..
+        }) = route
+        else {
+            continue;
+        };
+        let is_it = |pool: &&Pool| pool.name == *name;
+        let pool = pools.iter().flatten().find(is_it);
+        let Some(pool) = pool.filter(|_| *priority != Priority::Normal) else {
+            continue;
+        };
+        let (why, label) = match () {
+            () if pool.queue.settings.limit == 0 => ("it has no queue", "expected `queue.limit`"),
+            () if pool.never_full() => (
+                "an endpoint of it is never full",
+                "expected `concurrency`, or `max_connections` of all of its endpoints",
+            ),
+            () => continue,
+        };
+        let message =
+            format!("nobody waits for pool `{name}`: {why}, so a priority changes nothing");
+        let problem = t.problem(span, message).warning();
+        t.report(problem.label(label));
     }
 }
 

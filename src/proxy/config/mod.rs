@@ -6,6 +6,7 @@
 
 mod affinity;
 mod check;
+mod concurrency;
 mod health;
 mod hedge;
 mod limit;
@@ -174,6 +175,7 @@ pub fn read(t: &mut Table<'_>, purpose: Use) -> Option<Config> {
         .all(|listener| listener.redirect.is_some());
     check::routes(t, &routes, &pool_names, serves);
     check::limits(t, &routes, &limit_names);
+    check::priorities(t, &routes, &pools);
     check::zones(t, server.zone.as_deref(), &pools);
     let admin = match admin {
         Some(admin) => Some(admin?),

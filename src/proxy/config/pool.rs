@@ -5,9 +5,10 @@ use std::time::Duration;
 use evenkeel_core::hedge::Settings as Hedge;
 use evenkeel_core::pool::SpillSettings;
 use evenkeel_core::queue::{self, Order};
-use evenkeel_core::{outlier, slow_start};
+use evenkeel_core::{concurrency, outlier, slow_start};
 
 use super::affinity::{Affinity, affinity};
+use super::concurrency::concurrency;
 use super::health::{Health, Panic, health, panic};
 use super::hedge::{self, hedge};
 use super::policy::{HashKey, Policy, policy};
@@ -47,6 +48,8 @@ pub struct Pool {
     pub outlier: Option<outlier::Settings>,
     /// What happens when too few endpoints are fit.
     pub panic: Panic,
+    /// How many requests an endpoint has at once, if that is found out.
+    pub concurrency: Option<concurrency::Settings>,
     /// What keeps clients with their endpoints, if anything does.
     pub affinity: Option<Affinity>,
     /// How much goes to other endpoints than the first choice.
@@ -107,6 +110,13 @@ pub struct Queue {
     pub timeout: Duration,
 }
 
+impl Pool {
+    /// Whether an endpoint takes whatever comes, so that nobody ever waits.
+    pub(super) fn never_full(&self) -> bool {
+        self.concurrency.is_none() && self.endpoints.iter().any(|e| e.max_connections.is_none())
+    }
+}
+
 pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option<Pool> {
     let name = t.required("name", Name, "what routes, metrics and scenarios call it");
     names.declare(t, "name", name.as_deref());
@@ -136,6 +146,9 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let outlier = t.optional_table("outlier", doc, super::outlier::outlier);
     let doc = "what happens when too few endpoints are fit, by probes and requests";
     let panic = t.shorthand("panic", "below", doc, panic);
+    let doc = "how many requests an endpoint has at once, found out from how long they take; \
+               absent: as many as `max_connections` says";
+    let concurrency = t.optional_table("concurrency", doc, |t| concurrency(t, endpoints.len()));
     let doc = "a growing share for endpoints that come up or join, unless all do; absent: none";
     let slow_start = slow_start(t, doc);
     let doc = "what keeps a client with the endpoint that it began with; absent: nothing";
@@ -168,6 +181,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         health,
         outlier,
         panic,
+        concurrency,
         affinity,
         spill,
         drain,

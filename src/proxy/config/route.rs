@@ -4,11 +4,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use evenkeel_core::queue::Priority;
 use serde_json::{Value as Json, json};
 
 use super::Pool;
 use crate::document::{
-    self, Integer, Kind, Name, Names, Node, OneOrMany, Size, Table, Text, Time, Value, is_host,
+    self, Choice, Integer, Kind, Name, Names, Node, OneOrMany, Size, Table, Text, Time, Value,
+    is_host,
 };
 
 /// Requests, and what becomes of them.
@@ -26,6 +28,8 @@ pub struct Route {
     pub body_limit_bytes: Option<u64>,
     /// The names of the limits of its clients, none twice.
     pub limits: Vec<String>,
+    /// What its requests are worth against others of their pool.
+    pub priority: Priority,
 }
 
 /// A host that a route is for, in lower case.
@@ -94,6 +98,7 @@ impl Route {
             timeouts: Timeouts::default(),
             body_limit_bytes: None,
             limits: Vec::new(),
+            priority: Priority::Normal,
         }
     }
 }
@@ -122,6 +127,13 @@ pub(super) fn route(t: &mut Table<'_>, pools: &Names, limits: &Names) -> Option<
     let body_limit_bytes = t.optional("body_limit", Size, doc);
 
     let limits = limited(t, limits);
+    let doc = "what its requests are worth while all endpoints are full: high goes before normal, \
+               normal before low, and a full queue sends away from the lowest";
+    let priority = t.default("priority", PRIORITY, Priority::Normal, doc);
+    if t.has("redirect") && t.has("priority") {
+        let problem = t.problem(t.span("priority"), "a redirect waits for nobody");
+        t.report(problem.label("leave it out"));
+    }
     if let Some(pool) = &pool {
         pools.refer(t, t.span("pool"), pool);
     }
@@ -147,8 +159,18 @@ pub(super) fn route(t: &mut Table<'_>, pools: &Names, limits: &Names) -> Option<
         timeouts,
         body_limit_bytes,
         limits,
+        priority,
     })
 }
+
+const PRIORITY: Choice<Priority> = Choice {
+    what: "priority",
+    of: &[
+        (Priority::High.name(), Priority::High),
+        (Priority::Normal.name(), Priority::Normal),
+        (Priority::Low.name(), Priority::Low),
+    ],
+};
 
 /// The names of the limits that the route has.
 fn limited(t: &mut Table<'_>, known: &Names) -> Vec<String> {

@@ -3,6 +3,8 @@
 mod health;
 mod limit;
 mod mutation;
+mod overload;
+mod route;
 mod wrong;
 mod zone;
 
@@ -52,6 +54,7 @@ pool = "nodejs"
 timeouts = { header = "1s", idle = "2s", total = "3s", tunnel = "4s" }
 body_limit = "1MiB"
 limit = ["each", "reports"]
+priority = "high"
 
 [[limit]]
 name = "each"
@@ -70,9 +73,9 @@ dry_run = true
 name = "nodejs"
 policy = { name = "p2c", choices = 3 }
 endpoints = [
-  { name = "a", address = "127.0.0.1:3001" },
+  { name = "a", address = "127.0.0.1:3001", max_connections = 9 },
   { address = "App:3002", weight = 2, max_connections = 100, zone = "east" },
-  { name = "c", address = "unix:app.sock", backup = true, down = true },
+  { name = "c", address = "unix:app.sock", max_connections = 9, backup = true, down = true },
 ]
 retry = { attempts = 3, budget = "0.5%", timeout = "2s", buffer = "1KiB", backoff = "25ms",
   max_wait = "2s", on = ["connect", "timeout", 503, 429] }
@@ -80,6 +83,7 @@ hedge = { after = "p99.5", budget = "2%" }
 timeouts = { dial = "500ms", header = "1m", idle = "2m" }
 idle = { per_worker = 8, timeout = "2s" }
 overprovision = 1.5
+concurrency = { min = 4, max = 90, tolerance = "40%", interval = "30s" }
 drain = "40s"
 queue = { limit = 9, timeout = "250ms", order = "adaptive", overload = "50ms", codel = "20ms" }
 http2 = true
@@ -200,46 +204,13 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
 }
 
 #[test]
-fn every_key_of_routes_arrives() {
-    let home = Route {
-        hosts: vec![],
-        path: Match::Exact("/".into()),
-        action: Action::Redirect {
-            status: 307,
-            to: "/webapp/".into(),
-        },
-        timeouts: RouteTimeouts::default(),
-        body_limit_bytes: None,
-        limits: vec![],
-    };
-    let timeouts = RouteTimeouts {
-        header: Some(s(1)),
-        idle: Some(s(2)),
-        total: Some(s(3)),
-        tunnel: s(4),
-    };
-    let webapp = Route {
-        hosts: vec![
-            Host::Exact("example.com".into()),
-            Host::Wildcard(".example.com".into()),
-        ],
-        path: Match::Prefix("/webapp/".into()),
-        action: Action::Pool("nodejs".into()),
-        timeouts,
-        body_limit_bytes: Some(1 << 20),
-        limits: vec!["each".into(), "reports".into()],
-    };
-    assert_eq!(full().routes, [home, webapp]);
-}
-
-#[test]
 fn every_key_of_pools_arrives() {
     let config = full();
     let endpoint = |name: &str, address| Endpoint {
         name: name.into(),
         address,
         weight: 1,
-        max_connections: None,
+        max_connections: Some(9),
         backup: false,
         drain: false,
         down: false,

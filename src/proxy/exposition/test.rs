@@ -5,6 +5,7 @@ use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::health::Outcome;
 use evenkeel_core::limit::Verdict;
 use evenkeel_core::outlier::Cause;
+use evenkeel_core::request::{self, Local};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Goaway, HandshakeFailure, Kind, Limit, NO_POOL};
 
@@ -122,12 +123,13 @@ fn limits_of_clients() {
 }
 
 #[test]
-fn tunnels_stand_beside_requests_in_flight() {
+fn load_limits_and_who_is_turned_away() {
     let endpoint = EndpointNow {
         name: "a".into(),
         slot: 0,
         in_flight: 3,
         tunnels: 1_000,
+        limit: Some(7),
         sessions: None,
         health: "up",
     };
@@ -139,9 +141,31 @@ fn tunnels_stand_beside_requests_in_flight() {
         shares: [700_000, 300_000, 0],
         endpoints: vec![endpoint],
     };
-    let samples = samples(scrape(Counts::default(), vec![pool]));
+    let counted = metric::Worker::default();
+    let shed = (Local::Shed, Priority::Low);
+    let full = (Local::QueueFull, Priority::High);
+    let fault = (Local::BadGateway, Priority::High);
+    for (local, priority) in [shed, shed, full, fault] {
+        counted.count(&Event {
+            at: Timestamp::ZERO,
+            request: 0,
+            pool: 0,
+            attempt: 0,
+            endpoint: None,
+            kind: Kind::Finished {
+                outcome: request::Outcome::Local(local),
+                arrived: Timestamp::ZERO,
+                priority,
+            },
+        });
+    }
+    let samples = samples(scrape(counted.snapshot(), vec![pool]));
     let of = "pool=\"app\",endpoint=\"a\"";
     for line in [
+        format!("evenkeel_endpoint_concurrency_limit{{{of}}} 7"),
+        "evenkeel_turned_away_total{pool=\"app\",priority=\"high\"} 1".to_owned(),
+        "evenkeel_turned_away_total{pool=\"app\",priority=\"normal\"} 0".to_owned(),
+        "evenkeel_turned_away_total{pool=\"app\",priority=\"low\"} 2".to_owned(),
         format!("evenkeel_requests_in_flight{{{of}}} 3"),
         format!("evenkeel_endpoint_tunnels{{{of}}} 1000"),
     ] {
@@ -182,6 +206,7 @@ fn health_of_endpoints() {
         slot: 0,
         in_flight: 0,
         tunnels: 0,
+        limit: None,
         sessions: None,
         health: "down",
     };

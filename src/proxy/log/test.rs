@@ -1,6 +1,7 @@
 //! Lines from events: what they say, and that the schema names all of it.
 
 use super::*;
+use evenkeel_core::queue::Priority;
 use evenkeel_core::trace::NO_POOL;
 use serde_json::Value;
 
@@ -127,6 +128,7 @@ fn the_schema_names_every_field_and_outcome() {
         Kind::Finished {
             outcome: Outcome::Complete { status: 200 },
             arrived: BEGAN,
+            priority: Priority::Normal,
         },
     ];
     for kind in kinds {

@@ -1,5 +1,6 @@
 //! The guard in its pool: who may be picked while checks fail, ejections last and endpoints warm.
 
+mod limit;
 mod machine;
 mod slow;
 

@@ -8,7 +8,7 @@ use super::*;
 /// What a random history does next. Numbers choose among what there is.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Join,
+    Join(Priority),
     /// A place is free for tokens that leave this remainder by three, or for all.
     Grant(Option<u64>),
     Leave(usize),
@@ -21,7 +21,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => Just(Step::Join),
+        8 => prop::sample::select(&Priority::ALL[..]).prop_map(Step::Join),
         5 => prop::option::of(0..3_u64).prop_map(Step::Grant),
         2 => any::<usize>().prop_map(Step::Leave),
         1 => (0..5_u64).prop_map(Step::Dismiss),
@@ -52,19 +52,28 @@ enum Fate {
     Gone,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Comer {
+    since: Timestamp,
+    priority: Priority,
+    fate: Fate,
+}
+
 #[derive(Default)]
 struct Naive {
     /// Everybody who ever came, by token.
-    all: Vec<(Timestamp, Fate)>,
+    all: Vec<Comer>,
     /// The last moment at which nobody waited.
     empty: Timestamp,
 }
 
 impl Naive {
-    /// Those who have this fate, in order of arrival.
+    /// Those who have this fate, by priority and in order of arrival.
     fn those(&self, fate: Fate) -> Vec<usize> {
-        let has = |n: &usize| self.all[*n].1 == fate;
-        (0..self.all.len()).filter(has).collect()
+        let has = |n: &usize| self.all[*n].fate == fate;
+        let mut those: Vec<_> = (0..self.all.len()).filter(has).collect();
+        those.sort_by_key(|n| self.all[*n].priority);
+        those
     }
 
     fn is_overloaded(&self, now: Timestamp, settings: &Settings) -> bool {
@@ -79,20 +88,40 @@ impl Naive {
         }
     }
 
-    fn join(&mut self, now: Timestamp, settings: &Settings) -> bool {
-        let line = self.those(Fate::Waits);
-        if line.is_empty() {
+    /// The newcomer stands among the others, and if there is one too many, the last one goes.
+    fn join(&mut self, now: Timestamp, priority: Priority, settings: &Settings) -> bool {
+        if self.those(Fate::Waits).is_empty() {
             self.empty = now;
         }
-        let full = line.len() >= settings.limit;
-        let turned = settings.limit > 0 && self.newest_first(now, settings);
-        if full && turned {
-            self.all[line[0]].1 = Fate::Shed(false);
+        let newcomer = self.all.len();
+        self.all.push(Comer {
+            since: now,
+            priority,
+            fate: Fate::Waits,
+        });
+        if self.those(Fate::Waits).len() > settings.limit {
+            let last = match self.line(now, settings).last() {
+                Some(last) if settings.limit > 0 => *last,
+                _ => newcomer,
+            };
+            let itself = last == newcomer;
+            self.all[last].fate = if itself {
+                Fate::Gone
+            } else {
+                Fate::Shed(false)
+            };
         }
-        let joins = !full || turned;
-        let fate = if joins { Fate::Waits } else { Fate::Gone };
-        self.all.push((now, fate));
-        joins
+        self.all[newcomer].fate == Fate::Waits
+    }
+
+    /// Those who wait, in the order in which they would go.
+    fn line(&self, now: Timestamp, settings: &Settings) -> Vec<usize> {
+        let mut line = self.those(Fate::Waits);
+        if self.newest_first(now, settings) {
+            line.reverse();
+            line.sort_by_key(|n| self.all[*n].priority);
+        }
+        line
     }
 
     fn grant(
@@ -102,23 +131,20 @@ impl Naive {
         may: impl Fn(u64) -> bool,
     ) -> Option<u64> {
         let overloaded = self.is_overloaded(now, settings);
-        let mut line = self.those(Fate::Waits);
-        if self.newest_first(now, settings) {
-            line.reverse();
-        }
-        let next = line.into_iter().find(|n| may(*n as u64))?;
-        self.all[next].1 = Fate::Granted;
+        let mut line = self.line(now, settings).into_iter();
+        let next = line.find(|n| may(*n as u64))?;
+        self.all[next].fate = Fate::Granted;
         for n in self.those(Fate::Waits) {
-            let waited = now.since(self.all[n].0);
+            let waited = now.since(self.all[n].since);
             if overloaded && settings.codel.is_some_and(|codel| waited > codel) {
-                self.all[n].1 = Fate::Shed(false);
+                self.all[n].fate = Fate::Shed(false);
             }
         }
         Some(next as u64)
     }
 
     fn leave(&mut self, n: usize) -> Answer {
-        match std::mem::replace(&mut self.all[n].1, Fate::Gone) {
+        match std::mem::replace(&mut self.all[n].fate, Fate::Gone) {
             Fate::Granted => Answer::Booked(slot(0)),
             Fate::Shed(_) => Answer::Shed,
             Fate::Waits | Fate::Gone => Answer::Nothing,
@@ -128,7 +154,7 @@ impl Naive {
     /// Changes the fate of some, and returns what they are told.
     fn change(&mut self, some: Vec<usize>, fate: Fate) -> Vec<Grant> {
         let told = |n: usize| {
-            self.all[n].1 = fate;
+            self.all[n].fate = fate;
             Grant {
                 token: Token(n as u64),
             }
@@ -144,10 +170,13 @@ fn check(settings: Settings, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut now = NOW;
     for step in steps {
         match step {
-            Step::Join => {
-                let token = naive.all.len() as u64;
-                let expected = naive.join(now, &settings);
-                prop_assert_eq!(queue.join(waiter(token, now)), expected);
+            Step::Join(priority) => {
+                let waiter = Waiter {
+                    priority,
+                    ..waiter(naive.all.len() as u64, now)
+                };
+                let expected = naive.join(now, priority, &settings);
+                prop_assert_eq!(queue.join(waiter), expected);
             }
             Step::Grant(only) => {
                 let may = |token: u64| only.is_none_or(|rest| token % 3 == rest);
@@ -167,9 +196,12 @@ fn check(settings: Settings, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 prop_assert_eq!(told, naive.change(gone, Fate::Gone));
             }
             Step::Tell => {
-                let told: Vec<_> = std::iter::from_fn(|| queue.untold()).collect();
+                let mut told: Vec<_> = std::iter::from_fn(|| queue.untold()).collect();
                 let shed = naive.those(Fate::Shed(false));
-                prop_assert_eq!(told, naive.change(shed, Fate::Shed(true)));
+                let mut expected = naive.change(shed, Fate::Shed(true));
+                told.sort_by_key(|grant| grant.token);
+                expected.sort_by_key(|grant| grant.token);
+                prop_assert_eq!(told, expected);
             }
             Step::Wait(ms) => now = now + MS * ms,
         }

@@ -91,6 +91,7 @@ proptest! {
             health: has_health.then(checks),
             outlier: has_outlier.then(outliers),
             panic,
+            concurrency: None,
             slow_starts: Vec::new(),
         };
         let mut pool = pool(&names(first), guard.clone());
