@@ -140,6 +140,9 @@ pub(crate) struct SimCompare {
     /// The folder for reports, made if it is not there: files called as the scenario's
     #[arg(long, value_name = "DIR", default_value = "evenkeel-report")]
     pub(crate) out: PathBuf,
+    /// Also write every figure of the page as a PNG
+    #[arg(long)]
+    pub(crate) png: bool,
     /// How the report is printed
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: ReportFormat,

@@ -14,6 +14,7 @@ mod junit;
 mod markdown;
 pub(crate) mod number;
 mod plot;
+mod png;
 mod question;
 mod subject;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use html::html;
 pub use json::json;
 pub use junit::{junit, junit_of};
 pub use markdown::markdown;
+pub use png::png;
 pub use question::Question;
 pub use subject::{Span, Subject};
 pub use text::text;

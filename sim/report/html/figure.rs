@@ -7,23 +7,23 @@ use crate::report::plot::{SERIES, SHADES};
 
 /// Pictures that belong together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Figure {
+pub(in crate::report) struct Figure {
     /// Unique in the page.
-    pub(super) id: &'static str,
-    pub(super) title: String,
+    pub(in crate::report) id: &'static str,
+    pub(in crate::report) title: String,
     /// How to read it, a sentence or two.
-    pub(super) lead: String,
-    pub(super) legend: Legend,
+    pub(in crate::report) lead: String,
+    pub(in crate::report) legend: Legend,
     /// With a name each if there are several.
-    pub(super) pictures: Vec<(String, String)>,
-    pub(super) tables: Vec<Table>,
+    pub(in crate::report) pictures: Vec<(String, String)>,
+    pub(in crate::report) tables: Vec<Table>,
     /// What prints the same numbers.
-    pub(super) command: String,
+    pub(in crate::report) command: String,
 }
 
 /// What inks mean.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Legend {
+pub(in crate::report) enum Legend {
     #[default]
     None,
     /// Lines by name.

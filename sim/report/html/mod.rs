@@ -14,9 +14,11 @@ mod time;
 use std::fmt::Write as _;
 
 use super::Report;
-use figure::Figure;
+pub(super) use figure::{Figure, Legend};
 
-const STYLE: &str = include_str!("style.css");
+/// The look of the page: the colours of light and of dark first, and a paragraph of its own for
+/// what roles in drawings have of them.
+pub(super) const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");
 
 /// Settings that pictures show beside each other, the best ones; tables have all.
@@ -25,16 +27,7 @@ const PANELS: usize = 24;
 /// The page.
 #[must_use]
 pub fn html(report: &Report) -> String {
-    let sections: [(&str, &str, Vec<Figure>); 4] = [
-        ("latency", "Latency", latency::figures(report)),
-        ("time", "Over time", time::figures(report)),
-        ("endpoints", "Endpoints", resource::figures(report)),
-        ("failures", "What went wrong", time::troubles(report)),
-    ];
-    let sections: Vec<_> = sections
-        .into_iter()
-        .filter(|(_, _, figures)| !figures.is_empty())
-        .collect();
+    let sections = sections(report);
     let mut page = String::with_capacity(1 << 20);
     let name = escaped(&report.outline.name);
     let _ = write!(
@@ -65,6 +58,18 @@ pub fn html(report: &Report) -> String {
     first::footer(&mut page, report);
     let _ = write!(page, "<script>\n{SORT}</script>\n</body>\n</html>\n");
     page
+}
+
+/// What the page shows beside the ranking: an identifier, a title, and at least one figure each.
+pub(super) fn sections(report: &Report) -> Vec<(&'static str, &'static str, Vec<Figure>)> {
+    let sections = [
+        ("latency", "Latency", latency::figures(report)),
+        ("time", "Over time", time::figures(report)),
+        ("endpoints", "Endpoints", resource::figures(report)),
+        ("failures", "What went wrong", time::troubles(report)),
+    ];
+    let sections = sections.into_iter();
+    sections.filter(|(_, _, it)| !it.is_empty()).collect()
 }
 
 /// Links to what follows.

@@ -37,7 +37,8 @@ pub(super) fn run(arguments: &SimCompare) -> Result<Exit, Exit> {
         let engine = engine(study, what.engine.is_some());
         let report = Report::new(study, results, asked.clone(), &engine);
         // Files first: a reader of the page who has seen enough ends the process.
-        let files = write(out, &report).map_err(|error| result::unwritable(out, &error))?;
+        let files =
+            write(out, &report, arguments.png).map_err(|error| result::unwritable(out, &error))?;
         show(arguments.format, &report, &files)?;
         let pooled = study.outline.pooled(&results.runs);
         exit = exit.worse(result::judge(&study.outline, results, &pooled));
@@ -131,7 +132,7 @@ fn show(format: ReportFormat, report: &Report, files: &str) -> Result<(), Exit> 
 }
 
 /// Keeps the report in all its forms; says where.
-fn write(folder: &Path, report: &Report) -> io::Result<String> {
+fn write(folder: &Path, report: &Report, png: bool) -> io::Result<String> {
     let stem = stem(Path::new(&report.outline.path));
     let place = |ending: &str| folder.join(format!("{stem}.{ending}"));
     for (ending, text) in [
@@ -146,6 +147,11 @@ fn write(folder: &Path, report: &Report) -> io::Result<String> {
     let simulated = Duration::from_secs_f64(report.subject.window_s.1);
     for (n, cell) in (1..).zip(&report.cells) {
         fs::write(place(&format!("{n}.hlog")), hdr_log(cell, simulated))?;
+    }
+    if png {
+        for (figure, picture) in report::png(report).map_err(io::Error::other)? {
+            fs::write(place(&format!("{figure}.png")), picture)?;
+        }
     }
     let all = folder.join(format!("{stem}.*"));
     Ok(format!("{} and {}", place("html").display(), all.display()))
