@@ -4,6 +4,7 @@ mod certificate;
 pub mod engine;
 pub mod fuzz;
 pub mod hole;
+pub mod import;
 pub mod law;
 pub mod link;
 pub mod model;

@@ -104,7 +104,7 @@ impl Ask {
     pub fn recorded(record: &workload::log::Record) -> Self {
         Self {
             method: record.method.to_string(),
-            host: HOST.to_owned(),
+            host: record.host.as_deref().unwrap_or(HOST).to_owned(),
             path: record.path.to_string(),
             fields: String::new(),
             body_bytes: 0,
@@ -325,9 +325,14 @@ fn spec(workload: &scenario::Workload) -> workload::Spec {
             users: *users,
             think: think.clone(),
         },
-        Source::Recorded { file, speed } => workload::Source::Trace {
+        Source::Recorded {
+            file,
+            speed,
+            routes,
+        } => workload::Source::Trace {
             file: file.clone(),
             speed: *speed,
+            routes: routes.iter().map(|(_, route)| route.clone()).collect(),
         },
     };
     let class = |class: &scenario::Class| workload::Class {
@@ -431,7 +436,10 @@ fn applicable(scenario: &Scenario, all: &[Threshold]) -> Vec<Threshold> {
 fn setup(scenario: &Scenario) -> Setup {
     let config = &scenario.config;
     let classes = |workload: &scenario::Workload| match &workload.source {
-        Source::Recorded { .. } => vec![workload.name.clone()],
+        Source::Recorded { routes, .. } => {
+            let names = routes.iter().map(|(name, _)| name);
+            names.chain([&workload.name]).cloned().collect()
+        }
         made => made.classes().iter().map(|c| c.name.clone()).collect(),
     };
     Setup {

@@ -99,6 +99,10 @@ pub(crate) enum Sim {
     Shrink(SimShrink),
     /// Run scenarios that nobody wrote: faults that heal, all invariants, full service afterwards
     Fuzz(SimFuzz),
+    /// Make a scenario from an access log: its requests at their times, its services and what went
+    /// wrong
+    #[command(after_help = IMPORT)]
+    Import(SimImport),
 }
 
 #[cfg(feature = "sim")]
@@ -227,6 +231,98 @@ pub(crate) struct SimFuzz {
     /// The folder for scenarios that fail, made small; made if one does
     #[arg(long, value_name = "DIR", default_value = "evenkeel-fuzz")]
     pub(crate) out: PathBuf,
+}
+
+/// What `sim import` does with a log, as its help says it.
+#[cfg(feature = "sim")]
+const IMPORT: &str = "\
+A log may be of any size and in any order: what does not fit into 32 MiB is sorted in files beside \
+the output, which are removed. A clock that stepped back mixes the requests of both times. Stamps \
+of whole seconds are spread over their second, at random by --seed. Logs that are written when a \
+request ends (nginx, Caddy, evenkeel) are counted back by how long it took. Lines that cannot be \
+read are counted, and the first three shown; tunnels (101) and requests that were never sent whole \
+are left out. Clients are hashed; paths and queries stay as they are.
+
+Exit codes: 0 imported; 1 cannot read or write; 2 wrong usage, or the scenario is there already; \
+3 nothing that makes a scenario; 7 lines could not be read, and --strict; 130 interrupted.";
+
+/// The formats of access logs.
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Common or Combined Log Format
+    Common,
+    /// The same
+    Combined,
+    /// JSON with nginx's names: msec or time_iso8601, request_time, upstream_response_time ...
+    Nginx,
+    /// `option httplog`
+    Haproxy,
+    /// Caddy's JSON
+    Caddy,
+    /// `[log] access` of evenkeel
+    Evenkeel,
+    /// What `sim import` has written
+    Recording,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Services {
+    /// Each request takes as long as it took; what is not known is drawn from its route's law
+    Replay,
+    /// All are drawn from laws that are fitted to what was recorded, route by route
+    Fit,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimImport {
+    /// The log, plain or compressed with gzip
+    #[arg(value_name = "ACCESS_LOG")]
+    pub(crate) log: PathBuf,
+    /// Its format; absent: that of the first line that can be read
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<LogFormat>,
+    /// The scenario to write; its recording is written beside it, as .jsonl.gz; absent: called as
+    /// the log, in this folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The configuration that was deployed; absent: the endpoints that the log names, under p2c
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How many endpoints there are, if the log names none
+    #[arg(long, value_name = "N", default_value = "4", conflicts_with = "config",
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) endpoints: u16,
+    /// Leave out what was sent before: a time after the first line, such as 10m, or a date such as
+    /// 2026-11-23T11:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) from: Option<String>,
+    /// Leave out what was sent then or later
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) to: Option<String>,
+    /// So many times as many clients: 0.5 leaves out half of them, 3 has each come three times
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub(crate) rate: f64,
+    /// So many times as fast: 60 replays an hour in a minute
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub(crate) speed: f64,
+    /// How long requests take, where the log says so
+    #[arg(long, value_enum, default_value = "replay")]
+    pub(crate) service: Services,
+    /// What tells clients apart: address, cookie:NAME, or field:NAME of a line (common: user)
+    #[arg(long, value_name = "KEY", default_value = "address")]
+    pub(crate) session: String,
+    /// A secret that goes into the hash of clients: without one, addresses can be found by trying
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) salt: Option<String>,
+    /// The seed of what is drawn: places in a second, which clients are left out or come again
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Exit with 7 if a line could not be read
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[cfg(feature = "sim")]

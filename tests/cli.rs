@@ -6,6 +6,8 @@ mod compare;
 mod exit;
 #[path = "cli/fuzz.rs"]
 mod fuzz;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/input.rs"]
 mod input;
 #[path = "cli/matrix.rs"]

@@ -162,7 +162,7 @@ impl<'a> Engine<'a> {
             patience: Deadlines::default(),
             grants: VecDeque::new(),
             collector,
-            service: Service::new(seed, plan.cpu.clone(), plan.io.clone()),
+            service: Service::new(seed, plan.cpu.clone(), plan.io.clone()).of(&plan.workloads),
             jitter: Stream::new(seed, "jitter"),
             finished: Vec::new(),
             visitors: Visitors::default(),

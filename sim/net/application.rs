@@ -107,7 +107,7 @@ impl Application {
             world: process.clone(),
             run: Rc::clone(run),
             number,
-            service: Service::new(run.seed, plan.cpu.clone(), plan.io.clone()),
+            service: Service::new(run.seed, plan.cpu.clone(), plan.io.clone()).of(&plan.workloads),
             station: RefCell::new(Station::new(
                 plan.origins[number].spec.clone(),
                 origin::draws(run.seed, number as u64),

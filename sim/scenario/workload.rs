@@ -11,8 +11,9 @@ use evenkeel_proxy::document::{
 
 use super::arrival::{self, Arrivals};
 use super::client;
+use super::law::law;
 use crate::law::Law;
-use crate::workload::{Client, Sessions, Shape, Sockets};
+use crate::workload::{Client, Route, Sessions, Shape, Sockets};
 
 /// Requests that arrive.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,9 @@ pub enum Source {
         file: PathBuf,
         /// How many recorded seconds pass in one; above zero.
         speed: f64,
+        /// The classes of its requests by name; the first that fits counts, and the workload's own
+        /// is that of the rest.
+        routes: Vec<(String, Route)>,
     },
 }
 
@@ -145,7 +149,9 @@ pub(super) fn workload(
     let doc =
         "what is asked for; absent: GET / at the origin's cost, a class of the workload's name";
     let own = t.tables("classes", doc, |t| class(t, classes));
-    let trace = t.optional_table("trace", "requests of an access log, at their times", trace);
+    let trace = t.optional_table("trace", "requests of an access log, at their times", |t| {
+        trace(t, classes)
+    });
 
     if t.has("arrivals") == t.has("trace") {
         let message = match t.has("trace") {
@@ -209,14 +215,15 @@ fn check_protocol(t: &mut Table<'_>, protocol: Protocol, front: Option<&Listener
     }
 }
 
-fn trace(t: &mut Table<'_>) -> Option<Source> {
-    let file = t.required(
-        "file",
-        FilePath,
-        "an access log (common or combined); .gz too",
-    );
+fn trace(t: &mut Table<'_>, classes: &mut Names) -> Option<Source> {
+    let doc = "what `evenkeel sim import` has written, or an access log itself (common, combined, \
+               JSON of nginx, Caddy or evenkeel, HAProxy httplog); .gz too";
+    let file = t.required("file", FilePath, doc);
     let doc = "recorded seconds that pass in one; 60.0 replays an hour in a minute";
     let speed = t.default("speed", Float(1e-6..=1e9), 1.0, doc);
+    let doc = "classes of its requests; the first that fits counts, and what fits none is of the \
+               class called as the workload";
+    let routes = t.tables("routes", doc, |t| route(t, classes));
     let file = file?;
     // Opening is not enough: a folder opens, and cannot be read.
     let readable = File::open(&file).and_then(|mut file| std::io::Read::read(&mut file, &mut [0]));
@@ -226,7 +233,32 @@ fn trace(t: &mut Table<'_>) -> Option<Source> {
         t.report(problem.label("expected an access log, relative to this file"));
         return None;
     }
-    Some(Source::Recorded { file, speed })
+    Some(Source::Recorded {
+        file,
+        speed,
+        routes: routes.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn route(t: &mut Table<'_>, classes: &mut Names) -> Option<(String, Route)> {
+    let name = t.required("name", Name, "what reports and thresholds call it");
+    classes.declare(t, "name", name.as_deref());
+    let doc = "a method such as GET; absent: any";
+    let method = t.optional("method", Name, doc);
+    let doc = "a path without its query; * is any one segment, such as /api/items/*";
+    let path = t.required("path", Name, doc);
+    let doc = "how long an origin works on one whose recording does not say; absent: as \
+               `origin.service`";
+    let service = t.optional_table("service", doc, law);
+    let service = some(service)?;
+    Some((
+        name?,
+        Route {
+            method,
+            path: path?,
+            service,
+        },
+    ))
 }
 
 /// Most bytes of a body: a simulation moves them all.

@@ -10,7 +10,7 @@ use super::log::{Record, Summary};
 use super::shape::Warp;
 use super::source::Clock;
 use super::visit::{self, Visits};
-use super::{Class, Source, Spec};
+use super::{Class, Route, Source, Spec};
 
 /// A request that is due.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,6 +128,8 @@ struct Lane {
     ahead: Option<(u64, Option<Box<Record>>)>,
     /// Clients that come back.
     visits: Option<Visits>,
+    /// The classes of recorded requests.
+    routes: Vec<Route>,
 }
 
 impl Arrivals {
@@ -232,6 +234,10 @@ impl Lane {
             n: 0,
             ahead: None,
             visits,
+            routes: match &spec.source {
+                Source::Trace { routes, .. } => routes.clone(),
+                _ => Vec::new(),
+            },
         };
         lane.advance();
         Ok(lane)
@@ -277,7 +283,10 @@ impl Lane {
                 (self.visits.as_ref().map_or(n, |_| visit::first(n)), record)
             }
         };
-        let (class, cost) = self.choice.draw(n);
+        let (class, cost) = match &record {
+            Some(record) => (self.route(record), 1.0),
+            None => self.choice.draw(n),
+        };
         Some(Arrival {
             due: Timestamp(due_ns),
             workload,
@@ -292,6 +301,15 @@ impl Lane {
             clients: self.clients,
             record,
         })
+    }
+}
+
+impl Lane {
+    /// The class of a recorded request: the place of its route, or the one behind them all.
+    fn route(&self, record: &Record) -> u16 {
+        let mut routes = self.routes.iter();
+        let place = routes.position(|route| route.fits(&record.method, &record.path));
+        place.unwrap_or(self.routes.len()) as u16
     }
 }
 

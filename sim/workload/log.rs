@@ -3,16 +3,29 @@
 //! A line takes bounded memory. A broken line is counted, the first few are kept to be shown, and
 //! reading goes on; so it does at a compressed file's early end, which is told apart.
 
-mod line;
+mod combined;
+mod date;
+mod format;
+mod haproxy;
+mod json;
+mod record;
+mod recording;
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 
-pub use line::{Fault, Record};
+pub use format::Format;
+pub use record::{End, Fault, Key, Record, Try, What};
+pub use recording::Recording;
+
+pub(crate) use date::iso;
+use record::Line;
 
 /// A line above this many bytes is broken.
 pub const LINE_LIMIT: usize = 64 * 1024;
@@ -26,15 +39,17 @@ const KEPT_BYTES: usize = 120;
 pub struct Summary {
     /// Lines read, empty ones left out.
     pub lines: u64,
-    /// Lines that are no requests.
+    /// Lines that cannot be read.
     pub broken: u64,
-    /// The first three of them.
+    /// Lines of requests that nobody can send again: tunnels, and what was malformed.
+    pub other: u64,
+    /// The first three that cannot be read.
     pub first: Vec<Broken>,
     /// Why reading ended before the end, if it did: a damaged compressed file, a lost disk.
     pub error: Option<String>,
 }
 
-/// A line that is no request.
+/// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Its number, from 1.
@@ -80,7 +95,7 @@ impl fmt::Display for Broken {
 }
 
 /// The number with a comma behind every thousand.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -92,9 +107,35 @@ fn grouped(number: u64) -> String {
     text
 }
 
+/// How a log is read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Its format; absent: the first one that a line has, of all.
+    pub format: Option<Format>,
+    /// What tells its clients apart.
+    pub key: Key,
+}
+
+/// Counts what is read of a file.
+struct Counted<R> {
+    input: R,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        Ok(read)
+    }
+}
+
 /// A log that is being read: an iterator of its good lines.
 pub struct Log {
     input: Box<dyn BufRead>,
+    /// Bytes of the file so far, compressed ones if it is.
+    bytes: Rc<Cell<u64>>,
+    reading: Reading,
     buffer: Vec<u8>,
     number: u64,
     summary: Summary,
@@ -113,16 +154,20 @@ impl Log {
     ///
     /// # Errors
     /// It cannot be opened, or not even its first bytes can be read.
-    pub fn open(file: &Path) -> io::Result<Self> {
-        Self::new(File::open(file)?)
+    pub fn open(file: &Path, reading: Reading) -> io::Result<Self> {
+        Self::new(File::open(file)?, reading)
     }
 
     /// Reads a log from `input`, which is compressed if it begins as gzip does (RFC 1952).
     ///
     /// # Errors
     /// The first bytes cannot be read.
-    pub fn new(input: impl Read + 'static) -> io::Result<Self> {
-        let mut input = input;
+    pub fn new(input: impl Read + 'static, reading: Reading) -> io::Result<Self> {
+        let bytes = Rc::default();
+        let mut input = Counted {
+            input,
+            bytes: Rc::clone(&bytes),
+        };
         let mut magic = Vec::with_capacity(2);
         input.by_ref().take(2).read_to_end(&mut magic)?;
         let compressed = magic == [0x1f, 0x8b];
@@ -136,10 +181,30 @@ impl Log {
             } else {
                 Box::new(input)
             },
+            bytes,
+            reading,
             buffer: Vec::new(),
             number: 0,
             summary: Summary::default(),
         })
+    }
+
+    /// Its format, once a line has shown it.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.reading.format
+    }
+
+    /// The number of the line that came last, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Bytes of the file that have been read.
+    #[must_use]
+    pub fn consumed(&self) -> u64 {
+        self.bytes.get()
     }
 
     /// What became of the lines so far.
@@ -210,8 +275,10 @@ impl Iterator for Log {
                 self.note(Fault::TooLong);
                 continue;
             }
-            match line::parse(self.buffer.trim_ascii()) {
-                Ok(record) => return Some(record),
+            match format::parse(self.buffer.trim_ascii(), &mut self.reading) {
+                Ok(Line::Request(record)) => return Some(*record),
+                Ok(Line::Other) => self.summary.other += 1,
+                Ok(Line::Heading) => self.summary.lines -= 1,
                 Err(fault) => self.note(fault),
             }
         }

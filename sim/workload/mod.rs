@@ -10,6 +10,7 @@ mod arrival;
 mod conduct;
 mod count;
 pub mod log;
+mod route;
 mod service;
 mod shape;
 mod source;
@@ -26,8 +27,10 @@ use crate::law::Law;
 pub use arrival::{Arrival, Arrivals, Error, Visit};
 pub use conduct::{Conduct, Next, Talk};
 pub use count::Count;
+pub use route::Route;
 pub use service::Service;
 pub use shape::Shape;
+pub(crate) use source::spread;
 pub use visitor::Visitors;
 
 /// One workload.
@@ -85,10 +88,13 @@ pub enum Source {
     },
     /// The requests of an access log, in its order. The first line's second is time 0.
     Trace {
-        /// The log, in Common or Combined Log Format, plain or compressed with gzip.
+        /// The log, plain or compressed with gzip.
         file: PathBuf,
         /// How much faster than it was recorded; above zero.
         speed: f64,
+        /// The kinds of its requests, of which the first that fits is a request's; what fits none
+        /// is of one more.
+        routes: Vec<Route>,
     },
 }
 

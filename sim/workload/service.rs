@@ -2,7 +2,7 @@
 
 use evenkeel_core::rng::Stream;
 
-use super::Arrival;
+use super::{Arrival, Source, Spec};
 use crate::law::{LONGEST_NS, Law};
 
 /// Draws services: hash(seed, workload, n, try), so that a retry draws anew and nothing else does.
@@ -10,6 +10,8 @@ use crate::law::{LONGEST_NS, Law};
 pub struct Service {
     cpu: Law,
     io: Option<Law>,
+    /// Laws of recorded requests, by workload and class.
+    routes: Vec<Vec<Option<Law>>>,
     cpu_stream: Stream,
     io_stream: Stream,
     /// By workload.
@@ -67,25 +69,47 @@ impl Service {
         Self {
             cpu,
             io,
+            routes: Vec::new(),
             cpu_stream: Stream::new(seed, "service"),
             io_stream: Stream::new(seed, "io"),
             batches: Vec::new(),
         }
     }
 
+    /// The same for the requests of `specs`, of which recorded ones may have laws of their own.
+    #[must_use]
+    pub fn of(self, specs: &[Spec]) -> Self {
+        let laws = |spec: &Spec| match &spec.source {
+            Source::Trace { routes, .. } => routes.iter().map(|r| r.service.clone()).collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            routes: specs.iter().map(laws).collect(),
+            ..self
+        }
+    }
+
     /// Computing and waiting in nanoseconds for try `attempt` (from 1) of `arrival`; another try of
     /// its client's draws anew, too. The class's cost multiplies the computing; the wait is
-    /// somebody else's work and stays.
+    /// somebody else's work and stays. What a log or a route says of a service is all of it.
     #[must_use]
     pub fn draw(&self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
-        let cpu_ns = one(&self.cpu, self.cpu_stream, arrival, attempt);
-        self.whole(cpu_ns, arrival, attempt)
+        if let Some(service_us) = arrival.record.as_ref().and_then(|record| record.service_us) {
+            return (service_us.saturating_mul(1_000).min(LONGEST_NS), 0);
+        }
+        let own = self.routes.get(usize::from(arrival.workload));
+        let own = own.and_then(|laws| laws.get(usize::from(arrival.class))?.as_ref());
+        let cpu_ns = one(own.unwrap_or(&self.cpu), self.cpu_stream, arrival, attempt);
+        match own {
+            Some(_) => (cpu_ns, 0),
+            None => self.whole(cpu_ns, arrival, attempt),
+        }
     }
 
     /// The same, for who sees all requests: it draws those of the next ones as well.
     #[must_use]
     pub fn draw_ahead(&mut self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
-        if attempt != 1 || arrival.retry != 0 {
+        if attempt != 1 || arrival.retry != 0 || arrival.record.is_some() {
             return self.draw(arrival, attempt);
         }
         let workload = usize::from(arrival.workload);

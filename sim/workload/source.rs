@@ -6,10 +6,11 @@ use std::io;
 use evenkeel_core::rng::Stream;
 
 use super::Source;
-use super::log::{Log, Record, Summary};
+use super::log::{Format, Log, Reading, Record, Summary};
 use crate::law;
 
 const SECOND_NS: f64 = 1e9;
+const SECOND_US: i64 = 1_000_000;
 
 /// Gaps drawn at a time: several logarithms take a quarter of the time of as many single ones.
 const BATCH: usize = 16;
@@ -49,8 +50,9 @@ impl Clock {
                 gap_ns: SECOND_NS / rate,
                 n: 0,
             },
-            Source::Trace { file, speed } => {
-                Self::Trace(Box::new(Trace::new(Log::open(file)?, *speed, gaps)))
+            Source::Trace { file, speed, .. } => {
+                let log = Log::open(file, Reading::default())?;
+                Self::Trace(Box::new(Trace::new(log, *speed, gaps)))
             }
         }))
     }
@@ -95,8 +97,8 @@ impl Iterator for Clock {
     }
 }
 
-/// A recorded workload. The log's stamps are whole seconds, so a second's lines are spread over it
-/// by sorted uniform draws: as if independent, and in the log's order. It holds the lines of one
+/// A recorded workload. Where the log's stamps are whole seconds, a second's lines are spread over
+/// it by sorted uniform draws: as if independent, and in the log's order. It holds the lines of one
 /// second at a time.
 #[derive(Debug)]
 pub(super) struct Trace {
@@ -105,14 +107,14 @@ pub(super) struct Trace {
     places: Stream,
     /// Lines taken so far, which number the draws.
     taken: u64,
-    /// The stamp of the first line.
-    begin_s: Option<i64>,
+    /// The second of the first line; the beginning of a recording.
+    begin_us: Option<i64>,
     /// The next second's first line, read ahead.
     ahead: Option<Record>,
     /// The current second's lines.
     second: VecDeque<(u64, Box<Record>)>,
-    /// The latest second seen: a stamp that goes back counts as this one, for the order is kept.
-    latest_s: i64,
+    /// The latest stamp seen: one that goes back counts as this one, for the order is kept.
+    latest_us: i64,
 }
 
 impl Trace {
@@ -122,10 +124,10 @@ impl Trace {
             speed,
             places,
             taken: 0,
-            begin_s: None,
+            begin_us: None,
             ahead: None,
             second: VecDeque::new(),
-            latest_s: i64::MIN,
+            latest_us: i64::MIN,
         }
     }
 
@@ -138,36 +140,47 @@ impl Trace {
             .map(|(due_ns, record)| (due_ns, Some(record)))
     }
 
-    /// Reads the lines of one second and places them in it.
+    /// Reads the lines of one second and places them in it; one line, if its stamp is exact.
     fn fill(&mut self) {
         let Some(first) = self.ahead.take().or_else(|| self.log.next()) else {
             return;
         };
-        let begin_s = *self.begin_s.get_or_insert(first.stamp_s);
-        self.latest_s = self.latest_s.max(first.stamp_s);
+        let begin_us = *self.begin_us.get_or_insert(match self.log.format() {
+            Some(Format::Recording) => 0,
+            _ => first.at_us.div_euclid(SECOND_US) * SECOND_US,
+        });
+        self.latest_us = self.latest_us.max(first.at_us).max(begin_us);
+        let since_ns = (self.latest_us - begin_us) as f64 * 1e3;
+        if !first.is_coarse {
+            let due_ns = (since_ns / self.speed) as u64;
+            self.second.push_back((due_ns, Box::new(first)));
+            return;
+        }
         let mut lines = vec![first];
         for record in self.log.by_ref() {
-            if record.stamp_s > self.latest_s {
+            if record.at_us > self.latest_us || !record.is_coarse {
                 self.ahead = Some(record);
                 break;
             }
             lines.push(record);
         }
-        let count = lines.len() as u64;
-        let ids = self.taken..self.taken + count;
-        let mut places: Vec<u64> = ids
-            .map(|n| self.places.at(n).below(1_000_000_000))
-            .collect();
-        places.sort_unstable();
-        self.taken += count;
-        let second_ns = (self.latest_s - begin_s) as f64 * SECOND_NS;
+        let places = spread(self.places, self.taken, lines.len());
+        self.taken += lines.len() as u64;
         self.second = lines
             .into_iter()
             .zip(places)
-            .map(|(record, place)| {
-                let due_ns = ((second_ns + place as f64) / self.speed) as u64;
+            .map(|(record, place_ns)| {
+                let due_ns = ((since_ns + place_ns as f64) / self.speed) as u64;
                 (due_ns, Box::new(record))
             })
             .collect();
     }
+}
+
+/// Where in their second (ns) the lines from number `from` on are, in order.
+pub(crate) fn spread(places: Stream, from: u64, count: usize) -> Vec<u64> {
+    let ids = from..from + count as u64;
+    let mut places: Vec<u64> = ids.map(|n| places.at(n).below(1_000_000_000)).collect();
+    places.sort_unstable();
+    places
 }

@@ -44,6 +44,7 @@ fn trace(file: &std::path::Path, speed: f64) -> Spec {
     Spec::plain(Source::Trace {
         file: file.into(),
         speed,
+        routes: Vec::new(),
     })
 }
 

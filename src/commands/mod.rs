@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     #[cfg(feature = "sim")]
     NotDeterministic = 6,
     #[cfg(feature = "sim")]
+    Lost = 7,
+    #[cfg(feature = "sim")]
     Interrupted = 130,
 }
 

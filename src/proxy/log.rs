@@ -23,10 +23,10 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     client left; rejected: answered before any pool was asked), \
     status (as the client saw it; 0: it left before), bytes (of the body, to the client), \
     total_ms, limit (what refused or held it back; null: none did), held_ms (by it), queue_ms (waiting \
-    for an endpoint), backoff_ms (between tries), and tries, each with endpoint, reused, dial_ms, \
-    head_ms, total_ms, \
-    outcome (ok, failed, dial_failed, outrun: another try beside it was answered first), and error \
-    (why it was not dialled; absent: it took too long); \
+    for an endpoint), backoff_ms (between tries), and tries, each with endpoint, at_ms (when it \
+    began, after the request), reused, dial_ms, head_ms, status (of its head), total_ms, \
+    outcome (ok, failed, dial_failed, left: the client did, outrun: another try beside it was \
+    answered first), and error (why it was not dialled; absent: it took too long); \
     what is not known of a rejected request is null";
 
 /// Lines that may wait for the disk.
@@ -130,21 +130,23 @@ struct Try {
     slot: u32,
     picked: Timestamp,
     connected: Option<(bool, Duration)>,
-    head: Option<Duration>,
+    /// Its status, and after how long.
+    head: Option<(u16, Duration)>,
     ended: Option<(&'static str, Duration)>,
     error: Option<String>,
 }
 
 impl Try {
-    /// Writes its keys and values; `name` is its endpoint's.
-    fn write(&self, name: &str, line: &mut String) {
+    /// Writes its keys and values; `name` is its endpoint's, and its request arrived at `began`.
+    fn write(&self, name: &str, began: Timestamp, line: &mut String) {
         line.push_str("\"endpoint\":");
         quote(name, line);
+        let _ = write!(line, ",\"at_ms\":{:.3}", ms(self.picked.since(began)));
         if let Some((reused, dial)) = self.connected {
             let _ = write!(line, ",\"reused\":{reused},\"dial_ms\":{:.3}", ms(dial));
         }
-        if let Some(head) = self.head {
-            let _ = write!(line, ",\"head_ms\":{:.3}", ms(head));
+        if let Some((status, head)) = self.head {
+            let _ = write!(line, ",\"head_ms\":{:.3},\"status\":{status}", ms(head));
         }
         if let Some((ended, total)) = self.ended {
             let total = ms(total);
@@ -200,10 +202,13 @@ impl Entry {
             Kind::DialFailed => self.of(event.attempt, |t| {
                 t.ended = Some(("dial_failed", at.since(t.picked)));
             }),
-            Kind::Head { .. } => self.of(event.attempt, |t| t.head = Some(at.since(t.picked))),
+            Kind::Head { status } => self.of(event.attempt, |t| {
+                t.head = Some((status, at.since(t.picked)));
+            }),
             Kind::Failed { failure, .. } => self.of(event.attempt, |t| {
                 let how = match failure {
                     Failure::Outrun | Failure::Spare => "outrun",
+                    Failure::ClientLeft => "left",
                     _ => "failed",
                 };
                 t.ended.get_or_insert((how, at.since(t.picked)));
@@ -289,7 +294,8 @@ impl Entry {
         let _ = write!(line, ",\"backoff_ms\":{:.3},\"tries\":[", ms(self.delayed));
         for (n, tried) in self.tries.iter().enumerate() {
             line.push_str(if n == 0 { "{" } else { ",{" });
-            tried.write(name(tried.slot).as_deref().unwrap_or("?"), &mut line);
+            let name = name(tried.slot);
+            tried.write(name.as_deref().unwrap_or("?"), self.began, &mut line);
             line.push('}');
         }
         line.push_str("]}\n");

@@ -2,6 +2,7 @@
 
 mod compare;
 mod fuzz;
+mod import;
 mod merge;
 mod progress;
 mod result;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: cli::Sim) -> Exit {
         cli::Sim::Merge(arguments) => merge::run(&arguments),
         cli::Sim::Shrink(arguments) => shrink::run(&arguments),
         cli::Sim::Fuzz(arguments) => fuzz::run(&arguments),
+        cli::Sim::Import(arguments) => import::run(&arguments),
     };
     result.unwrap_or_else(|exit| exit)
 }

@@ -63,6 +63,11 @@ impl Bar {
         });
     }
 
+    /// One long work, of which a share is done.
+    pub(super) fn shared(&mut self, share: f64) {
+        self.draw(0, share, |label| format!("{label}: {:.0} %", share * 100.0));
+    }
+
     /// Writes a line if it is time for one; `share` of the work is done.
     fn draw(&mut self, done: usize, share: f64, line: impl FnOnce(&str) -> String) {
         let pause = match self.terminal {

@@ -107,8 +107,28 @@ fn each_try_has_what_is_its_own() {
     entry.note(&event(MS * 9, Kind::Rejected { status: 200 }));
     let tries = &write(&entry).expect("a line")["tries"];
     let expected = serde_json::json!([
-        { "endpoint": "a", "reused": false, "dial_ms": 6.0, "total_ms": 8.0, "outcome": "outrun" },
-        { "endpoint": "a", "head_ms": 3.0, "total_ms": 4.0, "outcome": "ok" },
+        { "endpoint": "a", "at_ms": 0.0, "reused": false, "dial_ms": 6.0, "total_ms": 8.0,
+          "outcome": "outrun" },
+        { "endpoint": "a", "at_ms": 5.0, "head_ms": 3.0, "status": 200, "total_ms": 4.0,
+          "outcome": "ok" },
+    ]);
+    assert_eq!(*tries, expected);
+}
+
+/// A client that leaves is nothing that an endpoint did.
+#[test]
+fn a_try_whose_client_left_has_not_failed() {
+    let mut entry = Entry::new(BEGAN);
+    entry.note(&of_try(1, MS, Kind::Picked { budgeted: false }));
+    let left = Kind::Failed {
+        failure: Failure::ClientLeft,
+        sent: true,
+    };
+    entry.note(&of_try(1, MS * 3, left));
+    entry.note(&event(MS * 3, Kind::Rejected { status: 0 }));
+    let tries = &write(&entry).expect("a line")["tries"];
+    let expected = serde_json::json!([
+        { "endpoint": "a", "at_ms": 1.0, "total_ms": 2.0, "outcome": "left" },
     ]);
     assert_eq!(*tries, expected);
 }

@@ -1,0 +1,189 @@
+//! Times in which an endpoint gave no sign of life, as the proxy's log shows them.
+//!
+//! A request that waited for a stopped server says nothing of how long its work takes, so it must
+//! not be replayed as a long one: the stop is replayed, and the request gets a service of its
+//! route's law.
+
+use std::collections::BTreeMap;
+
+use super::ENDPOINTS;
+use crate::workload::log::{End, Record, Try};
+
+/// Tries in a row that make an incident.
+const LEAST: u32 = 3;
+/// The shortest one (us).
+const SHORTEST_US: i64 = 200_000;
+
+/// An endpoint that was not there for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// Its pool, if the log tells.
+    pub pool: Option<Box<str>>,
+    /// The endpoint.
+    pub endpoint: Box<str>,
+    /// What a scenario calls it: `pause`, `refuse`, `crash` or `blackhole`.
+    pub kind: &'static str,
+    /// From when (us since the beginning).
+    pub from_us: i64,
+    /// Until when.
+    pub until_us: i64,
+}
+
+impl Incident {
+    /// Whether `tried`, of a request that was sent at `at_us`, was under way in it.
+    pub(super) fn touches(&self, at_us: i64, tried: &Try) -> bool {
+        let from_us = at_us + tried.at_us as i64;
+        let until_us = tried
+            .head_us
+            .map_or(i64::MAX, |head_us| from_us + head_us as i64);
+        *self.endpoint == *tried.endpoint && from_us < self.until_us && until_us > self.from_us
+    }
+}
+
+/// Whoever may be in one.
+#[derive(Debug)]
+struct Suspect {
+    from_us: i64,
+    /// The last try that went wrong.
+    last_us: i64,
+    /// The first answer to any of them.
+    answer_us: Option<i64>,
+    tries: u32,
+    refused: u32,
+    silent: u32,
+    lost: u32,
+}
+
+/// A pool, if the log tells, and an endpoint.
+type Place = (Option<Box<str>>, Box<str>);
+
+/// Looks for incidents in requests in the order in which they were sent.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// A head that takes longer is no answer (us).
+    slow_us: u64,
+    suspects: BTreeMap<Place, Option<Suspect>>,
+    incidents: Vec<Incident>,
+}
+
+impl Watch {
+    pub(super) fn new(slow_us: u64) -> Self {
+        Self {
+            slow_us,
+            suspects: BTreeMap::new(),
+            incidents: Vec::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, record: &Record) {
+        for tried in &record.tries {
+            let at_us = record.at_us + tried.at_us as i64;
+            let key = (record.pool.clone(), tried.endpoint.clone());
+            let bad = self.is_bad(tried);
+            if self.suspects.len() >= ENDPOINTS && !self.suspects.contains_key(&key) {
+                continue;
+            }
+            let slot = self.suspects.entry(key.clone()).or_default();
+            if let Some(suspect) = slot
+                && suspect.is_over(at_us, !bad)
+            {
+                let suspect = slot.take().expect("it was there a line before");
+                self.incidents.extend(suspect.finish(&key, at_us));
+            }
+            if bad {
+                slot.get_or_insert_with(|| Suspect::new(at_us))
+                    .add(at_us, tried);
+            } else if let (Some(suspect), Some(head_us)) = (slot, tried.head_us) {
+                suspect.answered(at_us + head_us as i64);
+            }
+        }
+    }
+
+    fn is_bad(&self, tried: &Try) -> bool {
+        match tried.end {
+            End::Answered | End::Left => tried.head_us.is_some_and(|head| head > self.slow_us),
+            End::Failed | End::Refused | End::Silent => tried.head_us.is_none(),
+        }
+    }
+
+    /// All of them, in order of time; `end_us` is the recording's end.
+    pub(super) fn finish(mut self, end_us: i64) -> Vec<Incident> {
+        for (key, suspect) in self.suspects {
+            let found = suspect.and_then(|suspect| suspect.finish(&key, end_us));
+            self.incidents.extend(found);
+        }
+        self.incidents.sort_by_key(|incident| incident.from_us);
+        self.incidents
+    }
+}
+
+impl Suspect {
+    fn new(from_us: i64) -> Self {
+        Self {
+            from_us,
+            last_us: from_us,
+            answer_us: None,
+            tries: 0,
+            refused: 0,
+            silent: 0,
+            lost: 0,
+        }
+    }
+
+    /// Whether it has ended before a try at `at_us`, which goes well or does not.
+    fn is_over(&self, at_us: i64, well: bool) -> bool {
+        match self.answer_us {
+            Some(answer_us) => at_us >= answer_us,
+            None => well && at_us > self.last_us,
+        }
+    }
+
+    /// An answer that was not late: until then the endpoint was there. One that comes as the stop
+    /// ends, to a request that was sent late in it, proves nothing.
+    fn answered(&mut self, at_us: i64) {
+        let end_us = self.answer_us.unwrap_or(i64::MAX);
+        if at_us < end_us - SHORTEST_US {
+            self.from_us = self.from_us.max(at_us);
+        }
+    }
+
+    fn add(&mut self, at_us: i64, tried: &Try) {
+        self.last_us = self.last_us.max(at_us);
+        self.tries += 1;
+        match tried.end {
+            End::Refused => self.refused += 1,
+            End::Silent => self.silent += 1,
+            End::Failed => self.lost += 1,
+            End::Answered | End::Left => {}
+        }
+        if let Some(head_us) = tried.head_us {
+            let answer_us = at_us + head_us as i64;
+            self.answer_us = Some(
+                self.answer_us
+                    .map_or(answer_us, |known| known.min(answer_us)),
+            );
+        }
+    }
+
+    /// The incident that it was, if it was one: it ended by an answer, or before `until_us`.
+    fn finish(&self, (pool, endpoint): &Place, until_us: i64) -> Option<Incident> {
+        let until_us = self.answer_us.unwrap_or(until_us);
+        if self.tries < LEAST || until_us - self.from_us < SHORTEST_US {
+            return None;
+        }
+        let kind = if self.refused * 2 > self.tries {
+            if self.lost > 0 { "crash" } else { "refuse" }
+        } else if self.silent * 2 > self.tries {
+            "blackhole"
+        } else {
+            "pause"
+        };
+        Some(Incident {
+            pool: pool.clone(),
+            endpoint: endpoint.clone(),
+            kind,
+            from_us: self.from_us,
+            until_us,
+        })
+    }
+}
