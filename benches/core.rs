@@ -12,7 +12,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use evenkeel_core::affinity::{Name, Table};
 use evenkeel_core::endpoint::{Answer, EndpointIndex, Group, Spec, State as Admin, Until};
 use evenkeel_core::policy::{Key, Kind};
-use evenkeel_core::pool::{Admission, Sent, Settings, State, Verdict};
+use evenkeel_core::pool::{Admission, Sent, Settings, State, Verdict, Wanted};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
@@ -43,6 +43,8 @@ impl PoolAccess for Alone {
     fn record(&mut self, event: trace::Event) {
         self.decisions += u64::from(event.attempt) + event.at.0;
     }
+
+    fn probe(&mut self, _: Wanted) {}
 }
 
 /// A pool of `n` endpoints.
@@ -121,6 +123,7 @@ fn pick(c: &mut Criterion) {
     let prequal = Kind::Prequal {
         quantile_percent: 84,
         probes: 3,
+        asks: false,
     };
     let event_loop = Kind::EventLoop { spare_percent: 50 };
     let policies: [(&str, Kind, Weight); 18] = [

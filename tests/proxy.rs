@@ -18,6 +18,8 @@ mod hedge;
 mod http2_abuse;
 #[path = "proxy/limit.rs"]
 mod limit;
+#[path = "proxy/load.rs"]
+mod load;
 #[path = "proxy/operation.rs"]
 mod operation;
 mod real;

@@ -62,12 +62,17 @@ fn compare(model: &str, fault: &str) -> Ended {
     seen
 }
 
-/// The same of a whole plan; what `net` and `model` came to.
-fn agree(fault: &str, plan: &Arc<Plan>) -> [Ended; 2] {
+/// What `net` and `model` come to.
+fn both(plan: &Arc<Plan>) -> [Ended; 2] {
     let run = || net::run(plan, 1, true, Packing::One, &mut |_| true).expect("it runs");
     let seen = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));
-    let seen = sorted(seen);
-    let expected = sorted(model::run(plan, 1, true, &mut |_| true).expect("it runs"));
+    let expected = model::run(plan, 1, true, &mut |_| true).expect("it runs");
+    [seen, expected].map(sorted)
+}
+
+/// The same of a whole plan; what `net` and `model` came to.
+fn agree(fault: &str, plan: &Arc<Plan>) -> [Ended; 2] {
+    let [seen, expected] = both(plan);
     assert_eq!(seen.seen.len(), expected.seen.len(), "{fault}");
     let tick_ns = nanos(plan.scenario.network.resolution);
     let differs = |(a, b): &(&Seen, &Seen)| {
@@ -198,5 +203,6 @@ fn engines_agree_with_several_workers() {
 
 mod affinity;
 mod hedge;
+mod load;
 mod retry;
 mod throttle;

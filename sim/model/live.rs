@@ -105,6 +105,8 @@ pub(super) struct Access<'a> {
     /// The health of endpoints has changed.
     pub(super) disturbed: &'a mut bool,
     pub(super) session: &'a mut Option<Session>,
+    /// Endpoints that are to be probed.
+    pub(super) wanted: &'a mut Vec<pool::Wanted>,
 }
 
 impl PoolAccess for Access<'_> {
@@ -118,6 +120,10 @@ impl PoolAccess for Access<'_> {
 
     fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
+    }
+
+    fn probe(&mut self, wanted: pool::Wanted) {
+        self.wanted.push(wanted);
     }
 
     #[inline(always)]

@@ -1,14 +1,21 @@
-//! Probes in the model: what the core's checks ask for, as round trips to origins and work there.
+//! Probes in the model: what the core's checks and policies ask for, as round trips to origins and
+//! work there.
 //!
-//! A probe is a connection of its own and a request without work of its own: it waits for its turn
-//! at the origin as all requests do, so an event loop that is behind fails its check. Faults that
-//! hit a share of requests spare it. As in engine `net`, an answer is 200 and has no more to it.
+//! A probe is a request without work of its own: it waits for its turn at the origin as all requests
+//! do, so an event loop that is behind fails its check. One of the health has a connection of its
+//! own, one of the load a kept one if there is any. Faults that hit a share of requests spare it. As
+//! in engine `net`, an answer is 200 and says how many requests there are beside it.
 
+use std::time::Duration;
+
+use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::health::{Order, Outcome};
+use evenkeel_core::policy::Load;
+use evenkeel_core::pool::Wanted;
 use evenkeel_core::time::Timestamp;
-use evenkeel_proxy::config::{Ask, Check};
+use evenkeel_proxy::config::{self, Ask, Check};
 
-use super::{Engine, Hop, What};
+use super::{Engine, Hop, Live, What};
 use crate::origin::Job;
 
 /// Marks the jobs of probes, whose serial numbers stay below it.
@@ -25,10 +32,26 @@ pub(super) enum Step {
     Dialled(bool),
     /// What it asks reaches the origin.
     Offer,
-    /// The answer is back, or the loss of the connection.
-    Reply(bool),
+    /// The answer is back, with the number of requests there, or the loss of the connection.
+    Reply(Option<u32>),
     /// Its time is over.
     Deadline,
+}
+
+/// What a probe is for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Health(Order),
+    Load(Wanted),
+}
+
+impl Purpose {
+    const fn endpoint(self) -> EndpointIndex {
+        match self {
+            Self::Health(order) => order.endpoint,
+            Self::Load(wanted) => wanted.endpoint,
+        }
+    }
 }
 
 /// A probe under way, in a slot that is used again.
@@ -42,7 +65,10 @@ struct Probe {
     place: usize,
     pool: u16,
     origin: usize,
-    order: Order,
+    purpose: Purpose,
+    /// It has a connection that was kept.
+    reused: bool,
+    /// When it set out; one of the load, when its request did.
     began: Timestamp,
 }
 
@@ -56,6 +82,8 @@ pub(super) struct Probes {
     pub(super) next: Timestamp,
     /// A request has changed when that is.
     pub(super) disturbed: bool,
+    /// Whom a policy wants asked, after a pick for the request at hand.
+    pub(super) wanted: Vec<Wanted>,
 }
 
 impl Probes {
@@ -67,6 +95,7 @@ impl Probes {
             number: 0,
             next: Timestamp::MAX,
             disturbed: false,
+            wanted: Vec::new(),
         }
     }
 }
@@ -106,7 +135,7 @@ impl Engine<'_> {
                 let grants = self.proxies[process].pools[pool].tick(now);
                 self.grants.extend(grants);
                 while let Some(order) = self.proxies[process].pools[pool].order(now) {
-                    self.probe(place, pool as u16, order);
+                    self.probe(place, process, pool as u16, Purpose::Health(order));
                 }
                 self.spread(process, pool);
             }
@@ -121,19 +150,37 @@ impl Engine<'_> {
         }
     }
 
-    fn probe(&mut self, place: usize, pool: u16, order: Order) {
-        let process = self.places[place].process;
+    /// Asks those for their load whom a policy wants asked, after a pick for `live`.
+    #[cold]
+    pub(super) fn ask_loads(&mut self, live: &Live) {
+        while let Some(wanted) = self.probes.wanted.pop() {
+            self.probe(live.place, live.process, live.pool, Purpose::Load(wanted));
+        }
+    }
+
+    fn probe(&mut self, place: usize, process: usize, pool: u16, purpose: Purpose) {
         let at = self.probes.free.pop().unwrap_or(self.probes.live.len());
         let serial = self.probes.live.get(at).map_or(0, |probe| probe.serial);
-        let probe = Probe {
+        let endpoint = purpose.endpoint();
+        let mut probe = Probe {
             serial,
             number: NUMBERS + self.probes.number,
             process,
             place,
             pool,
-            origin: self.proxies[process].origin(pool, order.endpoint),
-            order,
+            origin: self.proxies[process].origin(pool, endpoint),
+            purpose,
+            reused: false,
             began: self.now,
+        };
+        let deadline = match purpose {
+            Purpose::Health(order) => order.deadline,
+            Purpose::Load(_) => {
+                let idle = &mut self.proxies[process].idle;
+                probe.reused = idle.take(pool, endpoint.slot, self.now);
+                let section = self.section(pool).and_then(|pool| pool.probe.as_ref());
+                self.now + section.map_or(Duration::ZERO, |probe| probe.timeout)
+            }
         };
         self.probes.number += 1;
         match self.probes.live.get_mut(at) {
@@ -145,8 +192,12 @@ impl Engine<'_> {
             serial,
             step: Step::Deadline,
         };
-        self.plan_at(order.deadline, over);
-        self.step(at, 0, Step::Dial);
+        self.plan_at(deadline, over);
+        let first = match probe.reused {
+            true => Step::Offer,
+            false => Step::Dial,
+        };
+        self.step(at, 0, first);
     }
 
     /// Plans the next step of a probe: one way to its origin or back, after so many round trips.
@@ -182,71 +233,137 @@ impl Engine<'_> {
             Step::Dial => {
                 let welcome = self.origins[probe.origin].is_welcoming();
                 let pool = &self.plan.config().pools[usize::from(probe.pool)];
-                let tls = pool.tls.is_some();
-                self.step(at, u64::from(welcome && tls), Step::Dialled(welcome));
+                let tls = u64::from(pool.tls.is_some());
+                // The endpoint's first frame is waited for, by who begins a connection for others.
+                let kept = matches!(probe.purpose, Purpose::Load(_));
+                let http2 = u64::from(pool.http2 && kept);
+                let more = if welcome { tls + http2 } else { 0 };
+                self.step(at, more, Step::Dialled(welcome));
             }
-            Step::Dialled(false) => self.end(at, Outcome::Refused),
-            Step::Dialled(true) => match self.check(&probe).map(|check| &check.ask) {
-                Some(Ask::Tcp) => self.end(at, Outcome::Passed),
-                _ => self.step(at, 0, Step::Offer),
-            },
+            Step::Dialled(false) => self.end(at, Err(Outcome::Refused)),
+            Step::Dialled(true) => self.send_probe(at),
             Step::Offer => self.offer_probe(at, serial),
-            Step::Reply(true) => self.end(at, Outcome::Passed),
-            Step::Reply(false) => self.end(at, Outcome::Lost),
-            Step::Deadline => self.end(at, Outcome::Timeout),
+            Step::Reply(Some(in_flight)) => self.end(at, Ok(in_flight)),
+            Step::Reply(None) => self.end(at, Err(Outcome::Lost)),
+            Step::Deadline => self.end(at, Err(Outcome::Timeout)),
         }
     }
 
+    /// A probe has a new connection.
+    fn send_probe(&mut self, at: usize) {
+        let now = self.now;
+        let probe = &mut self.probes.live[at];
+        match probe.purpose {
+            Purpose::Load(Wanted { endpoint, .. }) => {
+                probe.began = now;
+                let (process, pool) = (probe.process, probe.pool);
+                self.proxies[process].idle.open(pool, endpoint.slot);
+            }
+            Purpose::Health(_) => {
+                let probe = *probe;
+                if self
+                    .check(&probe)
+                    .is_some_and(|check| check.ask == Ask::Tcp)
+                {
+                    return self.end(at, Ok(0));
+                }
+            }
+        }
+        self.step(at, 0, Step::Offer);
+    }
+
     fn offer_probe(&mut self, at: usize, serial: u32) {
-        let origin = self.probes.live[at].origin;
+        let Probe {
+            origin,
+            number,
+            reused,
+            ..
+        } = self.probes.live[at];
         if let Some(unread) = &mut self.origins[origin].unread {
             let step = Step::Offer;
             return unread.push(What::Probe { at, serial, step });
         }
         let job = Job {
             id: PROBE | u64::from(serial) << 32 | at as u64,
-            connection: self.probes.live[at].number,
-            fresh: true,
+            connection: number,
+            fresh: !reused,
             cpu_ns: 0,
             io_ns: 0,
         };
         if self.origins[origin].station.offer(self.now, &job) {
             self.plan_station(origin);
         } else {
-            self.step(at, 0, Step::Reply(false));
+            self.step(at, 0, Step::Reply(None));
         }
     }
 
     /// The job of a probe is done, or lost.
     pub(super) fn settle_probe(&mut self, id: u64, done: bool) {
         let (at, serial) = ((id & 0xffff_ffff) as usize, ((id & !PROBE) >> 32) as u32);
-        if self.probes.live[at].serial == serial {
-            self.step(at, 0, Step::Reply(done));
+        let probe = self.probes.live[at];
+        if probe.serial == serial {
+            let in_flight = self.origins[probe.origin].station.in_flight();
+            self.step(at, 0, Step::Reply(done.then_some(in_flight)));
         }
     }
 
-    fn check(&self, probe: &Probe) -> Option<&Check> {
+    /// What the configuration in force says of a pool.
+    fn section(&self, pool: u16) -> Option<&config::Pool> {
         let config = &self.plan.generations[self.generation].config;
-        let pool = config.pools.get(usize::from(probe.pool))?;
-        let checks = &pool.health.as_ref()?.checks;
-        checks.get(usize::from(probe.order.check))
+        config.pools.get(usize::from(pool))
     }
 
-    fn end(&mut self, at: usize, outcome: Outcome) {
-        let probe = self.probes.live[at];
-        let took = self.now.since(probe.began);
-        let outcome = match (outcome, self.check(&probe)) {
-            (Outcome::Passed, Some(check)) => check.expect.latency(took),
-            _ => outcome,
+    fn check(&self, probe: &Probe) -> Option<&Check> {
+        let Purpose::Health(order) = probe.purpose else {
+            return None;
         };
+        let checks = &self.section(probe.pool)?.health.as_ref()?.checks;
+        checks.get(usize::from(order.check))
+    }
+
+    /// A probe has been answered with so many requests in flight, or has failed.
+    fn end(&mut self, at: usize, answer: Result<u32, Outcome>) {
+        let probe = self.probes.live[at];
         let live = &mut self.probes.live[at];
         live.serial = live.serial.wrapping_add(1) & 0x7fff_ffff;
         self.probes.free.push(at);
+        match probe.purpose {
+            Purpose::Health(order) => self.report_health(&probe, &order, answer),
+            Purpose::Load(wanted) => self.report_load(&probe, wanted, answer),
+        }
+    }
+
+    fn report_health(&mut self, probe: &Probe, order: &Order, answer: Result<u32, Outcome>) {
+        let took = self.now.since(probe.began);
+        let outcome = match (answer, self.check(probe)) {
+            (Ok(_), Some(check)) => check.expect.latency(took),
+            (Ok(_), None) => Outcome::Passed,
+            (Err(outcome), _) => outcome,
+        };
         let pool = usize::from(probe.pool);
         let state = &mut self.proxies[probe.process].pools[pool];
-        let grants = state.probed(self.now, &probe.order, outcome);
+        let grants = state.probed(self.now, order, outcome);
         self.grants.extend(grants);
         self.spread(probe.process, pool);
         self.probes.disturbed = true;
+    }
+
+    fn report_load(&mut self, probe: &Probe, wanted: Wanted, answer: Result<u32, Outcome>) {
+        let section = self.section(probe.pool);
+        let (says, http2) = section.map_or((false, false), |pool| {
+            let asked = pool.probe.as_ref();
+            let says = asked.is_some_and(|probe| probe.header.is_some());
+            (says, pool.http2)
+        });
+        let load = answer.map(|in_flight| Load {
+            in_flight: says.then_some(in_flight),
+            took: self.now.since(probe.began),
+        });
+        let proxy = &mut self.proxies[probe.process];
+        if load.is_ok() && !http2 {
+            proxy.idle.put(probe.pool, wanted.endpoint.slot, self.now);
+        }
+        let event = proxy.pools[usize::from(probe.pool)].told(self.now, wanted, load);
+        self.collector.record(probe.process, &event);
     }
 }

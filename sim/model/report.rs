@@ -54,6 +54,7 @@ impl Engine<'_> {
             collector: &mut self.collector,
             disturbed: &mut self.probes.disturbed,
             session: &mut live.session,
+            wanted: &mut self.probes.wanted,
         };
         let actions = live.request.on(event, self.now, &mut access, &mut live.rng);
         let mut next = None;
@@ -74,6 +75,10 @@ impl Engine<'_> {
                 }
                 Action::Finish(outcome) => self.finish(live, outcome),
             }
+        }
+        // The request itself has its connection by now.
+        if !self.probes.wanted.is_empty() {
+            self.ask_loads(live);
         }
         next
     }

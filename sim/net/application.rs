@@ -1,9 +1,7 @@
 //! Origins as servers: the state machine of `crate::origin` behind connections.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
 use std::future::poll_fn;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -11,26 +9,23 @@ use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::buffer::Buffer;
-use evenkeel_proxy::channel::{Channel, Sink as _};
+use evenkeel_proxy::channel::Channel;
 use evenkeel_proxy::h1::{self, Framing, Limits, Method, RequestHead, Status};
 use evenkeel_proxy::http2::{Acceptor, Most, PREFACE};
 use evenkeel_proxy::world::{Sleep as _, World as _};
-use tokio::io::AsyncWriteExt;
 
 use super::Run;
-use super::exchange::{come_back, write_body};
+use super::exchange::come_back;
 use super::flow::{FIELD, Ticket};
 use super::line::{Received, readable};
 use super::luggage::handed_out;
+use super::order::Order;
 use super::socket;
 use crate::origin::{self, Job, JobId, Load, Station, Trouble, Verdict};
 use crate::plan::Ask;
 use crate::timeline::Change;
 use crate::workload::Service;
 use crate::world::{Sleep, Stream, World};
-
-/// Responses up to this size leave in one piece.
-const WHOLE: u64 = 16 << 10;
 
 /// What an origin takes on a connection of HTTP/2.
 const MOST: Most = Most {
@@ -53,6 +48,8 @@ pub(super) struct Application {
     connections: Cell<u64>,
     keep_alive: Option<Duration>,
     names_sessions: bool,
+    /// Fields that say how many requests are in flight, to who asks.
+    tells: Vec<String>,
 }
 
 /// A job of a connection.
@@ -66,7 +63,7 @@ struct Pending {
 
 /// A connection's job: its place among the pending ones.
 #[derive(Clone, Copy)]
-struct Receipt(usize);
+pub(super) struct Receipt(usize);
 
 /// The connection that a request came on.
 #[derive(Clone, Copy)]
@@ -76,20 +73,6 @@ struct Seat {
     fresh: bool,
     /// It has carried a request before, and none since.
     was_idle: bool,
-}
-
-/// What a request wants of the origin.
-struct Order {
-    status: u16,
-    bytes: u64,
-    head_only: bool,
-    close: bool,
-    /// It asks for a tunnel.
-    upgrade: bool,
-    reset: bool,
-    receipt: Option<Receipt>,
-    /// Lines of the head, and the beginning of the body that names a session.
-    handed_out: (String, String),
 }
 
 impl Application {
@@ -103,6 +86,7 @@ impl Application {
         };
         let process = world.process(&format!("origin/{number}"), (ip, 0).into());
         process.cut_off(run.timeline.holes[number].clone());
+        let pools = || plan.config().pools.iter();
         let application = Rc::new(Self {
             world: process.clone(),
             run: Rc::clone(run),
@@ -118,11 +102,10 @@ impl Application {
             driver: RefCell::default(),
             connections: Cell::new(0),
             keep_alive: plan.keep_alive(),
-            names_sessions: plan
-                .config()
-                .pools
-                .iter()
-                .any(|pool| pool.affinity.is_some()),
+            names_sessions: pools().any(|pool| pool.affinity.is_some()),
+            tells: pools()
+                .filter_map(|pool| pool.probe.as_ref()?.header.clone())
+                .collect(),
         });
         run.applications.borrow_mut()[number] = Some(Rc::clone(&application));
         world.spawn(Rc::clone(&application).drive());
@@ -260,7 +243,11 @@ impl Application {
         {
             return false;
         }
-        order.upgrade || answer(stream, order).await.is_ok()
+        let told = match order.probe {
+            true => self.tell(),
+            false => String::new(),
+        };
+        order.upgrade || order.answer(stream, &told).await.is_ok()
     }
 
     /// Reads a request to its end and hands it to the station. `None` ends the connection.
@@ -327,6 +314,7 @@ impl Application {
             upgrade: head.upgrade,
             reset: false,
             receipt: None,
+            probe: ticket.is_none(),
             handed_out: Default::default(),
         };
         if ticket.is_none() {
@@ -411,6 +399,13 @@ impl Application {
         .await
     }
 
+    /// Lines that say how many requests there are, beside the one that asks.
+    fn tell(&self) -> String {
+        let others = self.station.borrow().in_flight();
+        let line = |name: &String| format!("{name}: {others}\r\n");
+        self.tells.iter().map(line).collect()
+    }
+
     fn advance(&self, now: Timestamp) {
         let mut done = Vec::new();
         self.station
@@ -464,35 +459,4 @@ impl Application {
             }
         }
     }
-}
-
-async fn answer(stream: &mut Channel<Stream>, order: &Order) -> io::Result<()> {
-    let mut head = String::with_capacity(128);
-    let status = order.status;
-    let _ = write!(head, "HTTP/1.1 {status} {}\r\n", h1::reason(status));
-    let (lines, begin) = &order.handed_out;
-    let length = order.bytes.max(begin.len() as u64);
-    head.push_str(lines);
-    let bodiless = order.head_only || matches!(status, 100..200 | 204 | 304);
-    if !matches!(status, 100..200 | 204) {
-        let _ = write!(head, "Content-Length: {length}\r\n");
-    }
-    if order.close {
-        head.push_str("Connection: close\r\n");
-    }
-    head.push_str("\r\n");
-    let mut message = head.into_bytes();
-    let (begin, bytes) = match bodiless {
-        true => ("", 0),
-        false => (&**begin, length - begin.len() as u64),
-    };
-    message.extend_from_slice(begin.as_bytes());
-    if bytes <= WHOLE {
-        message.resize(message.len() + bytes as usize, b'x');
-        stream.write_all(&message).await?;
-    } else {
-        stream.write_all(&message).await?;
-        write_body(stream, bytes).await?;
-    }
-    poll_fn(|cx| stream.poll_finish(cx, &[])).await
 }

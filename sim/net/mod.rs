@@ -10,6 +10,7 @@ mod exchange;
 mod flow;
 mod line;
 mod luggage;
+mod order;
 mod proxy;
 mod secret;
 mod socket;

@@ -6,6 +6,7 @@
 mod affinity;
 mod drain;
 mod guard;
+mod load;
 mod retry;
 mod spill;
 mod update;
@@ -30,6 +31,7 @@ use affinity::{Affinity, Stay};
 use drain::Drain;
 pub use guard::Settings as GuardSettings;
 use guard::{Guard, News};
+pub use load::Wanted;
 pub use spill::{Settings as SpillSettings, Shares};
 
 /// What a configuration says of a pool.
@@ -80,6 +82,8 @@ pub struct State {
     policy: Box<dyn Policy>,
     /// What the policy wants measured.
     measure: Option<Measure>,
+    /// Whether the policy may want endpoints probed.
+    asks: bool,
     /// How many policies there were before: what one has sent the next one knows nothing of.
     era: u8,
     /// Requests in flight, by group.
@@ -159,6 +163,7 @@ impl State {
             id,
             policy: settings.policy.build(),
             measure: None,
+            asks: false,
             era: 0,
             in_flight: [0; 3],
             budget: Budget::new(settings.retry.budget_ppm),

@@ -32,7 +32,7 @@ mod wait;
 use crate::affinity::Session;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
-use crate::pool::{self, Sent};
+use crate::pool::{self, Sent, Wanted};
 use crate::queue::{Applicant, Grant, Token};
 use crate::retry::On;
 use crate::rng::Rng;
@@ -51,6 +51,8 @@ pub trait PoolAccess {
     fn grant(&mut self, grant: Grant);
     /// Takes note of a decision.
     fn record(&mut self, event: trace::Event);
+    /// Begins a probe, which must not be waited for; [`pool::State::told`] tells of its end.
+    fn probe(&mut self, wanted: Wanted);
     /// What is known of the request's session, if its pool keeps any.
     fn session(&mut self) -> Option<&mut Session> {
         None

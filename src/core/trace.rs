@@ -157,6 +157,11 @@ pub enum Kind {
         /// What it came to.
         outcome: health::Outcome,
     },
+    /// An endpoint was asked for its load.
+    Asked {
+        /// What that has come to.
+        outcome: health::Outcome,
+    },
     /// What is known of an endpoint by its probes has changed.
     Health {
         /// What is known now.
@@ -224,6 +229,7 @@ impl Kind {
                 | Self::Goaway { .. }
                 | Self::Limited { .. }
                 | Self::Probed { .. }
+                | Self::Asked { .. }
                 | Self::Health { .. }
                 | Self::Ejected { .. }
                 | Self::OnTrial
@@ -285,6 +291,7 @@ impl Event {
             Kind::Parted => (30, 0),
             Kind::Drained => (31, 0),
             Kind::Bounded { limit } => (32, limit.min(u32::from(u16::MAX)) as u16),
+            Kind::Asked { outcome } => (33, outcome as u16),
         };
         let slot = self.endpoint.map_or(u16::MAX, |e| e.slot as u16);
         let who = self.request & 0xffff_ffff | u64::from(self.pool) << 32 | u64::from(slot) << 48;

@@ -7,7 +7,6 @@ use evenkeel_core::endpoint::EndpointIndex;
 use tokio_rustls::TlsConnector;
 
 use crate::channel::Channel;
-use crate::generation::PoolTarget;
 use crate::http2;
 use crate::name;
 use crate::tls;
@@ -17,7 +16,10 @@ use crate::world::{Address, World};
 /// What a request needs of its endpoint's connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Need<'a> {
-    pub(crate) target: &'a PoolTarget,
+    /// The pool's number.
+    pub(crate) pool: u16,
+    /// TLS to its endpoints, if it is spoken.
+    pub(crate) tls: Option<&'a tls::Client>,
     pub(crate) endpoint: EndpointIndex,
     /// A stream of HTTP/2; else a connection for HTTP/1.1.
     pub(crate) http2: bool,
@@ -27,7 +29,7 @@ pub(crate) struct Need<'a> {
 
 impl Need<'_> {
     fn key(&self) -> http2::Key {
-        (self.target.pool.id(), self.endpoint)
+        (self.pool, self.endpoint)
     }
 
     /// An open connection that waits for a request, or a stream of one.
@@ -52,14 +54,13 @@ impl Need<'_> {
         address: &Address,
         turn: u64,
     ) -> io::Result<Channel<W::Stream>> {
-        let tls = self.target.tls.as_deref();
         if !self.http2 {
-            return connect(worker, tls, self.http2, address, turn).await;
+            return connect(worker, self.tls, self.http2, address, turn).await;
         }
         loop {
             match worker.http2.dial(self.key()) {
                 Ok(_guard) => {
-                    let channel = connect(worker, tls, self.http2, address, turn).await?;
+                    let channel = connect(worker, self.tls, self.http2, address, turn).await?;
                     http2::connect(worker, self.key(), channel, self.header_bytes).await?;
                     return self.idle(worker).ok_or_else(|| {
                         io::Error::other("the endpoint takes no stream on a new connection")

@@ -14,6 +14,7 @@ use evenkeel_core::{pool, trace};
 use crate::generation::{Generation, PoolTarget};
 use crate::log::Entry;
 use crate::pool::Pool;
+use crate::probe;
 use crate::worker::Worker;
 use crate::world::World;
 
@@ -93,8 +94,8 @@ impl<W: World> Drop for Life<W> {
 }
 
 struct Access<'a, W: World> {
-    pool: &'a Pool,
-    worker: &'a Worker<W>,
+    pool: &'a Arc<Pool>,
+    worker: &'a Rc<Worker<W>>,
     entry: &'a mut Option<Box<Entry>>,
     session: &'a mut Option<Session>,
 }
@@ -110,6 +111,10 @@ impl<W: World> PoolAccess for Access<'_, W> {
 
     fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
+    }
+
+    fn probe(&mut self, wanted: pool::Wanted) {
+        probe::ask_load(self.worker, self.pool, wanted);
     }
 
     fn record(&mut self, event: trace::Event) {

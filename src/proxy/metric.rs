@@ -113,6 +113,8 @@ pub struct Endpoint {
     pub parted: u64,
     /// Probes, by what they came to.
     pub probes: Vec<(Outcome, u64)>,
+    /// Probes of its load, by what they came to.
+    pub asked: Vec<(Outcome, u64)>,
     /// Steps of sessions at it, by [`Step`].
     pub sessions: [u64; Step::ALL.len()],
     /// Times it was ejected, by cause.
@@ -253,6 +255,7 @@ impl Counts {
             | Kind::Parted
             | Kind::Drained
             | Kind::Probed { .. }
+            | Kind::Asked { .. }
             | Kind::Health { .. }
             | Kind::Ejected { .. }
             | Kind::OnTrial
@@ -325,6 +328,7 @@ impl Endpoint {
             Kind::Failed { .. } => self.failed += 1,
             Kind::Completed => self.completed += 1,
             Kind::Probed { outcome, .. } => bump(&mut self.probes, outcome),
+            Kind::Asked { outcome } => bump(&mut self.asked, outcome),
             Kind::Ejected { cause } => bump(&mut self.ejections, cause),
             Kind::Session { step } => self.sessions[step as usize] += 1,
             _ => {}
@@ -343,6 +347,7 @@ impl Endpoint {
         self.parted += other.parted;
         sum(&mut self.sessions, &other.sessions);
         merge(&mut self.probes, &other.probes);
+        merge(&mut self.asked, &other.asked);
         merge(&mut self.ejections, &other.ejections);
     }
 }

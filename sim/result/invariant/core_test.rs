@@ -3,7 +3,7 @@
 use super::*;
 use crate::result::occupancy::Held;
 use evenkeel_core::endpoint::{self, Endpoint};
-use evenkeel_core::pool::{Settings, State};
+use evenkeel_core::pool::{Settings, State, Wanted};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Action, Event as Report, Plan, PoolAccess, Request};
 use evenkeel_core::rng::{Rng, Stream};
@@ -37,6 +37,8 @@ impl PoolAccess for World {
     fn record(&mut self, event: trace::Event) {
         self.checker.on(&event);
     }
+
+    fn probe(&mut self, _: Wanted) {}
 }
 
 impl World {

@@ -74,11 +74,31 @@ pub trait Policy: fmt::Debug + Send {
         let _ = (ticket, now, took_ns, answer);
     }
 
+    /// Another endpoint that is to be probed, after a pick; [`Policy::told`] is told of it, once.
+    fn wanted(&mut self) -> Option<EndpointIndex> {
+        None
+    }
+
+    /// The probe of an endpoint that was [`Policy::wanted`] has been answered, or has failed.
+    fn told(&mut self, endpoint: &Endpoint, now: Timestamp, load: Option<Load>) {
+        let _ = (endpoint, now, load);
+    }
+
     /// Whether a pick compares all endpoints, so that one that has nothing in flight takes every
     /// request: slow start must then hold it back by more.
     fn compares_all(&self) -> bool {
         false
     }
+}
+
+/// What an endpoint was like when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Requests in flight there, by whomever sent, without the one that asked; absent: it does not
+    /// say.
+    pub in_flight: Option<u32>,
+    /// How long the answer took.
+    pub took: Duration,
 }
 
 /// What a pick depends on besides the endpoints.
@@ -171,6 +191,8 @@ pub enum Kind {
         quantile_percent: u32,
         /// Probes for each pick; 1 to 8.
         probes: u32,
+        /// Endpoints are asked; else what this proxy knows of them is the probe.
+        asks: bool,
     },
     /// Fewest requests in flight, weighed by what their routes do to others.
     EventLoop {
@@ -193,6 +215,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a shell has to probe endpoints for it.
+    #[must_use]
+    pub const fn asks(self) -> bool {
+        matches!(self, Self::Prequal { asks: true, .. })
+    }
+
     /// A fresh policy.
     #[must_use]
     pub fn build(self) -> Box<dyn Policy> {
@@ -206,7 +234,8 @@ impl Kind {
             Self::Prequal {
                 quantile_percent,
                 probes,
-            } => Box::new(Prequal::new(quantile_percent, probes)),
+                asks,
+            } => Box::new(Prequal::new(quantile_percent, probes, asks)),
             Self::EventLoop { spare_percent } => Box::new(EventLoop::new(spare_percent)),
             Self::IpHash => Box::<IpHash>::default(),
             Self::Hash => Box::<Hash>::default(),

@@ -23,7 +23,7 @@ use crate::endpoint::{Group, Spec, State};
 use crate::rng::{Rng, Stream, mix};
 use keyed::moved;
 
-const EVERY: [Kind; 15] = [
+const EVERY: [Kind; 16] = [
     Kind::RoundRobin,
     Kind::Random,
     Kind::LeastRequest,
@@ -47,10 +47,8 @@ const EVERY: [Kind; 15] = [
     Kind::RingHash {
         bound_percent: Some(125),
     },
-    Kind::Prequal {
-        quantile_percent: 84,
-        probes: 3,
-    },
+    prequal::kind(84),
+    prequal::asking(30),
 ];
 /// Those whose shares are the weights, load or not.
 const FAIR: &[Kind] = EVERY.split_at(12).0;

@@ -42,6 +42,7 @@ impl State {
             .any(|e| e.group != Group::Home || e.has_failed_dials());
         self.policy.rebuild(&self.endpoints, table);
         self.measure = self.policy.measure();
+        self.asks = settings.policy.asks();
         self.in_flight = Group::ALL.map(|group| {
             let members = self.endpoints.iter().filter(|e| e.group == group);
             members.map(|e| u64::from(e.in_flight)).sum()

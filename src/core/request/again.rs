@@ -97,8 +97,12 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// A request is on its way to `endpoint` from now on.
     pub(super) fn dispatch(&mut self, endpoint: EndpointIndex) {
         let (now, key) = (self.now, self.request.key);
-        self.request.measured = self.pool.with(|pool| pool.send(now, endpoint, key));
+        let (measured, asks) = self
+            .pool
+            .with(|pool| (pool.send(now, endpoint, key), pool.asks()));
+        self.request.measured = measured;
         self.request.dispatched = now;
+        self.probe(asks);
     }
 
     pub(super) fn on_behalf<R>(&mut self, f: impl FnOnce(&mut pool::State) -> R) -> R {

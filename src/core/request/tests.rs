@@ -59,6 +59,7 @@ struct Shell {
     pool: State,
     grants: Vec<Grant>,
     trace: Vec<trace::Event>,
+    wanted: Vec<u32>,
     session: Option<Session>,
 }
 
@@ -68,6 +69,7 @@ impl Shell {
             pool: State::new(0, settings(endpoints)),
             grants: Vec::new(),
             trace: Vec::new(),
+            wanted: Vec::new(),
             session: None,
         }
     }
@@ -137,6 +139,10 @@ impl PoolAccess for Shell {
 
     fn record(&mut self, event: trace::Event) {
         self.trace.push(event);
+    }
+
+    fn probe(&mut self, wanted: Wanted) {
+        self.wanted.push(wanted.endpoint.slot);
     }
 }
 

@@ -47,7 +47,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     ) -> Option<Admission> {
         let (now, key) = (self.now, self.request.key);
         let session = self.pool.session().copied();
-        let (admission, measured) = self.pool.with(|pool| {
+        let (admission, measured, asks) = self.pool.with(|pool| {
             let admission = match &session {
                 None => ask(pool),
                 Some(session) => pool.on_behalf(session, ask),
@@ -56,11 +56,27 @@ impl<P: PoolAccess> Turn<'_, P> {
                 Some(Admission::Picked(endpoint)) => pool.send(now, endpoint, key),
                 _ => None,
             };
-            (admission, measured)
+            (admission, measured, pool.asks())
         });
         self.request.measured = measured;
         self.request.dispatched = now;
+        self.probe(asks);
         admission
+    }
+
+    /// Has those probed whom the pool wants probed, if it ever does.
+    #[inline(always)]
+    pub(super) fn probe(&mut self, asks: bool) {
+        if asks {
+            self.probe_wanted();
+        }
+    }
+
+    #[inline(never)]
+    fn probe_wanted(&mut self) {
+        while let Some(wanted) = self.pool.with(pool::State::wanted) {
+            self.pool.probe(wanted);
+        }
     }
 
     /// `budgeted`: it drew on the retry budget.

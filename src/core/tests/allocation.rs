@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use evenkeel_core::endpoint::{Group, Spec, State as Admin, Until};
-use evenkeel_core::policy::{Key, Kind};
-use evenkeel_core::pool::{GuardSettings, Settings, State};
+use evenkeel_core::policy::{Key, Kind, Load};
+use evenkeel_core::pool::{GuardSettings, Settings, State, Wanted};
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::{Event, Plan, PoolAccess, Request};
 use evenkeel_core::rng::Stream;
@@ -28,6 +28,14 @@ impl PoolAccess for Alone {
     fn grant(&mut self, _: Grant) {}
 
     fn record(&mut self, _: trace::Event) {}
+
+    fn probe(&mut self, wanted: Wanted) {
+        let load = Load {
+            in_flight: Some(3),
+            took: Duration::from_millis(1),
+        };
+        let _ = self.0.told(Timestamp::ZERO, wanted, Ok(load));
+    }
 }
 
 /// Checks, ejections at the first failure, a panic threshold and slow start.
@@ -151,6 +159,12 @@ fn a_request_allocates_nothing() {
         Kind::Prequal {
             quantile_percent: 84,
             probes: 3,
+            asks: false,
+        },
+        Kind::Prequal {
+            quantile_percent: 30,
+            probes: 3,
+            asks: true,
         },
         Kind::EventLoop { spare_percent: 50 },
         Kind::IpHash,

@@ -6,7 +6,7 @@
 
 use evenkeel_core::endpoint::{Group, Spec, State as Admin};
 use evenkeel_core::policy::Kind;
-use evenkeel_core::pool::{GuardSettings, Settings, SpillSettings, State};
+use evenkeel_core::pool::{GuardSettings, Settings, SpillSettings, State, Wanted};
 use evenkeel_core::queue::{self, Grant, Token};
 use evenkeel_core::request::{Action, Event, Outcome, Plan, PoolAccess, Request};
 use evenkeel_core::retry;
@@ -41,6 +41,8 @@ impl PoolAccess for Shared {
     }
 
     fn record(&mut self, _: trace::Event) {}
+
+    fn probe(&mut self, _: Wanted) {}
 }
 
 /// What a worker's client does.

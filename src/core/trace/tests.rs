@@ -112,6 +112,13 @@ fn all() -> impl Iterator<Item = (Kind, u8, u16)> {
         (Kind::Bounded { limit: 70_000 }, 32, u16::MAX),
         (Kind::Parted, 30, 0),
         (Kind::Drained, 31, 0),
+        (
+            Kind::Asked {
+                outcome: health::Outcome::Timeout,
+            },
+            33,
+            2,
+        ),
     ])
 }
 
@@ -137,7 +144,7 @@ fn records_are_frozen() {
 #[test]
 fn connections_are_outside_of_requests() {
     for (kind, number, _) in all() {
-        let outside = [10, 11, 27, 28, 31, 32].contains(&number) || (13..24).contains(&number);
+        let outside = [10, 11, 27, 28, 31, 32, 33].contains(&number) || (13..24).contains(&number);
         assert_eq!(kind.is_outside(), outside, "{kind:?}");
     }
 }

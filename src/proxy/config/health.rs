@@ -309,7 +309,7 @@ fn expect(t: &mut Table<'_>) -> Expect {
 macro_rules! parsed {
     ($kind:ident, $value:ty, $expected:literal, $parse:expr, $show:expr) => {
         #[derive(Clone, Copy, Debug)]
-        struct $kind;
+        pub(super) struct $kind;
 
         impl Kind for $kind {
             type Value = $value;

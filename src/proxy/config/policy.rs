@@ -8,6 +8,7 @@ use evenkeel_core::policy::{CHOICES_MAX, Kind};
 use serde_json::{Value as Json, json};
 
 use super::Use;
+use super::probe::{Probe, probe};
 use crate::document::{self, Choice, Float, Integer, Node, Sink, Table, Time, Value};
 use Policy::Core;
 
@@ -108,6 +109,7 @@ const DECAY: Duration = Duration::from_secs(10);
 const PREQUAL: Kind = Kind::Prequal {
     quantile_percent: 30,
     probes: PROBES,
+    asks: false,
 };
 /// The paper's 0.84 is for a hundred endpoints and several times worse for eight.
 const QUANTILE: f64 = 0.3;
@@ -128,8 +130,9 @@ const NAMES: &str = "round_robin (in turn), random, least_request (fewest in fli
     to the same endpoint: ip_hash and hash (nginx's), ring_hash (nginx's `hash ... consistent`), \
     maglev (even shares), rendezvous (for few endpoints)";
 
-/// The policy, and the key if it hashes by one of the file's choice.
-pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>) {
+/// The policy, the key if it hashes by one of the file's choice, and how it has endpoints asked for
+/// their load if it does.
+pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey>, Option<Probe>) {
     let (choice, simulates) = choice(t, purpose);
     let named = t.default("name", choice, Core(Kind::P2c { choices: CHOICES }), NAMES);
     let doc = "p2c: how many are drawn; 2 has nearly all of the effect, more herds";
@@ -146,6 +149,9 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     let quantile = t.default("quantile", Float(0.0..=1.0), QUANTILE, doc);
     let doc = "prequal: endpoints probed for each pick; 3 is the paper's, fewer are stale";
     let probes = t.default("probes", Integer(1..=8_u32), PROBES, doc);
+    let doc = "prequal: endpoints are asked how they are, and those that do not answer are passed \
+               over; absent: what this proxy knows of them is all";
+    let probe = t.optional_table("probe", doc, probe).flatten();
     let doc = "event_loop: how much of what a request would make others wait it is charged; 0.5 is \
                best for light requests and the mean, at the price of heavy ones; 0 helps all a \
                little";
@@ -175,8 +181,9 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
             let prequal = Kind::Prequal {
                 quantile_percent,
                 probes,
+                asks: probe.is_some(),
             };
-            (Core(prequal), &["quantile", "probes"])
+            (Core(prequal), &["quantile", "probes", "probe"])
         }
         Core(Kind::EventLoop { .. }) => {
             let spare_percent = percent(spare);
@@ -194,7 +201,12 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
         plain => (plain, &[]),
     };
     misplaced(t, options);
-    (policy, policy.is_keyed().then_some(key))
+    let asks = matches!(policy, Core(kind) if kind.asks());
+    (
+        policy,
+        policy.is_keyed().then_some(key),
+        probe.filter(|_| asks),
+    )
 }
 
 /// The policies by name, and whether those are among them that only a simulation can have. Who
@@ -216,12 +228,13 @@ fn choice(t: &mut Table<'_>, purpose: Use) -> (Choice<Policy>, bool) {
 
 /// Parameters of another policy than the one named.
 fn misplaced(t: &mut Table<'_>, options: &[&str]) {
-    const OWNERS: [(&str, &str, &str); 10] = [
+    const OWNERS: [(&str, &str, &str); 11] = [
         ("choices", "p2c has", "p2c"),
         ("until", "least_time has", "least_time"),
         ("decay", "peak_ewma has", "peak_ewma"),
         ("quantile", "prequal has", "prequal"),
         ("probes", "prequal has", "prequal"),
+        ("probe", "prequal has", "prequal"),
         ("spare", "event_loop has", "event_loop"),
         (
             "key",

@@ -12,6 +12,7 @@ use super::concurrency::concurrency;
 use super::health::{Health, Panic, health, panic};
 use super::hedge::{self, hedge};
 use super::policy::{HashKey, Policy, policy};
+use super::probe::Probe;
 use super::retry::{Retry, replaced_in_time, retry};
 use super::slow_start::slow_start;
 use super::{Named, Use, check, named_address, tls};
@@ -26,6 +27,8 @@ pub struct Pool {
     pub policy: Policy,
     /// What requests are hashed by, if the policy hashes by a key of the file's choice.
     pub key: Option<HashKey>,
+    /// How endpoints are asked for their load, if the policy wants it.
+    pub probe: Option<Probe>,
     /// Who can be picked; at least one.
     pub endpoints: Vec<Endpoint>,
     /// TLS to the endpoints, if it is spoken.
@@ -121,7 +124,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let name = t.required("name", Name, "what routes, metrics and scenarios call it");
     names.declare(t, "name", name.as_deref());
     let doc = "who is picked; p2c avoids a slow endpoint without comparing all of them";
-    let (policy, key) = t.shorthand("policy", "name", doc, |t| policy(t, purpose));
+    let (policy, key, probe) = t.shorthand("policy", "name", doc, |t| policy(t, purpose));
     let mut endpoint_names = Names::new("endpoint");
     let example = "at least one, such as [{ address = \"127.0.0.1:3001\" }]";
     let doc = "the addresses that can be picked";
@@ -170,6 +173,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         name: name?,
         policy,
         key,
+        probe,
         endpoints,
         tls,
         http2,

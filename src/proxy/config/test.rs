@@ -425,6 +425,7 @@ fn policies_have_their_parameters() {
             Policy::Core(Kind::Prequal {
                 quantile_percent: 30,
                 probes: 3,
+                asks: false,
             }),
             None,
         ),

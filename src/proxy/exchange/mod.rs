@@ -227,7 +227,8 @@ impl<W: World> Exchange<'_, W> {
         (self.attempt, self.upstream) = (attempt, None);
         let worker = Rc::clone(&self.connection.worker);
         let need = Need {
-            target: self.target,
+            pool: self.target.pool.id(),
+            tls: self.target.tls.as_deref(),
             endpoint,
             http2: self.target.http2 && !self.head.upgrade,
             header_bytes: self.connection.terms.limits.header_bytes,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use evenkeel_core::endpoint::Group;
-use evenkeel_core::health::Standing;
+use evenkeel_core::health::{Outcome, Standing};
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
@@ -18,6 +18,13 @@ const STATES: [&str; 4] = [
     Standing::Down.name(),
     EJECTED,
 ];
+
+fn named(outcomes: &[(Outcome, u64)]) -> Vec<(&'static str, u64)> {
+    outcomes
+        .iter()
+        .map(|(outcome, n)| (outcome.name(), *n))
+        .collect()
+}
 
 impl Scrape {
     pub(super) fn health(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -60,10 +67,11 @@ impl Scrape {
         self.by_pool(encoder, ("evenkeel_panics", help), |pool| pool.panics)?;
         let help = "Probes of an endpoint, by what they came to";
         self.by_reason(encoder, ("evenkeel_probes", help, "result"), |e| {
-            e.probes
-                .iter()
-                .map(|(outcome, n)| (outcome.name(), *n))
-                .collect()
+            named(&e.probes)
+        })?;
+        let help = "Probes of an endpoint's load, which a policy wants, by what they came to";
+        self.by_reason(encoder, ("evenkeel_load_probes", help, "outcome"), |e| {
+            named(&e.asked)
         })?;
         let help = "Ejections of an endpoint by outlier detection, by cause";
         self.by_reason(encoder, ("evenkeel_ejections", help, "cause"), |e| {

@@ -93,7 +93,8 @@ async fn exchange<S: Stream>(
     if judged != Outcome::Passed || (check.expect.body.is_none() && !is_grpc) {
         return Ok(judged);
     }
-    let body = body(&mut channel, &head, received.split_off(length)).await?;
+    let received_body = received.split_off(length);
+    let (body, _) = body(&mut channel, &head, received_body, BODY_BYTES).await?;
     if !is_grpc {
         return Ok(check.expect.body(&body));
     }
@@ -118,12 +119,22 @@ fn is_fine(trailers: &[u8]) -> bool {
     })
 }
 
-/// The text of a request, and its method.
-fn request(check: &Check, address: &Address) -> (Vec<u8>, Method) {
-    let own = match address {
+/// What an endpoint at `address` is asked as, if nothing else is said.
+pub(super) fn authority(address: &Address) -> String {
+    match address {
         Address::Unix(_) => "localhost".to_owned(),
         other => other.to_string(),
-    };
+    }
+}
+
+/// The head of a request up to the lines that not all have.
+pub(super) fn opening(method: &str, path: &str, host: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel\r\nAccept: */*\r\n")
+}
+
+/// The text of a request, and its method.
+fn request(check: &Check, address: &Address) -> (Vec<u8>, Method) {
+    let own = authority(address);
     match &check.ask {
         Ask::Http {
             method,
@@ -132,10 +143,8 @@ fn request(check: &Check, address: &Address) -> (Vec<u8>, Method) {
             headers,
         } => {
             let host = host.as_ref().unwrap_or(&own);
-            let mut text = format!(
-                "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: evenkeel\r\n\
-                 Accept: */*\r\nConnection: close\r\n"
-            );
+            let mut text = opening(method, path, host);
+            text.push_str("Connection: close\r\n");
             for line in headers {
                 text.push_str(line);
                 text.push_str("\r\n");
@@ -168,7 +177,7 @@ fn request(check: &Check, address: &Address) -> (Vec<u8>, Method) {
 }
 
 /// Reads up to the end of the final head. Its place in `received` is from the first byte on.
-async fn head<S: Stream>(
+pub(super) async fn head<S: Stream>(
     channel: &mut Channel<S>,
     received: &mut Vec<u8>,
     method: Method,
@@ -192,12 +201,14 @@ async fn head<S: Stream>(
     }
 }
 
-/// Reads the body, or its first [`BODY_BYTES`]; `received` is what came with the head.
-async fn body<S: Stream>(
+/// Reads the body, or its first `most` bytes; `received` is what came with the head. Also whether
+/// that is all of it and nothing follows.
+pub(super) async fn body<S: Stream>(
     channel: &mut Channel<S>,
     head: &ResponseHead,
     mut received: Vec<u8>,
-) -> Result<Vec<u8>, Outcome> {
+    most: usize,
+) -> Result<(Vec<u8>, bool), Outcome> {
     let framing = match (&*channel, head.framing) {
         // A stream's end is the body's.
         (Channel::Http2(_), Framing::Chunked) => Framing::UntilClose,
@@ -211,13 +222,14 @@ async fn body<S: Stream>(
             body.extend_from_slice(&received[step.payload]);
             received.drain(..step.consumed);
         }
-        if decoder.is_end() || body.len() >= BODY_BYTES {
-            body.truncate(BODY_BYTES);
-            return Ok(body);
+        if decoder.is_end() || body.len() >= most {
+            let is_clean = decoder.is_end() && received.is_empty() && body.len() <= most;
+            body.truncate(most);
+            return Ok((body, is_clean));
         }
         if !fill(channel, &mut received).await? {
             return match decoder.eof() {
-                Eof::Complete => Ok(body),
+                Eof::Complete => Ok((body, false)),
                 Eof::Cut => Err(Outcome::Lost),
             };
         }

@@ -2,10 +2,12 @@
 //!
 //! One worker does it for all: it lives by the pools' deadlines, and is woken when a request or a
 //! reload has moved one. Each probe has a connection of its own, never one that is kept, so that it
-//! sees what a new client would.
+//! sees what a new client would. Probes of the load, which a policy wants, are another matter
+//! (`load.rs`): the worker whose request was picked for asks.
 
 mod ask;
 pub mod expect;
+mod load;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use crate::generation::Generation;
 use crate::pool::Pool;
 use crate::worker::Worker;
 use crate::world::{Address, Sleep as _, World};
+
+pub(crate) use load::ask_load;
 
 /// Watches the health of all pools for as long as the worker lives.
 pub(crate) async fn watch<W: World>(worker: Rc<Worker<W>>) {

@@ -13,6 +13,7 @@ const PEAK_EWMA: Kind = Kind::PeakEwma { decay: DECAY };
 const PREQUAL: Kind = Kind::Prequal {
     quantile_percent: 84,
     probes: 3,
+    asks: false,
 };
 const BOTH: [Kind; 2] = [LEAST_TIME, PEAK_EWMA];
 /// The present of [`Rig::pick`].

@@ -3,10 +3,20 @@
 use super::*;
 use crate::endpoint::Answer;
 
-const fn kind(quantile_percent: u32) -> Kind {
+pub(super) const fn kind(quantile_percent: u32) -> Kind {
     Kind::Prequal {
         quantile_percent,
         probes: 3,
+        asks: false,
+    }
+}
+
+/// The same, with endpoints that are asked.
+pub(super) const fn asking(quantile_percent: u32) -> Kind {
+    Kind::Prequal {
+        quantile_percent,
+        probes: 3,
+        asks: true,
     }
 }
 
@@ -83,4 +93,72 @@ fn equals_share() {
         counts.iter().all(|count| (1_400..2_600).contains(count)),
         "{counts:?}"
     );
+}
+
+/// Asks all who are wanted, and answers with what `load` says of a slot; without that, never.
+fn answer(rig: &mut Rig, load: impl Fn(usize) -> Option<Load>) {
+    while let Some(index) = rig.policy.wanted() {
+        let slot = index.slot as usize;
+        let endpoint = &rig.endpoints[slot];
+        if let Some(load) = load(slot) {
+            rig.policy.told(endpoint, Timestamp(1_000_000), Some(load));
+        }
+    }
+}
+
+const fn load(in_flight: Option<u32>, ms: u64) -> Option<Load> {
+    let took = Duration::from_millis(ms);
+    Some(Load { in_flight, took })
+}
+
+/// How often each of eight is picked, if who answers does so before the next pick; the first picks
+/// are by chance.
+fn asked(quantile_percent: u32, load: impl Fn(usize) -> Option<Load>) -> Vec<u64> {
+    let mut rig = Rig::new(asking(quantile_percent), &[1; 8]);
+    for _ in 0..50 {
+        rig.pick();
+        answer(&mut rig, &load);
+    }
+    let mut counts = vec![0; 8];
+    for _ in 0..2_000 {
+        counts[rig.pick().expect("somebody is eligible")] += 1;
+        answer(&mut rig, &load);
+    }
+    counts
+}
+
+#[test]
+fn who_does_not_answer_takes_nearly_nothing() {
+    let counts = asked(30, |slot| match slot < 4 {
+        true => load(Some(2), 1),
+        false => None,
+    });
+    assert!(counts[4..].iter().sum::<u64>() < 40, "{counts:?}");
+    assert!(counts[..4].iter().all(|count| *count > 300), "{counts:?}");
+}
+
+#[test]
+fn what_an_endpoint_says_counts_and_else_how_soon_it_says_anything() {
+    let counts = asked(0, |slot| load(Some(if slot == 5 { 0 } else { 9 }), 1));
+    assert!(counts[5] > 400, "{counts:?}");
+    let counts = asked(0, |slot| load(None, if slot == 5 { 1 } else { 9 }));
+    assert!(counts[5] > 400, "it is the first to answer: {counts:?}");
+}
+
+#[test]
+fn nobody_is_asked_twice_at_once_and_a_failure_frees() {
+    let mut rig = Rig::new(asking(30), &[1; 8]);
+    let round = |rig: &mut Rig| {
+        let mut asked = [0; 8];
+        for _ in 0..200 {
+            rig.pick();
+            while let Some(index) = rig.policy.wanted() {
+                asked[index.slot as usize] += 1;
+            }
+        }
+        asked
+    };
+    assert_eq!(round(&mut rig), [1; 8]);
+    rig.policy.told(&rig.endpoints[3], Timestamp(2), None);
+    assert_eq!(round(&mut rig), [0, 0, 0, 1, 0, 0, 0, 0]);
 }

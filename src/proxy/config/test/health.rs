@@ -194,6 +194,52 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Probes of the load, which a policy wants.
+const LOAD: &[(&str, &[&str])] = &[
+    (
+        "policy = { name = \"prequal\", probe = { path = \"/load\", header = \"X-In-Flight\" } }",
+        &[],
+    ),
+    (
+        "policy = { name = \"prequal\", probe = {} }",
+        &[":5:38: error: `pool.policy.probe.path` is missing"],
+    ),
+    (
+        "policy = { name = \"prequal\", probe = { path = \"load\" } }",
+        &[":5:47: error: that is no path of a request"],
+    ),
+    (
+        "policy = { name = \"prequal\", probe = { path = \"/\", timeout = \"2s\" } }",
+        &[":5:62: error: an answer is worth nothing after 1s, and meanwhile nobody asks again"],
+    ),
+    (
+        "policy = { name = \"prequal\", probe = { path = \"/\", header = \"Date:\" } }",
+        &[":5:61: error: `pool.policy.probe.header` is the string \"Date:\""],
+    ),
+    (
+        "policy = { name = \"prequal\", probe = { path = \"/\", header = \"Content-Length\" } }",
+        &[":5:61: error: `pool.policy.probe.header` is the string \"Content-Length\""],
+    ),
+    (
+        "policy = { name = \"p2c\", probe = { path = \"/\" } }",
+        &[":5:34: error: only prequal has `probe`"],
+    ),
+];
+
+#[test]
+fn probes_of_the_load() {
+    check(
+        LOAD.iter()
+            .map(|(text, wanted)| (with_endpoint(text), *wanted)),
+    );
+    let expected = Probe {
+        path: "/load".into(),
+        header: Some("X-In-Flight".into()),
+        timeout: Duration::from_millis(100),
+    };
+    assert_eq!(pool(LOAD[0].0).probe, Some(expected));
+}
+
 #[test]
 fn what_cannot_work() {
     check(
