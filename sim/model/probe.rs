@@ -1,10 +1,10 @@
 //! Probes in the model: what the core's checks and policies ask for, as round trips to origins and
 //! work there.
 //!
-//! A probe is a request without work of its own: it waits for its turn at the origin as all requests
-//! do, so an event loop that is behind fails its check. One of the health has a connection of its
-//! own, one of the load a kept one if there is any. Faults that hit a share of requests spare it. As
-//! in engine `net`, an answer is 200 and says how many requests there are beside it.
+//! A probe is a request without work of its own: it waits for its turn at the origin as all
+//! requests do, so an event loop that is behind fails its check. One of the health has a connection
+//! of its own, one of the load a kept one if there is any. Faults that hit a share of requests
+//! spare it. As in engine `net`, an answer is 200 and says how many requests there are beside it.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Probes of the load of endpoints, for a policy that decides by them: whom it wants asked, and what
-//! they say.
+//! Probes of the load of endpoints, for a policy that decides by them: whom it wants asked, and
+//! what they say.
 //!
 //! After a pick the pool says whom; a shell asks, bounded in time, and tells of every end. The
 //! health of an endpoint is not concerned: one that does not answer has no say in what is picked.

@@ -143,15 +143,7 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     let doc = "peak_ewma: how fast a latency is forgotten; 10s outlasts a pause of garbage \
                collection and not a restart";
     let decay = t.default("decay", Time::POSITIVE, DECAY, doc);
-    let doc = "prequal: the part of recent probes above which an endpoint is hot; 0 is in flight \
-               alone, 1 latency alone; 0.84 is the paper's for a hundred endpoints, 0.3 is better \
-               for a few";
-    let quantile = t.default("quantile", Float(0.0..=1.0), QUANTILE, doc);
-    let doc = "prequal: endpoints probed for each pick; 3 is the paper's, fewer are stale";
-    let probes = t.default("probes", Integer(1..=8_u32), PROBES, doc);
-    let doc = "prequal: endpoints are asked how they are, and those that do not answer are passed \
-               over; absent: what this proxy knows of them is all";
-    let probe = t.optional_table("probe", doc, probe).flatten();
+    let (prequal, probe) = prequal(t);
     let doc = "event_loop: how much of what a request would make others wait it is charged; 0.5 is \
                best for light requests and the mean, at the price of heavy ones; 0 helps all a \
                little";
@@ -171,20 +163,11 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
     } else {
         (EVERYONE, PERIOD)
     };
-    let percent = |part: f64| (part * 100.0).round() as u32;
     let (policy, options): (_, &[&str]) = match named {
         Core(Kind::P2c { .. }) => (Core(Kind::P2c { choices }), &["choices"]),
         Core(Kind::LeastTime { .. }) => (Core(Kind::LeastTime { until }), &["until"]),
         Core(Kind::PeakEwma { .. }) => (Core(Kind::PeakEwma { decay }), &["decay"]),
-        Core(Kind::Prequal { .. }) => {
-            let quantile_percent = percent(quantile);
-            let prequal = Kind::Prequal {
-                quantile_percent,
-                probes,
-                asks: probe.is_some(),
-            };
-            (Core(prequal), &["quantile", "probes", "probe"])
-        }
+        Core(Kind::Prequal { .. }) => (Core(prequal), &["quantile", "probes", "probe"]),
         Core(Kind::EventLoop { .. }) => {
             let spare_percent = percent(spare);
             (Core(Kind::EventLoop { spare_percent }), &["spare"])
@@ -207,6 +190,30 @@ pub(super) fn policy(t: &mut Table<'_>, purpose: Use) -> (Policy, Option<HashKey
         policy.is_keyed().then_some(key),
         probe.filter(|_| asks),
     )
+}
+
+/// `prequal` with its parameters, and how it asks endpoints, if it does.
+fn prequal(t: &mut Table<'_>) -> (Kind, Option<Probe>) {
+    let doc = "prequal: the part of recent probes above which an endpoint is hot; 0 is in flight \
+               alone, 1 latency alone; 0.84 is the paper's for a hundred endpoints, 0.3 is better \
+               for a few";
+    let quantile = t.default("quantile", Float(0.0..=1.0), QUANTILE, doc);
+    let doc = "prequal: endpoints probed for each pick; 3 is the paper's, fewer are stale";
+    let probes = t.default("probes", Integer(1..=8_u32), PROBES, doc);
+    let doc = "prequal: endpoints are asked how they are, and those that do not answer are passed \
+               over; absent: what this proxy knows of them is all";
+    let probe = t.optional_table("probe", doc, probe).flatten();
+    let prequal = Kind::Prequal {
+        quantile_percent: percent(quantile),
+        probes,
+        asks: probe.is_some(),
+    };
+    (prequal, probe)
+}
+
+/// A part of one.
+fn percent(part: f64) -> u32 {
+    (part * 100.0).round() as u32
 }
 
 /// The policies by name, and whether those are among them that only a simulation can have. Who

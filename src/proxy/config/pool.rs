@@ -164,10 +164,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
         endpoint.slow_start = endpoint.slow_start.or(slow_start);
     }
     let tls = tls?;
-    let health = match health {
-        Some(health) => Some(health?),
-        None => None,
-    };
+    let health = health.map_or(Some(None), |health| health.map(Some))?;
     check::server_names(t, &endpoints, tls.as_ref());
     Some(Pool {
         name: name?,
