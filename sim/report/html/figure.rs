@@ -34,7 +34,7 @@ pub(in crate::report) enum Legend {
 
 /// Numbers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(in crate::report) struct Table {
     pub(super) caption: String,
     /// Of the columns, that of the rows' names first.
     pub(super) head: Vec<String>,
