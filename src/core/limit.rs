@@ -391,13 +391,19 @@ impl State {
         candidates.min()
     }
 
-    /// A request of `key` that was counted among those that are there is over.
+    /// A request of `key` that was counted among those that are there is over. Who owes nothing for
+    /// certain is forgotten at once.
     pub fn leave(&mut self, key: Key) {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
         entry.requests = entry.requests.saturating_sub(1);
-        if entry.requests == 0 && entry.place == Timestamp::MAX {
+        if entry.requests > 0 {
+            return;
+        }
+        if self.settings.rate.is_none() {
+            self.forget(key);
+        } else if entry.place == Timestamp::MAX {
             let due = place(entry.paid);
             self.put(key, due);
         }

@@ -126,7 +126,7 @@ fn keys_of_a_configuration_in_another_file() {
     let wanted = [
         "command line:1:12: error: `pool` has no block `q`; not a known block; known: p",
         "command line:1:49: error: `pool.retry.attempts` is the integer 99; expected an integer from 1",
-        "command line:1:58: error: unknown key `foo`; not a known key; known: admin, affinity, config",
+        "command line:1:58: error: unknown key `foo`; not a known key; known: admin, affinity,",
         "command line:1:77: error: unknown key `choice`; did you mean `choices`?",
     ];
     assert_eq!(lines.len(), wanted.len(), "{lines:#?}");

@@ -220,7 +220,8 @@ fn a_table_full_of_those_who_are_there_takes_no_other() {
 fn tunnels_do_not_keep_others_from_being_forgotten() {
     let rules = one(Settings {
         keys: 100,
-        ..requests(1)
+        requests: Some(1),
+        ..rate(0, None)
     });
     for key in 0..100 {
         assert!(come(&rules, at(0), key).0.is_ok());
@@ -236,7 +237,8 @@ fn tunnels_do_not_keep_others_from_being_forgotten() {
     );
     rules[0].borrow_mut().update(Settings {
         keys: 1,
-        ..requests(1)
+        requests: Some(1),
+        ..rate(0, None)
     });
     assert_eq!(rules[0].borrow().len(), 100);
 }
