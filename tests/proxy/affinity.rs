@@ -62,7 +62,7 @@ fn a_client_that_brings_its_cookie_stays_and_one_that_does_not_is_new() {
     }
     let others: Vec<_> = (0..9).map(|_| get(&proxy, "/", "").body).collect();
     assert!(others.iter().any(|name| *name != first.body));
-    assert_eq!(proxy.counter("evenkeel_session_steps_total"), 10);
+    proxy.counts("evenkeel_session_steps_total", 10);
     proxy.stop();
 }
 
@@ -98,10 +98,7 @@ fn a_cookie_is_good_at_every_proxy_that_has_its_key() {
     // The first one does not have the second one's key yet.
     let new = cookie_of(&proxies[1].client().exchange("GET", GET).unwrap()).expect("a new client");
     get(&proxies[0], "/", &format!("Cookie: {new}\r\n"));
-    assert_eq!(
-        proxies[0].counter("evenkeel_session_cookies_forged_total"),
-        1
-    );
+    proxies[0].counts("evenkeel_session_cookies_forged_total", 1);
     proxies.into_iter().for_each(Evenkeel::stop);
 }
 
@@ -185,7 +182,7 @@ fn sessions_of_the_application_are_learned() {
                 assert!(sid.as_bytes().starts_with(&answer.body), "{from} {sid}");
             }
         }
-        assert_eq!(proxy.counter("evenkeel_sessions"), 6);
+        proxy.counts("evenkeel_sessions", 6);
         // A reload forgets nothing, whatever order it brings.
         config.endpoints.reverse();
         proxy.reload(&config.text());

@@ -96,8 +96,8 @@ fn tunnels_of_a_draining_endpoint_end_with_its_time() {
     assert!(clients.iter_mut().all(Client::ended));
     (0..4).for_each(|_| ended.recv_timeout(PATIENCE).unwrap());
     proxy.process.says("is drained: nothing is left there");
-    assert_eq!(proxy.counter("evenkeel_drained_tunnels_total"), 4);
-    assert_eq!(proxy.counter("evenkeel_endpoint_tunnels"), 0);
+    proxy.counts("evenkeel_drained_tunnels_total", 4);
+    proxy.counts("evenkeel_endpoint_tunnels", 0);
     proxy.stop();
 }
 

@@ -186,19 +186,22 @@ impl Evenkeel {
 
     /// The sum of all series of a counter in `/metrics` (Prometheus text format).
     pub(crate) fn counter(&self, name: &str) -> u64 {
+        let text = self.metrics();
+        sum(&text, name).unwrap_or_else(|| panic!("no {name} in\n{text}"))
+    }
+
+    /// Waits until a counter reads `expected`: a client can hear of something a moment before it is
+    /// counted.
+    pub(crate) fn counts(&self, name: &str, expected: u64) {
+        let reads = || sum(&self.metrics(), name);
+        let agreed = (0..10_000).any(|_| reads() == Some(expected));
+        assert!(agreed, "{name}: {:?}, not {expected}", reads());
+    }
+
+    fn metrics(&self) -> String {
         let answer = self.admin("/metrics");
         assert_eq!(answer.head.status, 200);
-        let text = String::from_utf8(answer.body).expect("metrics are text");
-        let series = text.lines().filter(|line| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(['{', ' ']))
-        });
-        let values: Vec<u64> = series
-            .map(|line| line.rsplit(' ').next().and_then(|value| value.parse().ok()))
-            .map(|value| value.expect("a counter is a whole number"))
-            .collect();
-        assert!(!values.is_empty(), "no {name} in\n{text}");
-        values.iter().sum()
+        String::from_utf8(answer.body).expect("metrics are text")
     }
 
     /// SIGTERM; the proxy must end by itself, with exit code 0.
@@ -206,4 +209,18 @@ impl Evenkeel {
         self.process.terminate();
         assert_eq!(self.process.exit().code(), Some(0));
     }
+}
+
+/// The sum of all series of a counter, if there is one.
+fn sum(metrics: &str, name: &str) -> Option<u64> {
+    let series = metrics.lines().filter(|line| {
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(['{', ' ']))
+    });
+    series
+        .map(|line| {
+            let value = line.rsplit(' ').next().and_then(|value| value.parse().ok());
+            value.unwrap_or_else(|| panic!("a counter is a whole number: {line}"))
+        })
+        .reduce(|sum, value: u64| sum + value)
 }
