@@ -3,10 +3,17 @@
 //!
 //! The core alone, without a socket: what it costs here is added to every request of both worlds.
 //! Bound: a request from its arrival to its outcome, `p2c` at 16 endpoints, takes 100 ns at most.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "threads that share a pool are timed by the wall clock"
+)]
 
 use std::collections::VecDeque;
 use std::hint::black_box;
-use std::time::Duration;
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use evenkeel_core::affinity::{Name, Table};
@@ -267,6 +274,78 @@ fn affinity(c: &mut Criterion) {
     group.finish();
 }
 
+/// Threads that share a pool as workers do, each with about 1 us of work of its own between two
+/// turns: what two pay more than one is what sharing costs. That of a counter is the machine's part
+/// of it: a mutex and one line of memory that go from core to core.
+fn shared(c: &mut Criterion) {
+    let title = "a pick and its completion, with 1 us of other work, by threads";
+    let mut group = c.benchmark_group(title);
+    for threads in [1, 2] {
+        let id = BenchmarkId::new("p2c, 16 endpoints", threads);
+        let settings = || settings(Kind::P2c { choices: 2 }, 16, |_| 1);
+        let picks = Stream::new(1, "pick");
+        group.bench_function(id, |b| {
+            b.iter_custom(|turns| {
+                let pool = Mutex::new(State::new(0, settings()));
+                let lock = || pool.lock().expect("nobody panics with it");
+                together(threads, turns, |id| {
+                    let (now, mut rng) = (Timestamp(id * 1_000), picks.at(id));
+                    let admission = lock().arrive(now, Token(id), Key::None, &mut rng);
+                    if let Admission::Picked(index) = admission {
+                        black_box(lock().complete(now, index, Verdict::Success));
+                    }
+                })
+            });
+        });
+        let id = BenchmarkId::new("a counter", threads);
+        group.bench_function(id, |b| {
+            b.iter_custom(|turns| {
+                let counter = Mutex::new(0_u64);
+                let lock = || counter.lock().expect("nobody panics with it");
+                together(threads, turns, |id| {
+                    *lock() += id;
+                    *lock() -= id;
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+/// How long each of `threads` takes for so many turns: the median batch of all, as one in which
+/// another process had a core says nothing. Between two turns is work of 0.5 to 1.5 us: two threads
+/// of one period would meet always or never.
+fn together(threads: u64, turns: u64, turn: impl Fn(u64) + Sync) -> Duration {
+    const BATCH: u64 = 200;
+    let begin = Barrier::new(threads as usize);
+    let lengths = Stream::new(2, "work");
+    let batch = |first: u64, thread: u64| {
+        let began = Instant::now();
+        for id in (first..first + BATCH).map(|n| n * threads + thread) {
+            turn(id);
+            // A step of a chain of multiplications takes three quarters of a nanosecond.
+            let steps = 650 + lengths.at(id).below(1_300);
+            black_box((0..steps).fold(id, |x, _| black_box(x).wrapping_mul(0x9E37_79B9)));
+        }
+        began.elapsed()
+    };
+    let thread = |at: u64| {
+        begin.wait();
+        let batches = 0..turns.div_ceil(BATCH);
+        batches.map(|n| batch(n * BATCH, at)).collect::<Vec<_>>()
+    };
+    let thread = &thread;
+    let mut batches: Vec<Duration> = thread::scope(|scope| {
+        let all: Vec<_> = (0..threads)
+            .map(|at| scope.spawn(move || thread(at)))
+            .collect();
+        let took = all.into_iter().map(|one| one.join().expect("it ends"));
+        took.flatten().collect()
+    });
+    batches.sort_unstable();
+    batches[batches.len() / 2].mul_f64(turns as f64 / BATCH as f64)
+}
+
 fn main() {
     let mut c = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
@@ -276,5 +355,6 @@ fn main() {
     pick(&mut c);
     reload(&mut c);
     affinity(&mut c);
+    shared(&mut c);
     c.final_summary();
 }

@@ -16,15 +16,15 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Counts requests and retries over the last ten seconds.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    share_ppm: u64,
-    slots: [Slot; WINDOW_S as usize],
-    /// The second that the newest slot counts.
-    second: u64,
-    /// When it is over, in nanoseconds, and where its slot is.
+    /// What the current second brought, and when it is over, in nanoseconds: all that most requests
+    /// touch.
+    current: Slot,
     until_ns: u64,
-    current: usize,
-    requests: u64,
-    retries: u64,
+    /// The current second, and what those before it brought; its own slot is empty.
+    second: u64,
+    slots: [Slot; WINDOW_S as usize],
+    past: Slot,
+    share_ppm: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,13 +42,12 @@ impl Budget {
             retries: 0,
         };
         Self {
-            share_ppm,
-            slots: [slot; WINDOW_S as usize],
-            second: 0,
+            current: slot,
             until_ns: SECOND_NS,
-            current: 0,
-            requests: 0,
-            retries: 0,
+            second: 0,
+            slots: [slot; WINDOW_S as usize],
+            past: slot,
+            share_ppm,
         }
     }
 
@@ -58,23 +57,23 @@ impl Budget {
     }
 
     /// Counts a request (not its retries).
+    #[inline]
     pub fn request(&mut self, now: Timestamp) {
         self.slot(now).requests += 1;
-        self.requests += 1;
     }
 
     /// Whether another retry is within the budget.
     pub fn allows(&mut self, now: Timestamp) -> bool {
-        self.slot(now);
-        let share = u128::from(self.requests) * u128::from(self.share_ppm) / 1_000_000;
+        let Slot { requests, retries } = *self.slot(now);
+        let requests = u128::from(self.past.requests + requests);
+        let share = requests * u128::from(self.share_ppm) / 1_000_000;
         let allowed = share.max(u128::from(MINIMUM_PER_S * WINDOW_S));
-        u128::from(self.retries) < allowed
+        u128::from(self.past.retries + retries) < allowed
     }
 
     /// Counts a retry; ask [`Budget::allows`] before.
     pub fn retry(&mut self, now: Timestamp) {
         self.slot(now).retries += 1;
-        self.retries += 1;
     }
 
     /// The slot of the current second, after forgetting what left the window.
@@ -83,19 +82,22 @@ impl Budget {
         if now.0 >= self.until_ns {
             self.slide(now.0 / SECOND_NS);
         }
-        &mut self.slots[self.current]
+        &mut self.current
     }
 
     #[cold]
     fn slide(&mut self, second: u64) {
+        let ended = std::mem::take(&mut self.current);
+        self.past.requests += ended.requests;
+        self.past.retries += ended.retries;
+        self.slots[(self.second % WINDOW_S) as usize] = ended;
         for gone in self.second + 1..=second.min(self.second + WINDOW_S) {
             let old = std::mem::take(&mut self.slots[(gone % WINDOW_S) as usize]);
-            self.requests -= old.requests;
-            self.retries -= old.retries;
+            self.past.requests -= old.requests;
+            self.past.retries -= old.retries;
         }
         self.second = second;
         self.until_ns = (second + 1).saturating_mul(SECOND_NS);
-        self.current = (second % WINDOW_S) as usize;
     }
 }
 

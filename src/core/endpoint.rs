@@ -112,14 +112,14 @@ pub enum State {
 }
 
 /// An endpoint in its pool's table: what policies read. Updated by the pool alone.
+///
+/// What every pick and completion touches is one line of memory, in this order: workers on several
+/// cores hand it to each other.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub struct Endpoint {
     /// Its slot and generation.
     pub index: EndpointIndex,
-    /// Its place in the file, from 0.
-    pub place: u32,
-    /// What hashing policies know it by.
-    pub identity: Identity,
     /// Configured weight; 0 also for a slot that nobody has.
     pub weight: u32,
     /// Requests dispatched to it and not completed, without those that became tunnels.
@@ -135,8 +135,6 @@ pub struct Endpoint {
     pub group: Group,
     /// Administrative state; also `Down` for a slot that nobody has.
     pub state: State,
-    /// How long it takes, if the policy wants to know.
-    pub latency: Latency,
     /// Whether its health lets it be picked: checks, ejection, panic and slow start together.
     pub(crate) fit: bool,
     /// Failed dials in a row.
@@ -145,6 +143,12 @@ pub struct Endpoint {
     refused: Timestamp,
     /// Until when it is passed over after failed dials, while another is eligible.
     cooling_until: Timestamp,
+    /// What hashing policies know it by.
+    pub identity: Identity,
+    /// How long it takes, if the policy wants to know.
+    pub latency: Latency,
+    /// Its place in the file, from 0.
+    pub place: u32,
 }
 
 impl Endpoint {
@@ -223,7 +227,7 @@ impl Endpoint {
 
     /// It served a connection at `at`; what was so before the last failed dial proves nothing.
     pub(crate) fn dial_succeeded(&mut self, at: Timestamp) {
-        if at >= self.refused {
+        if self.failed_dials > 0 && at >= self.refused {
             self.failed_dials = 0;
         }
     }

@@ -72,8 +72,15 @@ impl From<Settings> for Update {
 }
 
 /// A pool's state. It outlives configurations: see [`State::update`].
+///
+/// What every request writes comes first, next to the lock that a shell puts before it: workers on
+/// several cores hand it to each other.
 #[derive(Debug)]
+#[repr(C)]
 pub struct State {
+    /// Requests in flight, by group.
+    in_flight: [u64; 3],
+    budget: Budget,
     id: u16,
     settings: Settings,
     endpoints: Vec<Endpoint>,
@@ -86,9 +93,6 @@ pub struct State {
     asks: bool,
     /// How many policies there were before: what one has sent the next one knows nothing of.
     era: u8,
-    /// Requests in flight, by group.
-    in_flight: [u64; 3],
-    budget: Budget,
     /// Begins second tries beside those that are late, if that is configured.
     hedge: Option<Box<Hedge>>,
     queue: Queue,
