@@ -18,6 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::rng::mix;
 use crate::time::{Span, Timestamp};
 
@@ -155,12 +157,15 @@ pub trait Rules {
     fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R;
 }
 
+/// Rules by their places, and whom each counts: most requests have one or two.
+pub type Counted = SmallVec<[(usize, Key); 2]>;
+
 /// What rules have done to a request besides their answer.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// The rules, by their places, that count it among those of a client that are there: each must
-    /// be told when the request is over, by [`State::leave`].
-    pub counted: Vec<(usize, Key)>,
+    /// The rules that count it among those of a client that are there: each must be told when the
+    /// request is over, by [`State::leave`].
+    pub counted: Counted,
     /// What they have to say of it.
     pub notes: Vec<Note>,
 }
@@ -235,6 +240,14 @@ struct Entry {
 }
 
 impl Entry {
+    /// Counts a request.
+    fn charge(&mut self, now: Timestamp, settings: &Settings) {
+        if let Some(rate) = settings.rate {
+            self.paid = self.paid.max(now) + rate.every;
+        }
+        self.requests += u32::from(settings.requests.is_some());
+    }
+
     /// Whether forgetting it would change anything.
     fn owes(&self, now: Timestamp) -> bool {
         self.requests > 0 || self.paid > now
@@ -327,30 +340,29 @@ impl State {
 
     /// Counts a request that goes on. True if another client's debt was forgotten for it.
     fn take(&mut self, now: Timestamp, key: Key) -> bool {
-        let mut forgot = false;
-        if !self.entries.contains_key(&key) {
-            forgot = self.make_room(now);
-            let entry = Entry {
-                paid: now,
-                requests: 0,
-                place: place(now),
-            };
-            self.entries.insert(key, entry);
-            self.order.insert((entry.place, key));
-        }
         let Some(entry) = self.entries.get_mut(&key) else {
-            return forgot;
+            return self.welcome(now, key);
         };
-        if let Some(rate) = self.settings.rate {
-            entry.paid = entry.paid.max(now) + rate.every;
-        }
-        if self.settings.requests.is_some() {
-            entry.requests += 1;
-        }
-        if entry.place < place(entry.paid) {
-            let due = place(entry.paid);
+        entry.charge(now, &self.settings);
+        let due = place(entry.paid);
+        if entry.place < due {
             self.put(key, due);
         }
+        false
+    }
+
+    /// Counts the first request of a client.
+    fn welcome(&mut self, now: Timestamp, key: Key) -> bool {
+        let forgot = self.make_room(now);
+        let mut entry = Entry {
+            paid: now,
+            requests: 0,
+            place: now,
+        };
+        entry.charge(now, &self.settings);
+        entry.place = place(entry.paid);
+        self.entries.insert(key, entry);
+        self.order.insert((entry.place, key));
         forgot
     }
 

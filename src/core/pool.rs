@@ -292,8 +292,10 @@ impl State {
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
         let index = match (self.stay(now, tried), &self.guard) {
-            (Stay::Free, None) => self.choose(now, tried, key, rng),
-            (Stay::Free, Some(_)) => self.choose_warm(now, tried, key, rng),
+            (Stay::Free, Some(guard)) if guard.is_warming() => {
+                self.choose_warm(now, tried, key, rng)
+            }
+            (Stay::Free, _) => self.choose(now, tried, key, rng),
             (Stay::At(index), _) => Some(index),
             (Stay::Later | Stay::Never, _) => None,
         }?;

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evenkeel_core::limit::{Key, Rules, State};
+use evenkeel_core::limit::{Counted, Key, Rules, State};
 
 use crate::config::{self, HashKey};
 
@@ -95,7 +95,7 @@ impl<F: Fn(&Limit) -> Option<Key>> Rules for Asked<'_, F> {
 pub(crate) struct Presence<'a> {
     pub(crate) limits: &'a [Arc<Limit>],
     /// Which of them, and for whom.
-    pub(crate) counted: Vec<(usize, Key)>,
+    pub(crate) counted: Counted,
 }
 
 impl Drop for Presence<'_> {

@@ -368,6 +368,12 @@ impl Guard {
         }
     }
 
+    /// Whether any endpoint may be warming.
+    #[inline]
+    pub(super) fn is_warming(&self) -> bool {
+        !self.slow_start.is_empty()
+    }
+
     /// Holds back warming endpoints for one pick, each with a probability by its warmth; `rng` is
     /// the request's, and is not moved. `scales` says that the policy compares all, so that only a
     /// fair share is to be had.

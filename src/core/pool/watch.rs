@@ -164,6 +164,7 @@ impl Pool {
     }
 
     /// The choice of the policy while endpoints may be warming.
+    #[inline(never)]
     pub(super) fn choose_warm(
         &mut self,
         now: Timestamp,
@@ -172,11 +173,8 @@ impl Pool {
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
         let scales = self.policy.compares_all();
-        match &mut self.guard {
-            Some(guard) if !guard.slow_start.is_empty() => {
-                guard.hold_back(now, *rng, scales, &mut self.endpoints);
-            }
-            _ => return self.choose(now, tried, key, rng),
+        if let Some(guard) = &mut self.guard {
+            guard.hold_back(now, *rng, scales, &mut self.endpoints);
         }
         let choice = self.choose(now, tried, key, rng);
         if let Some(guard) = &mut self.guard {

@@ -148,6 +148,13 @@ impl Plan {
         tunnel: Span::MAX,
         total: Span::MAX,
     };
+
+    /// Whether a response of this status may be one to try again for: an error, as nothing else can
+    /// be configured. Most are none, and their requests ask nobody.
+    #[must_use]
+    pub fn may_refuse(&self, status: u16) -> bool {
+        status >= 400 && self.on.contains(On::STATUS)
+    }
 }
 
 /// What a shell reports. A report about an earlier try is ignored.

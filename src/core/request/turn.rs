@@ -196,7 +196,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             let took_us = self.now.0.saturating_sub(self.request.dispatched.0) / 1_000;
             self.request.first_byte_us = took_us.min(u64::from(NO_BYTE - 1)) as u32;
             self.record(trace::Kind::Head { status });
-            if self.request.plan.on.contains(On::STATUS) && self.refused(asked, rng) {
+            if self.request.plan.may_refuse(status) && self.refused(asked, rng) {
                 return;
             }
             if self.is_hedged() {

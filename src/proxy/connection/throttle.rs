@@ -29,7 +29,7 @@ impl<W: World> Connection<W> {
         target: &PoolTarget,
     ) -> After {
         let now = self.worker.world.now();
-        let (answer, presence) = self.ask(head, id, &target.limits, entry.as_deref_mut());
+        let (answer, presence) = self.ask(head, (id, now), &target.limits, entry.as_deref_mut());
         match answer {
             Ok(go) if go > now => {
                 let left = self.hold(length, go).await;
@@ -60,14 +60,14 @@ impl<W: World> Connection<W> {
     fn ask<'a>(
         &self,
         head: &RequestHead,
-        id: u64,
+        (id, now): (u64, Timestamp),
         limits: &'a [Arc<Limit>],
         entry: Option<&mut Entry>,
     ) -> (Result<Timestamp, Refusal>, Presence<'a>) {
         let (buf, from) = (self.buffer.filled(), self.forwarded);
         let key = |limit: &Limit| key::counted(limit.key(), head, buf, from, &self.terms.trusted);
         let asked = Asked { limits, key };
-        let (answer, said) = limit::admit(&asked, self.worker.world.now());
+        let (answer, said) = limit::admit(&asked, now);
         for note in &said.notes {
             self.worker.record(
                 id,

@@ -3,7 +3,6 @@
 use std::task::{Context, Poll};
 
 use evenkeel_core::request::Event;
-use evenkeel_core::retry::On;
 use evenkeel_core::time::Span;
 
 use super::{Exchange, PANIC, again};
@@ -173,7 +172,7 @@ impl<W: World> Exchange<'_, W> {
 
     /// How long the endpoint asks to wait, if its response may be one to try again for.
     fn retry_after(&self) -> Span {
-        if !self.target.plan.on.contains(On::STATUS) {
+        if !self.target.plan.may_refuse(self.draft.response.status) {
             return Span(0);
         }
         let buf = self
