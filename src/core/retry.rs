@@ -71,6 +71,8 @@ impl On {
     pub const ANY_METHOD: Self = Self(1 << 3);
     /// A try that is late: for that beside it, and only if the method is idempotent.
     pub const HEDGE: Self = Self(1 << 4);
+    /// That as well, where it is a quantile that makes a try late: how long heads take is learned.
+    pub const QUANTILE: Self = Self(1 << 5);
 
     /// A failed dial, and a connection lost before the head.
     pub const FAILURES: Self = Self::CONNECT.and(Self::RESET);

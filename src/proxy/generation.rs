@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evenkeel_core::hedge::After;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
 use evenkeel_core::retry::On;
@@ -297,6 +298,15 @@ fn build(
     }
 }
 
+/// What its hedges are begun for.
+fn hedges(config: &config::Pool) -> On {
+    match config.hedge.map(|hedge| hedge.after) {
+        None => On::default(),
+        Some(After::Time(_)) => On::HEDGE,
+        Some(After::Quantile { .. }) => On::HEDGE.and(On::QUANTILE),
+    }
+}
+
 fn pool_target(
     config: &config::Pool,
     pool: Arc<Pool>,
@@ -318,10 +328,7 @@ fn pool_target(
             queue: Span::of(config.queue.timeout),
             dial: Span::of(config.timeouts.dial),
             head: Span::of(route.timeouts.header.unwrap_or(config.timeouts.header)),
-            on: match config.hedge {
-                Some(_) => config.retry.causes().and(On::HEDGE),
-                None => config.retry.causes(),
-            },
+            on: config.retry.causes().and(hedges(config)),
             priority: route.priority,
             patience_ms: config.retry.patience().map_or(u32::MAX, |timeout| {
                 u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)

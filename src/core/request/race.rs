@@ -197,6 +197,9 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// How long the head of the present try has taken, or its absence.
     fn note_time(&mut self) {
+        if !self.is_timed() {
+            return;
+        }
         let (now, took) = (self.now, self.now.since(self.request.dispatched));
         self.pool.with(|pool| pool.took(now, Span::of(took)));
     }
@@ -209,5 +212,11 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Whether the request may have a second try beside its first at all.
     pub(super) const fn is_hedged(&self) -> bool {
         self.request.plan.on.contains(On::HEDGE)
+    }
+
+    /// Whether its pool learns how long heads take.
+    #[inline(always)]
+    pub(super) const fn is_timed(&self) -> bool {
+        self.request.plan.on.contains(On::HEDGE.and(On::QUANTILE))
     }
 }

@@ -199,7 +199,7 @@ impl<P: PoolAccess> Turn<'_, P> {
             if self.request.plan.may_refuse(status) && self.refused(asked, rng) {
                 return;
             }
-            if self.is_hedged() {
+            if self.is_racing() || self.is_timed() {
                 self.win();
             }
             self.settle_in();
