@@ -7,6 +7,7 @@ pub mod hole;
 pub mod import;
 pub mod law;
 pub mod link;
+pub mod live;
 pub mod model;
 pub mod net;
 pub mod origin;

@@ -112,6 +112,25 @@ impl Ask {
         }
     }
 
+    /// The head that asks for it, without the empty line at its end.
+    #[must_use]
+    pub fn head(&self) -> String {
+        let Self {
+            method,
+            host,
+            path,
+            fields,
+            body_bytes,
+            ..
+        } = self;
+        let mut head = String::with_capacity(128);
+        let _ = write!(head, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{fields}");
+        if *body_bytes > 0 {
+            let _ = write!(head, "Content-Length: {body_bytes}\r\n");
+        }
+        head
+    }
+
     /// Whether it may be sent twice, as the proxy sees it.
     #[must_use]
     pub fn is_idempotent(&self) -> bool {

@@ -99,6 +99,13 @@ pub(crate) enum Sim {
     Shrink(SimShrink),
     /// Run scenarios that nobody wrote: faults that heal, all invariants, full service afterwards
     Fuzz(SimFuzz),
+    /// Run a scenario on real sockets, with processes for all parties, beside its simulation: where
+    /// do they differ
+    #[command(after_help = LIVE)]
+    Live(SimLive),
+    /// A process of `sim live`, which gets its order on standard input
+    #[command(hide = true)]
+    Part(SimPart),
     /// Make a scenario from an access log: its requests at their times, its services and what went
     /// wrong
     #[command(after_help = IMPORT)]
@@ -231,6 +238,52 @@ pub(crate) struct SimFuzz {
     /// The folder for scenarios that fail, made small; made if one does
     #[arg(long, value_name = "DIR", default_value = "evenkeel-fuzz")]
     pub(crate) out: PathBuf,
+}
+
+/// How `sim live` judges, as its help says it.
+#[cfg(feature = "sim")]
+const LIVE: &str = "\
+The proxy is `serve`, in a process of its own, on the loopback; each application is a process that \
+follows [origin], or origin.command; requests are sent when they are due. The bounds: p50 within \
+10 %, p99 within 25 %, shares of endpoints within 3 points, failed requests equal. A round during \
+which others used more than 0.1 processors, or requests were sent more than 2 ms late (p99), does \
+not count and is repeated, three times as many rounds at most. Linux.
+
+Exit codes: 0 all bounds are kept; 1 a process failed; 2 wrong usage; 3 invalid scenario, or one \
+that real sockets cannot do; 4 a bound is missed, or too few rounds were undisturbed; 130 \
+interrupted.";
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimLive {
+    #[command(flatten)]
+    pub(crate) part: SimPart,
+    /// The engine of the simulated run; absent: model, where it can run the scenario
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Rounds, of which the median counts
+    #[arg(long, value_name = "N", default_value = "5",
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) rounds: u16,
+    /// How the result is printed; json is a line for each round, one for the simulated run and one
+    /// for the comparison
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimPart {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// The seed, instead of the scenario's first
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Change a key of the scenario or its configuration, such as policy=random; a matrix is left
+    /// by setting all of its keys
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 /// What `sim import` does with a log, as its help says it.

@@ -10,6 +10,8 @@ mod fuzz;
 mod import;
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/matrix.rs"]
 mod matrix;
 #[path = "cli/output.rs"]

@@ -2,6 +2,8 @@
 //
 //   node app.mjs --port 3001 --name a [--warmup 200,5] [--status 500]
 //
+// Without them PORT and NAME of the environment count.
+//
 // It prints one JSON line when it listens, says its name in `X-Origin` on every answer, and drains
 // on SIGTERM. README.md lists the routes.
 import http from 'node:http';
@@ -10,8 +12,8 @@ import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({
   options: {
-    port: { type: 'string', default: '0' },
-    name: { type: 'string', default: 'node' },
+    port: { type: 'string', default: process.env.PORT ?? '0' },
+    name: { type: 'string', default: process.env.NAME ?? 'node' },
     warmup: { type: 'string', default: '0,1' },
     status: { type: 'string', default: '200' },
   },
@@ -19,6 +21,8 @@ const { values: options } = parseArgs({
 const [warmupRequests, warmupFactor] = options.warmup.split(',').map(Number);
 const port = Number(options.port);
 if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) fail('--port takes 0 to 65535');
+const speed = Number(process.env.SPEED ?? '1');
+if (!(speed > 0)) fail('SPEED is a number above 0');
 const status = Number(options.status);
 if (!(Number.isInteger(status) && status >= 200 && status < 600)) fail('--status takes 200 to 599');
 if (!(warmupRequests >= 0 && warmupFactor >= 1)) fail('--warmup takes N,F, as in 200,5');
@@ -30,6 +34,7 @@ const routes = {
   'GET /healthz': healthz,
   'GET /cpu': cpu,
   'GET /io': io,
+  'GET /work': work,
   'GET /bytes': bytes,
   'POST /echo': echo,
 };
@@ -47,7 +52,7 @@ function cpu(query, _req, res) {
   warm += 1;
   const ms = asked * (1 + (warmupFactor - 1) * cold);
   if (query.has('wait')) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    hold(ms);
   } else {
     spend(ms);
   }
@@ -69,6 +74,25 @@ function spend(ms) {
 function io(query, _req, res) {
   const ms = whole(query, 'ms', 20, 600_000);
   setTimeout(() => json(res, 200, { name: options.name, ms }), ms);
+}
+
+// What a scenario of `evenkeel sim live` drew for this request: half of the computing, a wait, the
+// other half. It holds the loop without a processor, so that many servers share one machine.
+async function work(_query, req, res) {
+  const ms = (name) => (Number(req.headers[name]) || 0) / 1e6;
+  const [cpu, wait] = [ms('x-evenkeel-cpu-ns') / speed, ms('x-evenkeel-io-ns')];
+  hold(wait > 0 ? cpu / 2 : cpu);
+  if (wait > 0) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    hold(cpu / 2);
+  }
+  json(res, 200, { name: options.name, cpu, wait });
+}
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+function hold(ms) {
+  if (ms > 0) Atomics.wait(cell, 0, 0, ms);
 }
 
 function bytes(query, _req, res) {

@@ -1,6 +1,5 @@
 //! One request and its response on a client's connection.
 
-use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use tokio::io::AsyncWriteExt;
 use super::client::Job;
 use super::flow::FIELD;
 use super::line::Received;
-use crate::plan::Ask;
 use crate::world::Stream;
 
 /// Body bytes are written from here.
@@ -87,23 +85,7 @@ pub(super) fn was_lost(stream: &Channel<Stream>) -> bool {
 }
 
 pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result<()> {
-    let Ask {
-        method,
-        host,
-        path,
-        fields,
-        body_bytes,
-        ..
-    } = &job.ask;
-    let mut head = String::with_capacity(128);
-    let ticket = job.ticket.text();
-    let _ = write!(
-        head,
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{FIELD}: {ticket}\r\n{fields}"
-    );
-    if *body_bytes > 0 {
-        let _ = write!(head, "Content-Length: {body_bytes}\r\n");
-    }
+    let mut head = format!("{}{FIELD}: {}\r\n", job.ask.head(), job.ticket.text());
     if let Some(luggage) = &job.luggage {
         head.push_str(&luggage.lines);
     }
@@ -112,7 +94,7 @@ pub(super) async fn write(stream: &mut Channel<Stream>, job: &Job) -> io::Result
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes()).await?;
-    write_body(stream, *body_bytes).await?;
+    write_body(stream, job.ask.body_bytes).await?;
     poll_fn(|cx| stream.poll_finish(cx, &[])).await
 }
 

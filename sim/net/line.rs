@@ -1,4 +1,4 @@
-//! Reading on a simulated connection: what came and is not parsed yet.
+//! Reading on a connection: what came and is not parsed yet.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,23 +14,23 @@ use tokio::io::AsyncReadExt;
 use crate::world::{Sleep, Stream};
 
 /// Room made for each read.
-const READ: usize = 4 << 10;
+pub(crate) const READ: usize = 4 << 10;
 
 /// Received bytes.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(crate) struct Received {
     bytes: Vec<u8>,
     start: usize,
 }
 
 impl Received {
     /// What is there.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
     /// The first `n` bytes are done with.
-    pub(super) fn consume(&mut self, n: usize) {
+    pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
         if self.start == self.bytes.len() {
             self.bytes.clear();
@@ -38,25 +38,40 @@ impl Received {
         }
     }
 
-    /// Reads once; 0 bytes are the end.
-    pub(super) async fn fill(&mut self, stream: &mut Channel<Stream>) -> io::Result<usize> {
+    /// Where the next bytes are put, behind those that are there: room for a read is made.
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         if self.bytes.capacity() - self.bytes.len() < READ {
             self.bytes.drain(..std::mem::take(&mut self.start));
             self.bytes.reserve(READ);
         }
-        stream.read_buf(&mut self.bytes).await
+        &mut self.bytes
+    }
+
+    /// Reads once; 0 bytes are the end.
+    pub(super) async fn fill(&mut self, stream: &mut Channel<Stream>) -> io::Result<usize> {
+        stream.read_buf(self.room()).await
+    }
+
+    /// Passes over what is there of a body: whether it was well, once that is decided.
+    pub(crate) fn pass(&mut self, decoder: &mut Decoder) -> Option<bool> {
+        while !decoder.is_end() {
+            let Ok(step) = decoder.decode(self.bytes()) else {
+                return Some(false);
+            };
+            self.consume(step.consumed);
+            if !step.end && step.consumed == 0 {
+                return None;
+            }
+        }
+        Some(true)
     }
 
     /// Reads a body to its end. False if it does not come.
     pub(super) async fn skip(&mut self, stream: &mut Channel<Stream>, framing: Framing) -> bool {
         let mut decoder = Decoder::new(framing, &Limits::default());
-        while !decoder.is_end() {
-            let Ok(step) = decoder.decode(self.bytes()) else {
-                return false;
-            };
-            self.consume(step.consumed);
-            if step.end || step.consumed > 0 {
-                continue;
+        loop {
+            if let Some(well) = self.pass(&mut decoder) {
+                return well;
             }
             match self.fill(stream).await {
                 Ok(n) if n > 0 => {}
@@ -64,7 +79,6 @@ impl Received {
                 Err(_) => return false,
             }
         }
-        true
     }
 }
 

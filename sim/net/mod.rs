@@ -8,7 +8,7 @@ mod application;
 mod client;
 mod exchange;
 mod flow;
-mod line;
+pub(crate) mod line;
 mod luggage;
 mod order;
 mod proxy;

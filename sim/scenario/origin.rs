@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use evenkeel_proxy::config::Config;
-use evenkeel_proxy::document::{Choice, Float, Integer, Name, Table, Time};
+use evenkeel_proxy::document::{Choice, Float, Integer, List, Name, Table, Text, Time};
 
 use super::law::law;
 use super::target::{self, Target};
@@ -31,6 +31,8 @@ pub struct Origin {
     pub runtime: Runtime,
     /// Endpoints that are faster or slower.
     pub speeds: Vec<Speed>,
+    /// What `sim live` starts in place of a simulated application, if there is any.
+    pub command: Vec<String>,
 }
 
 /// How an origin takes up work.
@@ -99,6 +101,7 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
                processors; delay has as many as it needs";
     let workers = t.default("workers", Integer(1..=1024_u32), 1, doc);
     let runtime = runtime(t, model);
+    let command = command(t);
     let speeds = t.tables("override", "endpoints that differ", |t| speed(t, config));
     Some(Origin {
         model,
@@ -113,7 +116,26 @@ pub(super) fn origin(t: &mut Table<'_>, config: Option<&Config>) -> Option<Origi
         workers,
         runtime: runtime?,
         speeds: speeds.into_iter().collect::<Option<_>>()?,
+        command,
     })
+}
+
+/// The user's own application.
+fn command(t: &mut Table<'_>) -> Vec<String> {
+    const WORD: Text = Text {
+        expected: "a word such as \"node\"",
+    };
+
+    let doc = "the application that `sim live` starts for each endpoint, in the scenario's folder: \
+               it listens on 127.0.0.1 at the PORT in its environment, beside NAME and SPEED; a \
+               request says in X-Evenkeel-Cpu-Ns and X-Evenkeel-Io-Ns what was drawn for it; \
+               simulations have `model`; absent: `sim live` has it, too";
+    let command = t.default("command", List(WORD), Vec::new(), doc);
+    if t.has("command") && command.first().is_none_or(String::is_empty) {
+        let problem = t.problem(t.span("command"), "there is nothing to start");
+        t.report(problem.label("expected a list such as [\"node\", \"app.js\"]"));
+    }
+    command
 }
 
 /// What only event loops do.

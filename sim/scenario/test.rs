@@ -40,6 +40,7 @@ overhead = "50us"
 keep_alive = "3s"
 backlog = 100
 workers = 30
+command = ["node", "app.js"]
 [[origin.override]]
 endpoint = "a"
 speed = 0.5
@@ -184,6 +185,7 @@ fn every_key_of_the_run_and_its_origin_arrives() {
             target: A,
             speed: 0.5,
         }],
+        command: vec!["node".into(), "app.js".into()],
     };
     assert_eq!(scenario.origin, origin);
 }

@@ -26,8 +26,23 @@ pub(crate) fn run(arguments: &cli::Serve) -> Exit {
         .map(usize::from)
         .or(configured)
         .unwrap_or_else(cores);
+    serve(
+        (config, material),
+        authority,
+        workers,
+        arguments.config.clone(),
+    )
+}
+
+/// Serves a configuration; SIGHUP reads it again if it is of a file.
+pub(crate) fn serve(
+    (config, material): (Config, Material),
+    authority: Authority,
+    workers: usize,
+    file: Option<PathBuf>,
+) -> Exit {
     let mut tell = Tell {
-        config: arguments.config.clone(),
+        config: file,
         begun: config.clone(),
         authority,
     };

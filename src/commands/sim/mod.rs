@@ -3,7 +3,9 @@
 mod compare;
 mod fuzz;
 mod import;
+mod live;
 mod merge;
+mod part;
 mod progress;
 mod result;
 mod run;
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use evenkeel_proxy::document::Share;
-use evenkeel_proxy::live;
+use evenkeel_proxy::live as serving;
 use evenkeel_sim::engine::Error;
 use evenkeel_sim::plan::Plan;
 use evenkeel_sim::result::Run;
@@ -38,6 +40,8 @@ pub(crate) fn run(command: cli::Sim) -> Exit {
         cli::Sim::Merge(arguments) => merge::run(&arguments),
         cli::Sim::Shrink(arguments) => shrink::run(&arguments),
         cli::Sim::Fuzz(arguments) => fuzz::run(&arguments),
+        cli::Sim::Live(arguments) => live::run(&arguments),
+        cli::Sim::Part(arguments) => part::run(&arguments),
         cli::Sim::Import(arguments) => import::run(&arguments),
     };
     result.unwrap_or_else(|exit| exit)
@@ -195,7 +199,7 @@ fn lanes(jobs: Option<u16>) -> usize {
 fn stop() -> Stop {
     let stop = Stop::default();
     let asked = stop.clone();
-    if let Err(error) = live::on_interrupt(move || asked.stop()) {
+    if let Err(error) = serving::on_interrupt(move || asked.stop()) {
         warn(format_args!(
             "evenkeel: an interrupt will end it without a result: {error}"
         ));

@@ -1,0 +1,145 @@
+//! One HTTP/1.1 connection of the real network, read with the proxy's own codec.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use evenkeel_core::time::Timestamp;
+use evenkeel_proxy::h1::{
+    self, Decoder, Eof, Framing, Limits, Method, RequestHead, ResponseHead, Status,
+};
+
+use super::clock::Clock;
+use crate::net::line::{READ, Received};
+
+/// A connection, and what came on it and is not parsed yet.
+#[derive(Debug)]
+pub(super) struct Line {
+    stream: TcpStream,
+    received: Received,
+    clock: Clock,
+    /// When reading is given up.
+    until: Timestamp,
+}
+
+/// Why a message did not come whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The connection was lost before any byte of it.
+    Unanswered,
+    /// The connection was lost within it, or it is no HTTP.
+    Cut,
+    /// It took too long.
+    Late,
+}
+
+impl Line {
+    /// A connection on which what is written leaves at once.
+    pub(super) fn new(stream: TcpStream, clock: Clock) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            received: Received::default(),
+            clock,
+            until: Timestamp::MAX,
+        })
+    }
+
+    /// Reading is given up then.
+    pub(super) fn wait_until(&mut self, until: Timestamp) {
+        self.until = until;
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Reads a request to its end, whose head is then in `head`; `look` sees its bytes.
+    pub(super) fn request<R>(
+        &mut self,
+        head: &mut RequestHead,
+        look: impl FnOnce(&RequestHead, &[u8]) -> R,
+    ) -> Result<R, Broken> {
+        let limits = Limits::default();
+        let length = loop {
+            match h1::parse_request(self.received.bytes(), &limits, head) {
+                Ok(Status::Complete(length)) => break length,
+                Ok(Status::Partial) => self.more()?,
+                Err(_) => return Err(Broken::Cut),
+            }
+        };
+        let seen = look(head, self.received.bytes());
+        self.received.consume(length);
+        self.skip(head.framing)?;
+        Ok(seen)
+    }
+
+    /// Reads the response to a request of `method` to its end, whose head is then in `head`.
+    pub(super) fn response(
+        &mut self,
+        method: Method,
+        head: &mut ResponseHead,
+    ) -> Result<(), Broken> {
+        let limits = Limits::default();
+        loop {
+            match h1::parse_response(self.received.bytes(), method, &limits, head) {
+                Ok(Status::Complete(length)) => {
+                    self.received.consume(length);
+                    if !head.is_interim() {
+                        return self.skip(head.framing);
+                    }
+                }
+                Ok(Status::Partial) => self.more()?,
+                Err(_) => return Err(Broken::Cut),
+            }
+        }
+    }
+
+    fn skip(&mut self, framing: Framing) -> Result<(), Broken> {
+        let mut decoder = Decoder::new(framing, &Limits::default());
+        loop {
+            match self.received.pass(&mut decoder) {
+                Some(true) => return Ok(()),
+                Some(false) => return Err(Broken::Cut),
+                None => match self.more() {
+                    Err(Broken::Late) => return Err(Broken::Late),
+                    Err(_) if decoder.eof() == Eof::Complete => return Ok(()),
+                    Err(_) => return Err(Broken::Cut),
+                    Ok(()) => {}
+                },
+            }
+        }
+    }
+
+    /// Reads once.
+    fn more(&mut self) -> Result<(), Broken> {
+        let lost = match self.received.bytes().is_empty() {
+            true => Broken::Unanswered,
+            false => Broken::Cut,
+        };
+        if self.until != Timestamp::MAX {
+            let left = self.clock.until(self.until);
+            if left == Duration::ZERO {
+                return Err(Broken::Late);
+            }
+            self.stream.set_read_timeout(Some(left)).map_err(|_| lost)?;
+        }
+        let room = self.received.room();
+        let before = room.len();
+        room.resize(before + READ, 0);
+        let read = self.stream.read(&mut room[before..]);
+        room.truncate(before + read.as_ref().map_or(0, |read| *read));
+        match read {
+            Ok(0) => Err(lost),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                match self.clock.until(self.until) {
+                    Duration::ZERO => Err(Broken::Late),
+                    _ => Ok(()),
+                }
+            }
+            Err(_) => Err(lost),
+        }
+    }
+}

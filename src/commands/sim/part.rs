@@ -1,0 +1,44 @@
+//! `evenkeel sim part`: a process of a live run. It is started by `sim live`, and ends with it.
+
+use std::fmt::Display;
+use std::io;
+use std::thread::Builder;
+
+use evenkeel_proxy::tls::Material;
+use evenkeel_sim::live::{self, Order};
+
+use super::live::plan;
+use crate::cli::SimPart;
+use crate::commands::serve::serve;
+use crate::commands::terminal::warn;
+use crate::commands::{Exit, authority};
+
+pub(super) fn run(arguments: &SimPart) -> Result<Exit, Exit> {
+    // What there is to say of the scenario has been said; one with errors has no cells.
+    let (plan, seed) = plan(arguments, None, |_| false)?;
+    let order = live::order().map_err(failed)?;
+    let Order::Proxy(origins) = &order else {
+        live::serve(&plan, seed, order).map_err(failed)?;
+        return Ok(Exit::Ok);
+    };
+    let config = live::deployed(&plan, plan.config(), origins);
+    let workers = config.server.workers.unwrap_or(1) as usize;
+    end_with_input().map_err(failed)?;
+    let loaded = (config, Material::default());
+    Ok(serve(loaded, authority()?, workers, None))
+}
+
+fn failed(error: impl Display) -> Exit {
+    warn(format_args!("evenkeel: {error}"));
+    Exit::Internal
+}
+
+/// Drains once standard input has ended.
+fn end_with_input() -> io::Result<()> {
+    let watch = || {
+        // An input that cannot be read has ended as well.
+        let _ = live::wait();
+        let _ = live::terminate();
+    };
+    Builder::new().name("input".into()).spawn(watch).map(drop)
+}
