@@ -154,7 +154,7 @@ function answer(req, res) {
   if (draining) res.setHeader('Connection', 'close');
   const [path, query = ''] = req.url.split('?', 2);
   const method = req.method === 'HEAD' ? 'GET' : req.method;
-  const route = `${method} ${path}`;
+  const route = `${method} ${path.startsWith('/work/') ? '/work' : path}`;
   if (status !== 200 && path !== '/healthz') return text(res, status, 'not today\n');
   if (!Object.hasOwn(routes, route)) return text(res, 404, `nothing at ${req.method} ${path}\n`);
   try {

@@ -31,6 +31,8 @@ pub(super) struct Done {
     pub(super) arrival: Arrival,
     pub(super) end: End,
     pub(super) at: Timestamp,
+    /// The cookies that came with it, each a line.
+    pub(super) cookies: Vec<String>,
     /// By how much it was sent too late.
     pub(super) late_ns: u64,
     /// The number of its connection.
@@ -55,11 +57,13 @@ impl Connection {
         let mut head = ResponseHead::default();
         while let Ok(job) = self.jobs.recv() {
             let late_ns = self.clock.now().0.saturating_sub(job.due.0);
-            let end = self.exchange(&mut line, &mut head, &job);
+            let mut cookies = Vec::new();
+            let end = self.exchange(&mut line, &mut head, &job, &mut cookies);
             let done = Done {
                 arrival: job.arrival,
                 end,
                 at: self.clock.now(),
+                cookies,
                 late_ns,
                 connection: self.number,
                 kept: line.is_some(),
@@ -71,7 +75,13 @@ impl Connection {
     }
 
     /// Sends a request and reads its answer; the line is kept if it can be used again.
-    fn exchange(&self, line: &mut Option<Line>, head: &mut ResponseHead, job: &Job) -> End {
+    fn exchange(
+        &self,
+        line: &mut Option<Line>,
+        head: &mut ResponseHead,
+        job: &Job,
+        cookies: &mut Vec<String>,
+    ) -> End {
         loop {
             let reused = line.is_some();
             let mut open = match line.take() {
@@ -86,11 +96,12 @@ impl Connection {
             };
             open.wait_until(job.until.0);
             let answer = match open.write(&job.text) {
-                Ok(()) => open.response(job.method, head),
+                Ok(()) => open.response(job.method, head, set_cookies),
                 Err(_) => Err(Broken::Unanswered),
             };
             match answer {
-                Ok(()) => {
+                Ok(given) => {
+                    *cookies = given;
                     *line = head.keep_alive.then_some(open);
                     return End::Status(head.status);
                 }
@@ -102,4 +113,11 @@ impl Connection {
             }
         }
     }
+}
+
+fn set_cookies(head: &ResponseHead, buf: &[u8]) -> Vec<String> {
+    let lines = head.fields.values(buf, "set-cookie");
+    lines
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect()
 }

@@ -14,6 +14,7 @@ use evenkeel_proxy::h1::Method;
 use super::client::{Connection, Done, Job};
 use super::clock::Clock;
 use super::errand::Errand;
+use crate::net::luggage::Luggage;
 use crate::plan::{ANYBODY, Ask, KEPT, Plan};
 use crate::result::{Cell, Collector, Completion, End, Latency};
 use crate::sweep::Stop;
@@ -82,7 +83,8 @@ struct Clients<'a> {
     conduct: Conduct,
     service: Service,
     collector: Collector,
-    visitors: Visitors<()>,
+    /// Clients that come back, with their cookies.
+    visitors: Visitors<Luggage>,
     late: Latency,
     /// Numbers of idle connections, by client.
     idle: BTreeMap<u64, Vec<u64>>,
@@ -153,7 +155,6 @@ impl Clients<'_> {
 
     /// A client sends a request, for the first time or again.
     fn send(&mut self, arrival: Arrival, at: Timestamp) {
-        self.visitors.given(&arrival);
         let key = self.plan.connection(&arrival);
         let job = self.job(arrival, at);
         let idle = self.idle.get_mut(&key).and_then(Vec::pop);
@@ -167,6 +168,7 @@ impl Clients<'_> {
                 arrival: lost.0.arrival,
                 end: End::Refused,
                 at: self.clock.now(),
+                cookies: Vec::new(),
                 late_ns: 0,
                 connection: self.opened,
                 kept: false,
@@ -174,7 +176,7 @@ impl Clients<'_> {
         }
     }
 
-    fn job(&self, arrival: Arrival, sent: Timestamp) -> Job {
+    fn job(&mut self, arrival: Arrival, sent: Timestamp) -> Job {
         let ask = match &arrival.record {
             Some(record) => Ask::recorded(record),
             None => {
@@ -183,9 +185,15 @@ impl Clients<'_> {
             }
         };
         let ask = self.plan.marked(ask, &arrival);
+        let luggage = self.visitors.given(&arrival);
+        let cookies = luggage.map_or(String::new(), |luggage| luggage.lines(sent));
+        let home = match self.plan.home(&arrival) {
+            Some(home) => format!("X-Forwarded-For: {home}\r\n"),
+            None => String::new(),
+        };
         let drawn = self.service.draw(&arrival, 1);
         let errand = Errand::new(&arrival, drawn, ask.response_bytes);
-        let mut text = (ask.head() + &errand.lines() + "\r\n").into_bytes();
+        let mut text = (ask.head() + &home + &cookies + &errand.lines() + "\r\n").into_bytes();
         text.resize(text.len() + ask.body_bytes as usize, b'x');
         Job {
             method: Method::of(ask.method.as_bytes()),
@@ -224,6 +232,7 @@ impl Clients<'_> {
             mut arrival,
             end,
             at,
+            cookies,
             late_ns,
             connection,
             kept,
@@ -235,6 +244,11 @@ impl Clients<'_> {
             idle.push(connection);
         } else {
             self.seats.remove(&connection);
+        }
+        if let Some(luggage) = self.visitors.given(&arrival) {
+            cookies
+                .iter()
+                .for_each(|line| luggage.take_cookie(line, at));
         }
         match self.conduct.after(&arrival, end, at) {
             Next::Again(again) => {

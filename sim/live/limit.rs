@@ -1,5 +1,7 @@
 //! What a live run cannot do, told before it begins.
 
+use evenkeel_proxy::config::AffinityKind;
+
 use crate::plan::Plan;
 use crate::scenario::{Effect, Protocol};
 
@@ -25,8 +27,12 @@ pub fn unfit(plan: &Plan) -> Option<String> {
     if scenario.workloads.iter().any(|w| w.sockets.is_some()) {
         return says("it opens no sockets (WebSocket); leave out `sockets`");
     }
-    if pools.iter().any(|pool| pool.affinity.is_some()) {
-        return says("its clients keep no cookies; set affinity = \"none\"");
+    let kinds = pools.iter().filter_map(|pool| pool.affinity.as_ref());
+    if kinds
+        .map(|affinity| &affinity.kind)
+        .any(|kind| !matches!(kind, AffinityKind::Cookie(_)))
+    {
+        return says("its applications name no sessions; of affinities, it can do `cookie`");
     }
     if scenario.proxies.count > 1 {
         return says("it has one proxy; set proxies.count = 1");

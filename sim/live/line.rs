@@ -74,25 +74,27 @@ impl Line {
         Ok(seen)
     }
 
-    /// Reads the response to a request of `method` to its end, whose head is then in `head`.
-    pub(super) fn response(
+    /// Reads the response to a request of `method` to its end, whose head is then in `head`; `look`
+    /// sees its bytes.
+    pub(super) fn response<R>(
         &mut self,
         method: Method,
         head: &mut ResponseHead,
-    ) -> Result<(), Broken> {
+        look: impl FnOnce(&ResponseHead, &[u8]) -> R,
+    ) -> Result<R, Broken> {
         let limits = Limits::default();
-        loop {
+        let length = loop {
             match h1::parse_response(self.received.bytes(), method, &limits, head) {
-                Ok(Status::Complete(length)) => {
-                    self.received.consume(length);
-                    if !head.is_interim() {
-                        return self.skip(head.framing);
-                    }
-                }
+                Ok(Status::Complete(length)) if head.is_interim() => self.received.consume(length),
+                Ok(Status::Complete(length)) => break length,
                 Ok(Status::Partial) => self.more()?,
                 Err(_) => return Err(Broken::Cut),
             }
-        }
+        };
+        let seen = look(head, self.received.bytes());
+        self.received.consume(length);
+        self.skip(head.framing)?;
+        Ok(seen)
     }
 
     fn skip(&mut self, framing: Framing) -> Result<(), Broken> {

@@ -21,7 +21,7 @@ mod process;
 mod signal;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{Access, Config, Format, Sink};
-use evenkeel_proxy::document::Address;
+use evenkeel_proxy::document::{Address, Network};
 use serde::Deserialize;
 
 pub use clock::Clock;
@@ -43,6 +43,7 @@ pub use process::{Launcher, Process};
 use self::fault::Origins;
 use self::machine::Usage;
 use self::signal::Signal;
+use crate::net::within_reach;
 use crate::plan::Plan;
 use crate::result::{Digest, Latency, Run};
 use crate::sweep::Stop;
@@ -260,13 +261,22 @@ impl Live {
 }
 
 /// `config` as the proxy of a live run has it: on the loopback, before `origins`, with an access
-/// log on its standard output.
+/// log on its standard output, and with checks of simulated applications as those can be asked.
 #[must_use]
 pub fn deployed(plan: &Plan, config: &Config, origins: &[SocketAddr]) -> Config {
-    let mut config = config.clone();
+    let mut config = match plan.scenario.origin.command.is_empty() {
+        true => within_reach(config),
+        false => config.clone(),
+    };
     let anywhere = Address::Ip(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let loopback = Network {
+        address: Ipv4Addr::new(127, 0, 0, 0).into(),
+        prefix: 8,
+    };
     for listener in &mut config.listeners {
         listener.address = anywhere.clone();
+        // All clients are one machine: where each would be, its requests say.
+        listener.trusted_proxies = vec![loopback];
     }
     if let Some(admin) = &mut config.admin {
         admin.address = anywhere;

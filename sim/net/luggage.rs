@@ -61,7 +61,7 @@ impl Packed {
 
 /// What one client carries.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Luggage {
+pub(crate) struct Luggage {
     /// Name and value, and until when it is kept.
     cookies: Vec<(String, String, Timestamp)>,
     /// Fields that carry a session.
@@ -72,7 +72,7 @@ pub(super) struct Luggage {
 
 impl Luggage {
     /// The lines of a request's head that it makes.
-    fn lines(&self, now: Timestamp) -> String {
+    pub(crate) fn lines(&self, now: Timestamp) -> String {
         let mut lines = String::new();
         let kept = self.cookies.iter().filter(|(_, _, until)| now < *until);
         for (number, (name, value, _)) in kept.enumerate() {
@@ -102,18 +102,22 @@ impl Luggage {
         path
     }
 
+    /// Keeps the cookie of a `Set-Cookie` line, in the place of one of its name.
+    pub(crate) fn take_cookie(&mut self, line: &str, now: Timestamp) {
+        let mut parts = line.split(';').map(str::trim);
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            return;
+        };
+        let age_s = parts.find_map(|part| part.strip_prefix("Max-Age=")?.parse().ok());
+        let until = age_s.map_or(Timestamp::MAX, |age_s| now + Duration::from_secs(age_s));
+        self.cookies.retain(|(known, ..)| known != name);
+        self.cookies.push((name.into(), value.into(), until));
+    }
+
     fn take(&mut self, plan: &Plan, head: &ResponseHead, buf: &[u8], now: Timestamp) {
         self.known |= head.status < 400;
         for line in head.fields.values(buf, "set-cookie") {
-            let line = String::from_utf8_lossy(line);
-            let mut parts = line.split(';').map(str::trim);
-            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
-                continue;
-            };
-            let age_s = parts.find_map(|part| part.strip_prefix("Max-Age=")?.parse().ok());
-            let until = age_s.map_or(Timestamp::MAX, |age_s| now + Duration::from_secs(age_s));
-            self.cookies.retain(|(known, ..)| known != name);
-            self.cookies.push((name.into(), value.into(), until));
+            self.take_cookie(&String::from_utf8_lossy(line), now);
         }
         for (_, from) in carriers(plan) {
             if let HashKey::Header(name) = from

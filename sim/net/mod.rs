@@ -9,7 +9,7 @@ mod client;
 mod exchange;
 mod flow;
 pub(crate) mod line;
-mod luggage;
+pub(crate) mod luggage;
 mod order;
 mod proxy;
 mod secret;
@@ -27,6 +27,8 @@ use evenkeel_proxy::config::{self, Policy};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::Proxy;
 use evenkeel_proxy::serve::BindError;
+
+pub(crate) use self::proxy::within_reach;
 
 use self::application::Application;
 use self::client::Clients;

@@ -253,7 +253,7 @@ fn keys(pool: &config::Pool, process: &str) -> Keyring {
 }
 
 /// The configuration with its checks as simulated origins can be asked: 200 is all that they say.
-fn within_reach(config: &Config) -> Config {
+pub(crate) fn within_reach(config: &Config) -> Config {
     let mut config = config.clone();
     let healths = config
         .pools

@@ -67,7 +67,14 @@ fn times_and_seeds_that_cannot_be() {
 #[test]
 fn runtimes_that_cannot_be() {
     let service = "origin.service = { dist = \"constant\", value = \"1s\" }\n";
-    let cases: [(&str, &[&str]); 3] = [
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "origin.command = []",
+            &[
+                ":8:18: error: there is nothing to start; expected a list such as [\"node\", \
+               \"app.js\"]",
+            ],
+        ),
         (
             "origin.model = \"ps\"\norigin.accept = \"one\"",
             &[":10:17: error: only event loops have it; leave it out, or use model = \"node\""],
