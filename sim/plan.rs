@@ -357,6 +357,8 @@ fn spec(workload: &scenario::Workload) -> workload::Spec {
     let class = |class: &scenario::Class| workload::Class {
         weight: class.weight,
         cost: class.cost,
+        service: class.service.clone(),
+        io: class.io.clone(),
     };
     workload::Spec {
         shape: workload.shape.clone(),

@@ -329,6 +329,15 @@ pub(crate) enum Services {
 }
 
 #[cfg(feature = "sim")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Origin {
+    /// Requests are in nobody's way: what happened is repeated, waiting included
+    Delay,
+    /// One event loop each, which computes: waits are told from work, and follow from the load
+    Node,
+}
+
+#[cfg(feature = "sim")]
 #[derive(Debug, Args)]
 pub(crate) struct SimImport {
     /// The log, plain or compressed with gzip
@@ -364,6 +373,10 @@ pub(crate) struct SimImport {
     /// How long requests take, where the log says so
     #[arg(long, value_enum, default_value = "replay")]
     pub(crate) service: Services,
+    /// What the servers are: what a request waited behind others there is part of its service, or
+    /// is waited again
+    #[arg(long, value_enum, default_value = "delay")]
+    pub(crate) origin: Origin,
     /// What tells clients apart: address, cookie:NAME, or field:NAME of a line (common: user)
     #[arg(long, value_name = "KEY", default_value = "address")]
     pub(crate) session: String,

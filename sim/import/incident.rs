@@ -27,9 +27,24 @@ pub struct Incident {
     pub from_us: i64,
     /// Until when.
     pub until_us: i64,
+    /// When the first answer after it came, if one did.
+    pub(super) answer_us: Option<i64>,
+    /// Tries that nobody waited for any more when it ended.
+    pub(super) given_up: u32,
 }
 
 impl Incident {
+    /// An event loop that goes on works first on what it was sent, `mean_us` each, whether or not
+    /// somebody waits for it still: all that is no part of the stop.
+    pub(super) fn without_backlog(&mut self, mean_us: f64) {
+        let Some(answer_us) = self.answer_us.filter(|_| self.kind == "pause") else {
+            return;
+        };
+        let worked_us = (f64::from(self.given_up) + 1.0) * mean_us;
+        let until_us = answer_us - worked_us as i64;
+        self.until_us = until_us.min(self.until_us).max(self.from_us + SHORTEST_US);
+    }
+
     /// Whether `tried`, of a request that was sent at `at_us`, was under way in it.
     pub(super) fn touches(&self, at_us: i64, tried: &Try) -> bool {
         let from_us = at_us + tried.at_us as i64;
@@ -88,7 +103,9 @@ impl Watch {
                 && suspect.is_over(at_us, !bad)
             {
                 let suspect = slot.take().expect("it was there a line before");
-                self.incidents.extend(suspect.finish(&key, at_us));
+                let answer_us = tried.head_us.map(|head_us| at_us + head_us as i64);
+                let found = suspect.finish(&key, at_us, answer_us);
+                self.incidents.extend(found);
             }
             if bad {
                 slot.get_or_insert_with(|| Suspect::new(at_us))
@@ -109,7 +126,7 @@ impl Watch {
     /// All of them, in order of time; `end_us` is the recording's end.
     pub(super) fn finish(mut self, end_us: i64) -> Vec<Incident> {
         for (key, suspect) in self.suspects {
-            let found = suspect.and_then(|suspect| suspect.finish(&key, end_us));
+            let found = suspect.and_then(|suspect| suspect.finish(&key, end_us, None));
             self.incidents.extend(found);
         }
         self.incidents.sort_by_key(|incident| incident.from_us);
@@ -165,8 +182,14 @@ impl Suspect {
         }
     }
 
-    /// The incident that it was, if it was one: it ended by an answer, or before `until_us`.
-    fn finish(&self, (pool, endpoint): &Place, until_us: i64) -> Option<Incident> {
+    /// The incident that it was, if it was one: it ended by an answer, or before `until_us`, when a
+    /// try was sent that was answered at `answer_us`.
+    fn finish(
+        &self,
+        (pool, endpoint): &Place,
+        until_us: i64,
+        answer_us: Option<i64>,
+    ) -> Option<Incident> {
         let until_us = self.answer_us.unwrap_or(until_us);
         if self.tries < LEAST || until_us - self.from_us < SHORTEST_US {
             return None;
@@ -184,6 +207,8 @@ impl Suspect {
             kind,
             from_us: self.from_us,
             until_us,
+            answer_us: self.answer_us.or(answer_us),
+            given_up: self.lost,
         })
     }
 }

@@ -5,6 +5,7 @@
 //! ([`route`], [`fit`]). Out come a recording, which a workload's `trace` takes, and a scenario
 //! around it.
 
+mod alone;
 mod cut;
 mod fit;
 mod incident;
@@ -33,6 +34,7 @@ pub use cut::Bound;
 pub use fit::Fit;
 pub use incident::Incident;
 
+use alone::Alone;
 use cut::Rate;
 use incident::Watch;
 use place::Places;
@@ -70,6 +72,9 @@ pub struct Order<'a> {
     pub speed: f64,
     /// Services are those of the log; otherwise laws are fitted to them.
     pub replay: bool,
+    /// Each endpoint is one event loop that computes: what a request waited behind others there is
+    /// no part of its service. Otherwise it is, and nobody waits for anybody.
+    pub node: bool,
     /// What decides about places in a second and about copies of clients.
     pub seed: u64,
 }
@@ -326,10 +331,28 @@ impl<'a> Work<'a> {
         });
         out.write(noted)?;
         imported.incidents = watch.finish(imported.lasts_us as i64);
+        if self.order.node && !imported.incidents.is_empty() {
+            self.shorten(out, imported)?;
+        }
         Ok(())
     }
 
-    /// Writes the recording: what was under way in an incident gets no service of its own.
+    /// Takes from incidents what event loops worked on after them.
+    fn shorten(&self, ordered: &Scratch, imported: &mut Imported) -> io::Result<()> {
+        let (mut sum_us, mut known) = (0_u64, 0_u64);
+        for record in Alone::new(ordered.read()?, imported.incidents.clone()) {
+            let service_us = record?.service_us;
+            known += u64::from(service_us.is_some());
+            sum_us += service_us.unwrap_or(0);
+        }
+        let mean_us = sum_us as f64 / known.max(1) as f64;
+        let incidents = imported.incidents.iter_mut();
+        incidents.for_each(|incident| incident.without_backlog(mean_us));
+        Ok(())
+    }
+
+    /// Writes the recording: what was under way in an incident gets no service of its own, unless
+    /// the waiting can be told from the work.
     fn record(
         &mut self,
         ordered: &Scratch,
@@ -340,9 +363,13 @@ impl<'a> Work<'a> {
         let mut recording = Recording::new(GzEncoder::new(file, Compression::fast()), false)?;
         let mut seens = Seens::new();
         let mut done = 0;
-        for record in ordered.read()? {
+        let records: &mut dyn Iterator<Item = io::Result<Record>> = match self.order.node {
+            true => &mut Alone::new(ordered.read()?, imported.incidents.clone()),
+            false => &mut ordered.read()?,
+        };
+        for record in records {
             let mut record = record?;
-            if imported.touches(&record) {
+            if !self.order.node && imported.touches(&record) {
                 record.service_us = None;
             }
             seens.add(&record);

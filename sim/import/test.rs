@@ -52,6 +52,7 @@ fn order<'a>(log: &'a Path, out: &'a Path) -> Order<'a> {
         rate: 1.0,
         speed: 1.0,
         replay: true,
+        node: false,
         seed: 1,
     }
 }
@@ -259,6 +260,81 @@ fn a_stop_is_a_fault_and_no_service() {
     let longest = recorded(&out).iter().filter_map(|r| r.service_us).max();
     assert_eq!(longest, Some(4_000));
     assert_eq!(load(&out).faults.len(), 1);
+}
+
+/// Two requests at a time at one event loop, the second of which waits for the first: each gets
+/// back what was computed for it, and so do those that waited for a stop to end, but the one that
+/// the stop cut in two.
+#[test]
+fn an_event_loop_waits_again() {
+    let desk = Desk::new("node");
+    // Sent at, computed for (ms), and whether that is still known.
+    let mut work: Vec<(u64, u64, bool)> = Vec::new();
+    for n in 0..100 {
+        work.extend([(n * 100, 30, true), (n * 100 + 10, 5, true)]);
+    }
+    let (from, until) = (5_000, 8_000);
+    let (mut text, mut free_at, mut resumed) = (String::new(), 0, false);
+    for (at, ms, known) in &mut work {
+        let mut start = free_at.max(*at);
+        if (from..until).contains(&start) {
+            // What runs as it goes on is not told from the stop.
+            (start, *known, resumed) = (until, resumed, true);
+        }
+        free_at = start + *ms;
+        text += &own(*at, "a", (free_at - *at) as f64, "/");
+    }
+    let log = desk.log(&text);
+    let out = desk.out();
+    let imported = done(&Order {
+        node: true,
+        ..order(&log, &out)
+    });
+    assert_eq!(imported.incidents.len(), 1, "{:?}", imported.incidents);
+    let services: Vec<_> = recorded(&out).iter().map(|r| r.service_us).collect();
+    let right = work
+        .iter()
+        .map(|(_, ms, known)| known.then_some(ms * 1_000));
+    assert_eq!(services, right.collect::<Vec<_>>());
+    let origin = load(&out).origin;
+    assert_eq!(origin.model, crate::scenario::Model::Node);
+}
+
+/// A server that was stopped works first on what it was sent meanwhile, though nobody waits: the
+/// stop is not longer for it.
+#[test]
+fn a_stop_ends_before_its_backlog_is_worked_off() {
+    const MS: u64 = 20;
+    let mut watch = Watch::new(SLOW_US);
+    let (from, until, patience) = (1_000, 3_000, 300);
+    let mut free_at = 0;
+    for at in (0..6_000).step_by(50) {
+        let start = free_at.max(at);
+        let start = if (from..until).contains(&start) {
+            until
+        } else {
+            start
+        };
+        free_at = start + MS;
+        let waited = free_at - at <= patience;
+        watch.see(&Record {
+            at_us: at as i64 * 1_000,
+            tries: vec![Try {
+                endpoint: "a".into(),
+                at_us: 0,
+                head_us: waited.then_some((free_at - at) * 1_000),
+                end: if waited { End::Answered } else { End::Failed },
+            }],
+            ..record()
+        });
+    }
+    let mut incidents = watch.finish(6_000_000);
+    let [found] = &mut incidents[..] else {
+        panic!("{incidents:?}");
+    };
+    assert!(found.until_us > 3_500_000, "{found:?}");
+    found.without_backlog(MS as f64 * 1e3);
+    assert!((found.until_us - 3_000_000).abs() < 50_000, "{found:?}");
 }
 
 #[test]

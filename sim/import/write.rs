@@ -153,11 +153,13 @@ fn traffic(text: &mut String, order: &Order<'_>, imported: &Imported, data: &str
             "service = {UNKNOWN}   # a guess: the log does not say"
         )?;
     } else {
-        // What was measured includes whatever a request waited for at its server.
-        writeln!(
-            text,
-            "model = \"delay\"           # times as the proxy saw them, waiting included"
-        )?;
+        let model = match order.node {
+            true => {
+                "model = \"node\"            # one event loop each; waiting is not in the times"
+            }
+            false => "model = \"delay\"           # times as the proxy saw them, waiting included",
+        };
+        writeln!(text, "{model}")?;
         let rest = imported.rest.as_ref().or_else(|| fits().next());
         let rest = rest.map_or(UNKNOWN, |fit| fit.text.as_str());
         writeln!(text, "service = {rest}")?;

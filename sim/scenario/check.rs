@@ -201,10 +201,12 @@ fn rate(scenario: &Scenario, workload: &Workload) -> Option<f64> {
 fn work_ns(scenario: &Scenario, workload: &Workload) -> f64 {
     let classes = workload.source.classes();
     let weights: f64 = classes.iter().map(|class| f64::from(class.weight)).sum();
-    let cost = |class: &Class| class.cost * f64::from(class.weight) / weights;
-    let cost: f64 = classes.iter().map(cost).sum();
     let origin = &scenario.origin;
-    origin.overhead.as_nanos() as f64 + origin.service.mean_ns() * cost
+    let work = |class: &Class| {
+        let service = class.service.as_ref().unwrap_or(&origin.service);
+        service.mean_ns() * class.cost * f64::from(class.weight) / weights
+    };
+    origin.overhead.as_nanos() as f64 + classes.iter().map(work).sum::<f64>()
 }
 
 /// The load of the origins in the measured window and the mean service time: work that arrives

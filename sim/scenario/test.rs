@@ -50,8 +50,8 @@ name = "browse"
 protocol = "h2"
 arrivals = { process = "constant", rate = "800/s" }
 classes = [
-  { name = "light", weight = 95, path = "/api/items" },
-  { name = "heavy", weight = 5, host = "example.com", method = "POST", cost = 25, body = "1KiB", response = "2KiB" },
+  { name = "light", weight = 95, path = "/api/items", io = { dist = "constant", value = "9ms" } },
+  { name = "heavy", weight = 5, host = "example.com", method = "POST", cost = 25, service = { dist = "exponential", mean = "3ms" }, body = "1KiB", response = "2KiB" },
 ]
 
 [network]
@@ -199,6 +199,8 @@ fn every_key_of_workloads_arrives() {
         path: "/api/items".into(),
         method: "GET",
         cost: 1.0,
+        service: None,
+        io: Some(Law::constant(Duration::from_millis(9))),
         body_bytes: 0,
         response_bytes: 100,
     };
@@ -209,6 +211,8 @@ fn every_key_of_workloads_arrives() {
         path: "/".into(),
         method: "POST",
         cost: 25.0,
+        service: Some(Law::exponential(Duration::from_millis(3))),
+        io: None,
         body_bytes: 1024,
         response_bytes: 2048,
     };

@@ -118,6 +118,10 @@ pub struct Class {
     pub method: &'static str,
     /// Its service time against the origin's.
     pub cost: f64,
+    /// Its work on the processor, instead of the origin's law.
+    pub service: Option<Law>,
+    /// Its wait, instead of the origin's law.
+    pub io: Option<Law>,
     /// Bytes of the request's body.
     pub body_bytes: u64,
     /// Bytes of the response's body.
@@ -296,6 +300,11 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
     let method = t.default("method", METHOD, "GET", doc);
     let doc = "its service time against the origin's";
     let cost = t.default("cost", Float(0.0..=1_000_000.0), 1.0, doc);
+    let doc = "work on the processor, before its cost; absent: as `origin.service`; `sim \
+               calibrate` measures it";
+    let service = t.optional_table("service", doc, law);
+    let doc = "a wait that does not hold the processor; absent: as `origin.io`";
+    let io = t.optional_table("io", doc, law);
     let body_bytes = t.default("body", Size, 0, "bytes of the request's body");
     let response_bytes = t.default("response", Size, 100, "bytes of the response's body");
 
@@ -320,6 +329,8 @@ fn class(t: &mut Table<'_>, names: &mut Names) -> Option<Class> {
         path,
         method,
         cost,
+        service: some(service)?,
+        io: some(io)?,
         body_bytes,
         response_bytes,
     })
@@ -348,6 +359,8 @@ impl Class {
             path: "/".into(),
             method: "GET",
             cost: 1.0,
+            service: None,
+            io: None,
             body_bytes: 0,
             response_bytes: 100,
         }

@@ -182,4 +182,8 @@ pub struct Class {
     pub weight: u32,
     /// By how much it stretches a service; 1 is the law as it stands.
     pub cost: f64,
+    /// How long its requests compute; absent: the law of origins.
+    pub service: Option<Law>,
+    /// How long they wait for something else; absent: the law of origins.
+    pub io: Option<Law>,
 }

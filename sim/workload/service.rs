@@ -2,7 +2,7 @@
 
 use evenkeel_core::rng::Stream;
 
-use super::{Arrival, Source, Spec};
+use super::{Arrival, Class, Route, Source, Spec};
 use crate::law::{LONGEST_NS, Law};
 
 /// Draws services: hash(seed, workload, n, try), so that a retry draws anew and nothing else does.
@@ -10,12 +10,21 @@ use crate::law::{LONGEST_NS, Law};
 pub struct Service {
     cpu: Law,
     io: Option<Law>,
-    /// Laws of recorded requests, by workload and class.
-    routes: Vec<Vec<Option<Law>>>,
+    /// Laws of their own, by workload and class.
+    own: Vec<Vec<Own>>,
     cpu_stream: Stream,
     io_stream: Stream,
     /// By workload.
     batches: Vec<Batch>,
+}
+
+/// What the requests of a class have instead of the laws of origins.
+#[derive(Clone, Debug, Default)]
+struct Own {
+    cpu: Option<Law>,
+    io: Option<Law>,
+    /// The computing is all of it.
+    is_all: bool,
 }
 
 /// Services drawn at a time: several logarithms take a quarter of the time of as many single ones.
@@ -69,24 +78,39 @@ impl Service {
         Self {
             cpu,
             io,
-            routes: Vec::new(),
+            own: Vec::new(),
             cpu_stream: Stream::new(seed, "service"),
             io_stream: Stream::new(seed, "io"),
             batches: Vec::new(),
         }
     }
 
-    /// The same for the requests of `specs`, of which recorded ones may have laws of their own.
+    /// The same for the requests of `specs`, whose classes may have laws of their own.
     #[must_use]
     pub fn of(self, specs: &[Spec]) -> Self {
+        let route = |route: &Route| Own {
+            cpu: route.service.clone(),
+            io: None,
+            is_all: route.service.is_some(),
+        };
+        let class = |class: &Class| Own {
+            cpu: class.service.clone(),
+            io: class.io.clone(),
+            is_all: false,
+        };
         let laws = |spec: &Spec| match &spec.source {
-            Source::Trace { routes, .. } => routes.iter().map(|r| r.service.clone()).collect(),
-            _ => Vec::new(),
+            Source::Trace { routes, .. } => routes.iter().map(route).collect(),
+            _ => spec.classes.iter().map(class).collect(),
         };
         Self {
-            routes: specs.iter().map(laws).collect(),
+            own: specs.iter().map(laws).collect(),
             ..self
         }
+    }
+
+    fn own(&self, arrival: &Arrival) -> Option<&Own> {
+        let classes = self.own.get(usize::from(arrival.workload));
+        classes.and_then(|classes| classes.get(usize::from(arrival.class)))
     }
 
     /// Computing and waiting in nanoseconds for try `attempt` (from 1) of `arrival`; another try of
@@ -97,19 +121,20 @@ impl Service {
         if let Some(service_us) = arrival.record.as_ref().and_then(|record| record.service_us) {
             return (service_us.saturating_mul(1_000).min(LONGEST_NS), 0);
         }
-        let own = self.routes.get(usize::from(arrival.workload));
-        let own = own.and_then(|laws| laws.get(usize::from(arrival.class))?.as_ref());
-        let cpu_ns = one(own.unwrap_or(&self.cpu), self.cpu_stream, arrival, attempt);
+        let own = self.own(arrival);
+        let cpu = own.and_then(|own| own.cpu.as_ref()).unwrap_or(&self.cpu);
+        let cpu_ns = one(cpu, self.cpu_stream, arrival, attempt);
         match own {
-            Some(_) => (cpu_ns, 0),
-            None => self.whole(cpu_ns, arrival, attempt),
+            Some(own) if own.is_all => (cpu_ns, 0),
+            _ => self.whole(cpu_ns, arrival, attempt),
         }
     }
 
     /// The same, for who sees all requests: it draws those of the next ones as well.
     #[must_use]
     pub fn draw_ahead(&mut self, arrival: &Arrival, attempt: u8) -> (u64, u64) {
-        if attempt != 1 || arrival.retry != 0 || arrival.record.is_some() {
+        let is_own = self.own(arrival).is_some_and(|own| own.cpu.is_some());
+        if attempt != 1 || arrival.retry != 0 || arrival.record.is_some() || is_own {
             return self.draw(arrival, attempt);
         }
         let workload = usize::from(arrival.workload);
@@ -126,7 +151,8 @@ impl Service {
             cpu_ns = ((cpu_ns as f64 * arrival.cost + 0.5) as u64).min(LONGEST_NS);
         }
         let draw = |law| one(law, self.io_stream, arrival, attempt);
-        (cpu_ns, self.io.as_ref().map_or(0, draw))
+        let own = self.own(arrival).and_then(|own| own.io.as_ref());
+        (cpu_ns, own.or(self.io.as_ref()).map_or(0, draw))
     }
 }
 

@@ -138,6 +138,8 @@ fn classes_are_chosen_by_weight() {
     let classes = [95, 0, 5].map(|weight| Class {
         weight,
         cost: f64::from(weight),
+        service: None,
+        io: None,
     });
     let spec = Spec {
         classes: classes.to_vec(),
@@ -185,6 +187,36 @@ fn services_depend_on_the_request_and_the_try_alone() {
         other.draw(&all[7], 1).0.abs_diff(light.0 * 2) <= 1,
         "laws share their luck"
     );
+}
+
+/// What a class says of its own comes before what origins say, each law by itself.
+#[test]
+fn a_class_may_have_laws_of_its_own() {
+    let law = |ms| Law::constant(Duration::from_millis(ms));
+    let class = |service, io| Class {
+        weight: 1,
+        cost: 2.0,
+        service,
+        io,
+    };
+    let classes = vec![
+        class(None, None),
+        class(Some(law(3)), None),
+        class(None, Some(law(5))),
+        class(Some(law(3)), Some(law(5))),
+    ];
+    let spec = Spec {
+        classes,
+        ..poisson(100.0)
+    };
+    let all = arrivals(1, std::slice::from_ref(&spec), 20);
+    let mut service = Service::new(1, law(8), Some(law(20))).of(&[spec]);
+    for arrival in &all {
+        let right = [(16, 20), (6, 20), (16, 5), (6, 5)][usize::from(arrival.class)];
+        let drawn = service.draw(arrival, 1);
+        assert_eq!(drawn, (right.0 * 1_000_000, right.1 * 1_000_000));
+        assert_eq!(service.draw_ahead(arrival, 1), drawn);
+    }
 }
 
 #[test]

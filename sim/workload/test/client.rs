@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn ends_move_nobody_else(salts in any::<[u64; 2]>(), most in any::<[u32; 2]>()) {
         let think = Law::constant(Duration::from_millis(300));
-        let class = |weight| Class { weight, cost: f64::from(weight) };
+        let class = |weight| Class { weight, cost: f64::from(weight), service: None, io: None };
         let specs = [
             poisson(20.0),
             Spec {

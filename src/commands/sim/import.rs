@@ -10,7 +10,7 @@ use evenkeel_sim::workload::log::{Format, Key, Reading, What};
 
 use super::progress::Bar;
 use super::{stem, stop};
-use crate::cli::{LogFormat, Services, SimImport};
+use crate::cli::{LogFormat, Origin, Services, SimImport};
 use crate::commands::Exit;
 use crate::commands::terminal::{complain, say, warn};
 
@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &SimImport) -> Result<Exit, Exit> {
         rate: factor("--rate", arguments.rate, 1e-6..=1e3)?,
         speed: factor("--speed", arguments.speed, 1e-6..=1e9)?,
         replay: arguments.service == Services::Replay,
+        node: arguments.origin == Origin::Node,
         seed: arguments.seed,
     };
     let stop = stop();
