@@ -333,10 +333,11 @@ impl<W: World> Connection<W> {
     /// Answers the request whose head is at the front of the buffer.
     async fn answer(&mut self, head: &RequestHead, length: usize) -> After {
         let id = self.worker.proxy.number();
+        let now = self.worker.world.now();
         let generation = self.worker.generation();
         match self.lead(head, &generation) {
             Lead::Pool(target) => {
-                let what = (id, self.entry(head, target.pool.name()));
+                let what = (id, now, self.entry(now, head, target.pool.name()));
                 match target.limits.is_empty() {
                     true => {
                         Box::pin(exchange::run(self, head, length, what, generation, &target)).await
@@ -345,7 +346,7 @@ impl<W: World> Connection<W> {
                 }
             }
             Lead::Away(status, why, extra) => {
-                let what = (id, self.entry(head, ""));
+                let what = (id, self.entry(now, head, ""));
                 let extra = extra
                     .as_ref()
                     .map(|(name, value)| (*name, value.as_bytes()));

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind, Limit, NO_POOL};
 use tokio::io::AsyncWrite;
 
@@ -92,11 +93,16 @@ impl<W: World> Connection<W> {
     }
 
     /// What the log says of the request whose head is at the front of the buffer, if there is one.
-    pub(super) fn entry(&self, head: &RequestHead, pool: &str) -> Option<Box<Entry>> {
+    pub(super) fn entry(
+        &self,
+        now: Timestamp,
+        head: &RequestHead,
+        pool: &str,
+    ) -> Option<Box<Entry>> {
         self.worker.log.as_ref()?;
         let buf = self.buffer.filled();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut entry = Entry::new(self.worker.world.now());
+        let mut entry = Entry::new(now);
         entry.client = self.client();
         entry.method = text(head.method_name.of(buf));
         entry.host = text(head.authority.of(buf));

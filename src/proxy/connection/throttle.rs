@@ -18,23 +18,23 @@ use crate::log::Entry;
 use crate::world::World;
 
 impl<W: World> Connection<W> {
-    /// Serves the request whose head takes the first `length` bytes of the buffer, as far as its
-    /// route's limits allow.
+    /// Serves the request whose head takes the first `length` bytes of the buffer and which came at
+    /// `now`, as far as its route's limits allow.
     pub(super) async fn throttle(
         &mut self,
         head: &RequestHead,
         length: usize,
-        (id, mut entry): (u64, Option<Box<Entry>>),
+        (id, mut now, mut entry): (u64, Timestamp, Option<Box<Entry>>),
         generation: Arc<Generation>,
         target: &PoolTarget,
     ) -> After {
-        let now = self.worker.world.now();
         let (answer, presence) = self.ask(head, (id, now), &target.limits, entry.as_deref_mut());
         match answer {
             Ok(go) if go > now => {
                 let left = self.hold(length, go).await;
+                let came = std::mem::replace(&mut now, self.worker.world.now());
                 if let Some(entry) = &mut entry {
-                    entry.held = self.worker.world.now().since(now);
+                    entry.held = now.since(came);
                 }
                 if left {
                     self.rejected(id, 0, &mut entry);
@@ -51,7 +51,7 @@ impl<W: World> Connection<W> {
                 return self.turn_away(head, length, (id, entry), why, &extra).await;
             }
         }
-        let after = exchange::run(self, head, length, (id, entry), generation, target).await;
+        let after = exchange::run(self, head, length, (id, now, entry), generation, target).await;
         drop(presence);
         after
     }

@@ -85,12 +85,13 @@ struct Exchange<'a, W: World> {
     tunnel: Option<Tunnel<W>>,
 }
 
-/// Serves the request whose head takes the first `length` bytes of the connection's buffer.
+/// Serves the request whose head takes the first `length` bytes of the connection's buffer, from
+/// `now` on.
 pub(crate) async fn run<W: World>(
     connection: &mut Connection<W>,
     head: &RequestHead,
     length: usize,
-    (id, entry): (u64, Option<Box<Entry>>),
+    (id, now, entry): (u64, Timestamp, Option<Box<Entry>>),
     generation: Arc<Generation>,
     target: &PoolTarget,
 ) -> After {
@@ -141,7 +142,7 @@ pub(crate) async fn run<W: World>(
         target,
         draft,
     };
-    let after = exchange.drive().await;
+    let after = exchange.drive(now).await;
     let Exchange {
         mut draft,
         upload,
@@ -169,12 +170,12 @@ fn framings(head: &RequestHead, target: &PoolTarget) -> (Framing, Framing) {
 
 impl<W: World> Exchange<'_, W> {
     /// Performs actions until the last.
-    async fn drive(&mut self) -> After {
+    async fn drive(&mut self, now: Timestamp) -> After {
         let idempotent = self.head.method.is_idempotent();
-        let mut event = Event::Arrived { idempotent };
+        let mut actions = self.life.on(Event::Arrived { idempotent }, now);
         loop {
             let mut next = None;
-            for action in self.report(event) {
+            for action in actions {
                 match action {
                     Action::Wait { token } => next = Some(self.wait(token).await),
                     Action::Connect {
@@ -192,13 +193,14 @@ impl<W: World> Exchange<'_, W> {
                     Action::Finish(outcome) => return self.finish(outcome).await,
                 }
             }
-            event = match next {
+            let event = match next {
                 Some(event) => event,
                 None => {
                     self.carry_on();
                     self.pursue().await
                 }
             };
+            actions = self.report(event);
         }
     }
 
