@@ -262,12 +262,12 @@ mod test {
     use super::*;
 
     #[test]
-    fn bounds_are_kept_up_to_their_edge() {
+    fn bounds_are_kept_to_their_edge() {
         let table = [
             (Bound::Part(0.1), Some(11.0), Some(10.0), true),
             (Bound::Part(0.1), Some(8.9), Some(10.0), false),
-            (Bound::Points(3.0), Some(0.28), Some(0.25), true),
-            (Bound::Points(3.0), Some(0.21), Some(0.25), false),
+            (Bound::Points(3.0), Some(0.279), Some(0.25), true),
+            (Bound::Points(3.0), Some(0.219), Some(0.25), false),
             (Bound::Equal, Some(3.0), Some(3.0), true),
             (Bound::Equal, Some(3.0), Some(2.0), false),
             (Bound::None, Some(3.0), Some(2.0), true),

@@ -2,7 +2,7 @@
 //! happens within one is its own doing.
 
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
@@ -20,11 +20,36 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The origins of a run.
 #[derive(Debug)]
 pub(super) struct Origins {
-    /// None while one is dead.
-    pub(super) processes: Mutex<Vec<Option<Process>>>,
+    /// By number of the origin.
+    pub(super) seats: Mutex<Vec<Seat>>,
     /// What starts each again, at its port.
     pub(super) orders: Vec<Order>,
     pub(super) launcher: Launcher,
+}
+
+/// The processes that an origin has been, of which the last one may be alive. The others have been
+/// killed and are waited for when all is over: nothing that is due waits for that.
+#[derive(Debug)]
+pub(super) struct Seat {
+    processes: Vec<Process>,
+    is_up: bool,
+}
+
+impl Seat {
+    pub(super) fn new(process: Process) -> Self {
+        Self {
+            processes: vec![process],
+            is_up: true,
+        }
+    }
+
+    /// Sends a signal; after a crash nobody is there to get it.
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        match self.processes.last().filter(|_| self.is_up) {
+            Some(process) => process.signal(signal),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Origins {
@@ -35,16 +60,19 @@ impl Origins {
                 return Ok(());
             }
             match change {
-                Change::Pause => self.signal(*origin, Signal::Stop)?,
-                Change::Resume => self.signal(*origin, Signal::Continue)?,
+                Change::Pause => self.seats()[*origin].signal(Signal::Stop)?,
+                Change::Resume => self.seats()[*origin].signal(Signal::Continue)?,
                 Change::Crash => {
-                    self.signal(*origin, Signal::Kill)?;
-                    self.put(*origin, None);
+                    let seat = &mut self.seats()[*origin];
+                    seat.signal(Signal::Kill)?;
+                    seat.is_up = false;
                 }
                 Change::Restart => {
                     let (mut process, _) = self.launcher.start_origin(&self.orders[*origin])?;
                     process.tell(&clock.now().0.to_string())?;
-                    self.put(*origin, Some(process));
+                    let seat = &mut self.seats()[*origin];
+                    seat.processes.push(process);
+                    seat.is_up = true;
                 }
                 _ => {}
             }
@@ -52,28 +80,32 @@ impl Origins {
         Ok(())
     }
 
-    /// All processes at work.
+    /// Tells all that the run has begun.
+    pub(super) fn tell(&self, clock: Clock) -> io::Result<()> {
+        let mut seats = self.seats();
+        let mut processes = seats.iter_mut().flat_map(|seat| &mut seat.processes);
+        processes.try_for_each(|process| process.tell(&clock.now().0.to_string()))
+    }
+
+    /// All processes that there have been.
     pub(super) fn pids(&self) -> Vec<u32> {
-        let processes = self.processes.lock();
-        let processes = processes.expect("a panic of one thread ends the run");
-        processes.iter().flatten().flat_map(Process::pids).collect()
+        let seats = self.seats();
+        let processes = seats.iter().flat_map(|seat| &seat.processes);
+        processes.flat_map(Process::pids).collect()
     }
 
-    fn signal(&self, origin: usize, signal: Signal) -> io::Result<()> {
-        let processes = self.processes.lock();
-        let processes = processes.expect("a panic of one thread ends the run");
-        match &processes[origin] {
-            Some(process) => process.signal(signal),
-            None => Ok(()),
-        }
+    fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
+        let seats = self.seats.lock();
+        seats.expect("a panic of one thread ends the run")
     }
+}
 
-    fn put(&self, origin: usize, process: Option<Process>) {
-        let processes = self.processes.lock();
-        let mut processes = processes.expect("a panic of one thread ends the run");
-        let before = std::mem::replace(&mut processes[origin], process);
-        drop(processes);
-        drop(before);
+impl Drop for Origins {
+    /// All are asked to end before one is waited for.
+    fn drop(&mut self) {
+        let mut seats = self.seats();
+        let processes = seats.iter_mut().flat_map(|seat| &mut seat.processes);
+        processes.for_each(Process::end);
     }
 }
 

@@ -11,14 +11,16 @@ mod comparison;
 mod errand;
 mod fault;
 mod generator;
-mod limit;
 mod line;
 mod log;
 mod machine;
+mod obstacle;
 mod origin;
 mod part;
 mod process;
 mod signal;
+#[cfg(test)]
+mod test;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,12 +37,12 @@ use serde::Deserialize;
 pub use clock::Clock;
 pub use comparison::{Circumstances, Comparison};
 pub use generator::{Heard, run as generate};
-pub use limit::unfit;
+pub use obstacle::obstacle;
 pub use origin::Origin;
 pub use part::{Listening, Order, order, serve, terminate, wait};
 pub use process::{Launcher, Process};
 
-use self::fault::Origins;
+use self::fault::{Origins, Seat};
 use self::machine::Usage;
 use self::signal::Signal;
 use crate::net::within_reach;
@@ -120,12 +122,15 @@ impl Live {
         let reading = thread::Builder::new().name("log".into());
         let reading = reading.spawn(move || output.map_or(Ok(Vec::new()), log::read));
         let reading = reading.map_err(Error::Log)?;
-        let mut pids = origins.pids();
-        pids.extend(proxy.pids());
-        let before = Usage::now(&pids);
+        let usage = || {
+            let mut pids = origins.pids();
+            pids.extend(proxy.pids());
+            Usage::now(&pids)
+        };
+        let before = usage();
         let clock = self.begin(&origins)?;
         let heard = self.drive(&origins, front, clock, stop, on_time)?;
-        let usage = before.zip(Usage::now(&pids));
+        let usage = before.zip(usage());
         let others = usage.map(|(before, now)| now.others_since(&before));
         proxy.end();
         if stop.is_asked() {
@@ -164,12 +169,12 @@ impl Live {
                 what: format!("the application of endpoint {}", self.name(number)),
                 source,
             })?;
-            processes.push(Some(process));
+            processes.push(Seat::new(process));
             addresses.push(address);
             orders.push(self.order(number, address.port()));
         }
         let origins = Origins {
-            processes: Mutex::new(processes),
+            seats: Mutex::new(processes),
             orders,
             launcher: self.launcher.clone(),
         };
@@ -227,15 +232,10 @@ impl Live {
     /// Begins the run at all origins at once.
     fn begin(&self, origins: &Origins) -> Result<Clock, Error> {
         let clock = Clock::began(Duration::ZERO);
-        let processes = origins.processes.lock();
-        let mut processes = processes.expect("a panic of one thread ends the run");
-        for process in processes.iter_mut().flatten() {
-            let told = process.tell(&clock.now().0.to_string());
-            told.map_err(|source| Error::Start {
-                what: "the applications".to_owned(),
-                source,
-            })?;
-        }
+        origins.tell(clock).map_err(|source| Error::Start {
+            what: "the applications".to_owned(),
+            source,
+        })?;
         Ok(clock)
     }
 

@@ -26,6 +26,9 @@ use crate::origin::{self, Job, JobId, Station, Trouble, Verdict};
 use crate::plan::Plan;
 use crate::timeline::{Change, Timeline};
 
+/// How often it is looked whether connections can be accepted again.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// One origin of a plan.
 #[derive(Debug)]
 pub struct Origin {
@@ -157,12 +160,13 @@ impl Origin {
                 });
             }
             drop(listener);
-            let mut state = self.state();
-            while state.trouble.refuses() {
-                let waited = self.changed.wait(state);
-                state = waited.expect("a panic of one thread ends the process");
+            loop {
+                let waited = self.changed.wait_timeout(self.state(), LOOK);
+                let (state, _) = waited.expect("a panic of one thread ends the process");
+                if !state.trouble.refuses() {
+                    break;
+                }
             }
-            drop(state);
             if let (Ok(again), Ok(mut listener)) =
                 (TcpListener::bind(self.address), self.listener.lock())
             {

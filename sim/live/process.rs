@@ -112,8 +112,10 @@ impl Process {
     }
 
     /// The processes whose work is its own.
-    pub(super) fn pids(&self) -> [u32; 2] {
-        [self.child.id(), self.pid]
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
+        let own = self.child.id();
+        let other = Some(self.pid).filter(|pid| *pid != own);
+        [own].into_iter().chain(other)
     }
 
     /// Stops it where it is, lets it go on, or kills it.

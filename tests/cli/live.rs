@@ -89,6 +89,48 @@ fn all_that_is_sent_is_counted_live_and_simulated() {
     await_alive(&desk, |many| many == 0);
 }
 
+/// What happens to processes and within them: requests that meet it are tried elsewhere or wait.
+#[test]
+fn no_request_is_lost_when_applications_die_stop_hang_and_refuse() {
+    let desk = Desk::new();
+    let fault = |at: u32, kind: &str, target: &str| {
+        format!(
+            "[[fault]]\nat = \"{at}ms\"\nkind = \"{kind}\"\ntarget = \"{target}\"\nfor = \"150ms\"\n"
+        )
+    };
+    let faults = fault(100, "crash", "a")
+        + &fault(300, "refuse", "b")
+        + &fault(500, "hang", "a")
+        + &fault(700, "pause", "b");
+    desk.write("live.toml", live(&faults).replace("\"10/s\"", "\"100/s\""));
+    let lines = lines(&desk, "sim live live.toml --rounds 1 --format json");
+    for run in &lines[..lines.len() - 1] {
+        let cell = &run["cells"][0];
+        let of = |key: &str| cell["requests"][key].as_u64();
+        assert!(of("sent") > Some(50));
+        assert_eq!(of("ok"), of("sent"), "{run}");
+        let refused = |n: usize| cell["endpoints"][n]["dial_failures"].as_u64();
+        assert!(refused(0) > Some(0), "{run}");
+    }
+}
+
+/// Whether a request meets an error is drawn by its number, as in a simulation.
+#[test]
+fn the_same_requests_fail_live_and_simulated() {
+    let desk = Desk::new();
+    let fault = "[[fault]]\nat = \"0s\"\nkind = \"error_burst\"\ntarget = \"a\"\n\
+                 share = \"50%\"\nstatus = 503";
+    desk.write("live.toml", live(fault).replace("\"10/s\"", "\"40/s\""));
+    let words = "sim live live.toml --rounds 1 --format json --set policy=round_robin";
+    let lines = lines(&desk, words);
+    let by_status = |run: &Value| run["cells"][0]["requests"]["by_status"].clone();
+    let simulated = by_status(&lines[lines.len() - 2]);
+    assert!(simulated["503"].as_u64() > Some(3), "{simulated}");
+    for live in &lines[..lines.len() - 2] {
+        assert_eq!(by_status(live), simulated);
+    }
+}
+
 /// The proxy and two applications, one of which is stopped, end with the run: when it is
 /// interrupted, and when nobody is left who could end them.
 #[test]

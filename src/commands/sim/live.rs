@@ -24,7 +24,7 @@ const PATIENCE: usize = 3;
 pub(super) fn run(arguments: &SimLive) -> Result<Exit, Exit> {
     let engine = arguments.engine.map(Engine::from);
     let (plan, seed) = plan(&arguments.part, engine, complain)?;
-    if let Some(why) = live::unfit(&plan) {
+    if let Some(why) = live::obstacle(&plan) {
         let path = arguments.part.scenario.display();
         warn(format_args!("evenkeel: {path} cannot run live: {why}"));
         return Err(Exit::Invalid);

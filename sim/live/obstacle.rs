@@ -7,7 +7,7 @@ use crate::scenario::{Effect, Protocol};
 
 /// Why `plan` cannot run live, if it cannot: a sentence.
 #[must_use]
-pub fn unfit(plan: &Plan) -> Option<String> {
+pub fn obstacle(plan: &Plan) -> Option<String> {
     let scenario = &plan.scenario;
     let listeners = &scenario.config.listeners;
     let pools = &scenario.config.pools;
@@ -45,14 +45,6 @@ pub fn unfit(plan: &Plan) -> Option<String> {
             "a loopback has no latency, and the simulated run beside it would have; \
              set network.default.latency = \"0s\", and leave out jitter, bandwidth, loss and links",
         );
-    }
-    if plan
-        .asks
-        .iter()
-        .flatten()
-        .any(|ask| ask.method == "CONNECT")
-    {
-        return says("its clients ask for no tunnels");
     }
     let mut effects = scenario.faults.iter().map(|fault| fault.effect);
     effects.find_map(|effect| match effect {
