@@ -2,6 +2,7 @@
 
 mod certificate;
 pub mod engine;
+pub mod explain;
 pub mod fuzz;
 pub mod hole;
 pub mod import;

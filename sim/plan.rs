@@ -26,7 +26,7 @@ use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::origin::connection::{KEEP_ALIVE_ADVERTISED, KEEP_ALIVE_REAL};
-use crate::result::{self, Promise, Setup, Threshold};
+use crate::result::{self, Promise, Setup, Subject, Threshold};
 use crate::scenario::{self, Change, Engine, Process, Scenario, Source, What, endpoint_names};
 use crate::workload::{self, Arrivals};
 
@@ -203,9 +203,14 @@ impl Plan {
             certificate_life: self.certificate_life,
             ..Self::new(Arc::new(scenario), Some(self.engine))
         };
-        Arc::new(match self.setup.course {
-            true => plan.watched(),
-            false => plan,
+        let setup = Setup {
+            course: self.setup.course,
+            subject: self.setup.subject,
+            ..Setup::clone(&plan.setup)
+        };
+        Arc::new(Self {
+            setup: Arc::new(setup),
+            ..plan
         })
     }
 
@@ -214,6 +219,19 @@ impl Plan {
     pub fn watched(self) -> Self {
         let setup = Setup {
             course: true,
+            ..Setup::clone(&self.setup)
+        };
+        Self {
+            setup: Arc::new(setup),
+            ..self
+        }
+    }
+
+    /// The same plan, of whose runs one request is watched.
+    #[must_use]
+    pub fn watching(self, subject: Subject) -> Self {
+        let setup = Setup {
+            subject: Some(subject),
             ..Setup::clone(&self.setup)
         };
         Self {
@@ -473,6 +491,7 @@ fn setup(scenario: &Scenario) -> Setup {
         limits: config.pools.iter().map(limit).collect(),
         promises: Promise::all(scenario),
         course: false,
+        subject: None,
     }
 }
 

@@ -97,6 +97,8 @@ pub(crate) enum Sim {
     Merge(SimMerge),
     /// Find the smallest scenario that still fails with the same cause, and write it to a file
     Shrink(SimShrink),
+    /// Why a request went where it did: who could be picked, what each scored, what happened when
+    Explain(SimExplain),
     /// Run scenarios that nobody wrote: faults that heal, all invariants, full service afterwards
     Fuzz(SimFuzz),
     /// Run a scenario on real sockets, with processes for all parties, beside its simulation: where
@@ -218,6 +220,35 @@ pub(crate) struct SimShrink {
     /// Where to write the smaller scenario; absent: beside the scenario, as NAME-shrunk-SEED.toml
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub(crate) struct SimExplain {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// The request's number at its proxy, in order of arrival, from 0
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: u64,
+    /// The process of a proxy that has it, in the order in which they begin
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) proxy: usize,
+    /// The seed; absent: the scenario's first
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The engine, instead of the scenario's
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Change a key of the scenario or its configuration, such as policy=random
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Explain the request under each value of a key, such as policy=random,p2c
+    #[arg(long, value_name = "KEY=A,B,...")]
+    pub(crate) vary: Vec<String>,
+    /// How it is printed; json is one object for each setting, a line each
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
 }
 
 #[cfg(feature = "sim")]

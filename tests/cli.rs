@@ -4,6 +4,8 @@
 mod compare;
 #[path = "cli/exit.rs"]
 mod exit;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/fuzz.rs"]
 mod fuzz;
 #[path = "cli/import.rs"]

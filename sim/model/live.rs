@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::affinity::Session;
 use evenkeel_core::pool;
 use evenkeel_core::queue::{Grant, Token};
@@ -99,6 +100,8 @@ impl Live {
 /// How a request reaches its pool.
 pub(super) struct Access<'a> {
     pub(super) process: usize,
+    /// Its number there.
+    pub(super) request: u64,
     pub(super) pool: &'a mut pool::State,
     pub(super) grants: &'a mut VecDeque<Grant>,
     pub(super) collector: &'a mut Collector,
@@ -124,6 +127,10 @@ impl PoolAccess for Access<'_> {
 
     fn probe(&mut self, wanted: pool::Wanted) {
         self.wanted.push(wanted);
+    }
+
+    fn accounts(&mut self) -> Option<&mut Vec<Account>> {
+        self.collector.accounts(self.process, self.request)
     }
 
     #[inline(always)]

@@ -50,6 +50,7 @@ impl Engine<'_> {
         let mut access = Access {
             pool: &mut self.proxies[live.process].pools[usize::from(live.pool)],
             process: live.process,
+            request: live.request.id(),
             grants: &mut self.grants,
             collector: &mut self.collector,
             disturbed: &mut self.probes.disturbed,

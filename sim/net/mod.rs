@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace;
 use evenkeel_proxy::config::{self, Policy};
 use evenkeel_proxy::document::Address;
 use evenkeel_proxy::generation::Proxy;
@@ -86,7 +87,7 @@ pub fn run(
     let sink = Rc::clone(&run);
     let mut simulation = Simulation::new(
         setting,
-        Rc::new(move |event| sink.collector.borrow_mut().record(0, event)),
+        Rc::new(move |event: &trace::Event| sink.collector.borrow_mut().record(0, event)),
     );
     begin_clients(&mut simulation, &run, arrivals);
     lay(&simulation, plan);

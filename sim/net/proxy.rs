@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::Event;
 use evenkeel_proxy::affinity::Keyring;
 use evenkeel_proxy::config::{self, AffinityKind, Ask, Config, Cookie};
 use evenkeel_proxy::document::Address;
@@ -15,7 +17,7 @@ use evenkeel_proxy::world::{Sleep as _, Task, World as _};
 
 use super::{PROXY, Run};
 use crate::plan::{self, Turn};
-use crate::world::{Role, Simulation, World};
+use crate::world::{Record, Role, Simulation, World};
 
 /// Begins proxy number `place`.
 pub(super) fn begin(simulation: &mut Simulation, run: &Rc<Run>, place: usize) {
@@ -58,6 +60,31 @@ struct Seat {
     swaps: usize,
 }
 
+/// What a process decides, and where it is written down.
+struct Book {
+    run: Rc<Run>,
+    /// The process.
+    number: usize,
+}
+
+impl Record for Book {
+    fn record(&self, event: &Event) {
+        self.run.collector.borrow_mut().record(self.number, event);
+    }
+
+    fn asks(&self, request: u64) -> bool {
+        let mut collector = self.run.collector.borrow_mut();
+        collector.accounts(self.number, request).is_some()
+    }
+
+    fn account(&self, request: u64, accounts: &[Account]) {
+        let mut collector = self.run.collector.borrow_mut();
+        if let Some(all) = collector.accounts(self.number, request) {
+            all.extend_from_slice(accounts);
+        }
+    }
+}
+
 /// One process of a proxy.
 struct Process {
     /// Among all processes of the run.
@@ -93,9 +120,7 @@ impl Seat {
             let name = self.run.plan.proxy_name(self.place, self.restarts);
             world = world.process(&name, (address(self.place), 0).into());
         }
-        let world = world.recording(Rc::new(move |event| {
-            sink.collector.borrow_mut().record(number, event);
-        }));
+        let world = world.recording(Rc::new(Book { run: sink, number }));
         let places = Places::new(&config.listeners);
         let proxy = Arc::new(Proxy::new(within_reach(&config), self.material()));
         let process = (number, Arc::clone(&proxy));

@@ -7,7 +7,7 @@
 //! request would pay a round trip of idleness on a real network. Source: Erlang 1917 (Erlang C).
 
 use evenkeel_core::endpoint::{Endpoint, EndpointIndex};
-use evenkeel_core::policy::{PickContext, Policy};
+use evenkeel_core::policy::{Best, PickContext, Policy, Weighing};
 
 /// See the module.
 #[derive(Debug)]
@@ -16,5 +16,13 @@ pub(super) struct CentralQueue;
 impl Policy for CentralQueue {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
         super::any(endpoints, cx, |e| e.in_flight == 0).map(|e| e.index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let idle = endpoints
+            .iter()
+            .filter(|e| e.in_flight == 0 && cx.eligible(e));
+        let marks = idle.map(|e| (e.index.slot as usize, 0.0));
+        Weighing::new("requests in flight", Best::Least, marks)
     }
 }

@@ -6,7 +6,7 @@
 //! 0.9 few are idle and it is `random`. Source: Lu et al., Performance Evaluation 68, 2011.
 
 use evenkeel_core::endpoint::{Endpoint, EndpointIndex};
-use evenkeel_core::policy::{PickContext, Policy};
+use evenkeel_core::policy::{Best, PickContext, Policy, Weighing};
 
 /// See the module.
 #[derive(Debug)]
@@ -17,5 +17,10 @@ impl Policy for JoinIdleQueue {
         super::any(endpoints, cx, |e| e.in_flight == 0)
             .or_else(|| super::any(endpoints, cx, |_| true))
             .map(|e| e.index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let busy = |e: &Endpoint| f64::from(u8::from(e.in_flight > 0));
+        Weighing::of_all("0 if it is idle, else 1", Best::Least, endpoints, cx, busy)
     }
 }

@@ -7,7 +7,7 @@
 //! Performance Modeling and Design of Computer Systems, 2013, section 24.2.
 
 use evenkeel_core::endpoint::{Endpoint, EndpointIndex};
-use evenkeel_core::policy::{PickContext, Policy};
+use evenkeel_core::policy::{Best, PickContext, Policy, Weighing};
 
 use super::Board;
 
@@ -29,5 +29,10 @@ impl Policy for LeastWorkLeft {
         eligible
             .min_by_key(|e| self.board.work_left(e.index.slot, cx.now))
             .map(|e| e.index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let left_ms = |e: &Endpoint| self.board.work_left(e.index.slot, cx.now) as f64 / 1e6;
+        Weighing::of_all("ms of work left", Best::Least, endpoints, cx, left_ms)
     }
 }

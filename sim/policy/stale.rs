@@ -11,11 +11,11 @@
 use std::time::Duration;
 
 use evenkeel_core::endpoint::{Endpoint, EndpointIndex};
-use evenkeel_core::policy::{PickContext, Policy};
+use evenkeel_core::policy::{Best, PickContext, Policy, Weighing};
 use evenkeel_core::time::nanos;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stale {
     of: usize,
     period_ns: u64,
@@ -77,5 +77,15 @@ impl Policy for Stale {
             }
         }
         best.map(|at| endpoints[at].index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let mut copy = self.clone();
+        copy.pick(endpoints, cx);
+        // Who was drawn stands in front.
+        let drawn = &copy.places[..copy.of.min(copy.places.len())];
+        let marks = drawn.iter().map(|at| (*at, f64::from(copy.board[*at])));
+        let unit = "requests in flight, as the board says";
+        Weighing::new(unit, Best::Least, marks).drawn(drawn.iter().copied())
     }
 }

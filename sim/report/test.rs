@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use evenkeel_proxy::config;
+
 use super::*;
 use crate::plan::Plan;
 use crate::result::{Class, Digest, Scope};
@@ -85,21 +87,7 @@ fn three(latencies: [[f64; 3]; 6]) -> Report {
 
 /// What so many policies would come to, with a course: each has a latency of its own.
 pub(super) fn made(cells: usize, seeds: u64) -> Report {
-    let policies = [
-        "round_robin",
-        "random",
-        "least_request",
-        "p2c",
-        "least_time",
-        "peak_ewma",
-        "prequal",
-        "event_loop",
-        "ip_hash",
-        "hash",
-        "ring_hash",
-        "maglev",
-        "rendezvous",
-    ];
+    let policies: Vec<_> = config::policies().collect();
     let study = study(&policies[..cells], seeds, FAULT).watched();
     let stop = crate::sweep::Stop::default();
     let results =

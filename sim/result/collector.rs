@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::affinity::Step;
 use evenkeel_core::health::Standing;
 use evenkeel_core::limit::Verdict;
@@ -24,6 +25,7 @@ use super::latency::Latency;
 use super::roster::Roster;
 use super::run::{Cell, Class, Endpoint, Requests, Sessions, Sockets, Tries};
 use super::share::Promise;
+use super::witness::{Subject, Witness};
 use crate::origin::Load;
 use crate::presence::Presence;
 
@@ -49,6 +51,8 @@ pub struct Setup {
     pub promises: Vec<Promise>,
     /// Whether the course of the run is kept.
     pub course: bool,
+    /// The request that is watched, if one is.
+    pub subject: Option<Subject>,
 }
 
 /// The counts of one class.
@@ -87,6 +91,7 @@ pub struct Collector {
     sockets: Sockets,
     proxies: Vec<Proxy>,
     course: Option<Box<Recorder>>,
+    witness: Option<Box<Witness>>,
     batches: Batches,
 }
 
@@ -150,6 +155,7 @@ impl Collector {
                 let endpoints = setup.endpoints.iter().map(Vec::len);
                 Box::new(Recorder::new(setup.until, endpoints))
             }),
+            witness: setup.subject.map(|subject| Box::new(Witness::new(subject))),
             batches: Batches::new(setup.from, setup.until),
             setup,
         }
@@ -265,6 +271,13 @@ impl Collector {
         self.proxies[proxy].checker.rest(name, state);
     }
 
+    /// Where to write down why the picks of a request of process number `proxy` come out as they
+    /// do, if it is the one that is watched.
+    #[inline(always)]
+    pub fn accounts(&mut self, proxy: usize, request: u64) -> Option<&mut Vec<Account>> {
+        self.witness.as_mut()?.accounts(proxy, request)
+    }
+
     /// The core of process number `proxy` decided something.
     // Inlined, down to where the kind is known: its four matches cost more than what they choose.
     #[inline(always)]
@@ -275,6 +288,9 @@ impl Collector {
             roster,
         } = &mut self.proxies[proxy];
         hash.record(event);
+        if let Some(witness) = &mut self.witness {
+            witness.record(proxy, event);
+        }
         // A value and no reference to one of two: what is known of the event stays known.
         let event = &Event {
             endpoint: roster.seat(event),
@@ -371,6 +387,7 @@ impl Collector {
             queued: self.queued,
             held: self.held,
             course: self.course.map(|course| course.finish()),
+            witness: self.witness.map(|witness| *witness),
             drift: self.batches.drift(),
             hedges: self.hedges,
             hedges_won: self.hedges_won,

@@ -25,6 +25,7 @@ mod test;
 mod threshold;
 mod warning;
 mod window;
+mod witness;
 
 pub use check::Check;
 pub use collector::{Collector, Setup};
@@ -41,3 +42,4 @@ pub use share::Promise;
 pub use table::{matrix, table};
 pub use threshold::{Error, Op, Over, Threshold, Verdict};
 pub use warning::warnings;
+pub use witness::{Subject, Witness};

@@ -12,6 +12,7 @@ use super::hash::Digest;
 use super::latency::Latency;
 use super::metric::{Metric, Scope};
 use super::threshold::Verdict;
+use super::witness::Witness;
 use crate::origin::Load;
 use crate::presence::Presence;
 
@@ -141,6 +142,9 @@ pub struct Cell {
     /// What happened when, if that was kept.
     #[serde(skip)]
     pub course: Option<Course>,
+    /// What was seen of the request that was watched, if one was.
+    #[serde(skip)]
+    pub witness: Option<Witness>,
 }
 
 /// Counts of requests that were due in the measured window.

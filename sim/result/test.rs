@@ -42,6 +42,7 @@ fn setup() -> Setup {
         }],
         promises: Vec::new(),
         course: false,
+        subject: None,
     }
 }
 

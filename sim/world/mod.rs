@@ -27,13 +27,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::{rng, time::Timestamp, trace};
 use evenkeel_proxy::world::{self, Address, Peer, Task};
 
 pub use clock::{Sleep, Timer};
 pub use link::Link;
 pub use listener::Listener;
-pub use network::{Network, Recorder};
+pub use network::{Network, Record, Recorder};
 pub use simulation::{EPOCH, Error, Role, Setting, Simulation};
 pub use stream::Stream;
 
@@ -147,7 +148,15 @@ impl world::World for World {
     }
 
     fn record(&self, event: &trace::Event) {
-        (self.record)(event);
+        self.record.record(event);
+    }
+
+    fn asks(&self, request: u64) -> bool {
+        self.record.asks(request)
+    }
+
+    fn account(&self, request: u64, accounts: &[Account]) {
+        self.record.account(request, accounts);
     }
 
     fn timer(&self) -> Timer {

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::{rng, time::Timestamp, trace};
 use evenkeel_proxy::world::Address;
 
@@ -25,7 +26,30 @@ use super::trunk::{Host, Trunk};
 use crate::link::Wire;
 
 /// What takes note of decisions.
-pub type Recorder = Rc<dyn Fn(&trace::Event)>;
+pub type Recorder = Rc<dyn Record>;
+
+/// See [`Recorder`].
+pub trait Record {
+    /// One was made.
+    fn record(&self, event: &trace::Event);
+
+    /// See [`evenkeel_proxy::world::World::asks`].
+    fn asks(&self, request: u64) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// See [`evenkeel_proxy::world::World::account`].
+    fn account(&self, request: u64, accounts: &[Account]) {
+        let _ = (request, accounts);
+    }
+}
+
+impl<F: Fn(&trace::Event)> Record for F {
+    fn record(&self, event: &trace::Event) {
+        self(event);
+    }
+}
 
 /// What a listening address does with a SYN.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! random numbers are arguments. The proxy drives it on real and simulated sockets, engine `model`
 //! drives it alone; both perform its actions and decide nothing.
 
+pub mod account;
 pub mod affinity;
 pub mod budget;
 pub mod concurrency;

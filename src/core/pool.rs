@@ -3,6 +3,7 @@
 //! Plain data with `&mut self`. The proxy keeps it behind a mutex that is held for a pick or a
 //! completion only, so everything here is exact across workers; engine `model` owns it.
 
+mod account;
 mod affinity;
 mod drain;
 mod guard;
@@ -16,6 +17,7 @@ mod watch;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::affinity::{self as session, Home};
 use crate::budget::Budget;
 use crate::endpoint::{
@@ -23,7 +25,7 @@ use crate::endpoint::{
 };
 use crate::hedge::Hedge;
 use crate::policy::{self, Key, PickContext, Policy, Tier};
-use crate::queue::{self, Applicant, Grant, Queue, Waiter};
+use crate::queue::{self, Applicant, Grant, Queue, Token, Waiter};
 use crate::rng::{Rng, Stream};
 use crate::time::Timestamp;
 
@@ -111,6 +113,8 @@ pub struct State {
     guard: Option<Box<Guard>>,
     /// Keeps clients with their endpoints, if that is configured.
     affinity: Option<Box<Affinity>>,
+    /// Why the picks of those who asked came out as they did, until they take it.
+    accounts: Vec<(Token, Account)>,
     /// What draws of the guard are made of.
     stream: Stream,
 }
@@ -182,6 +186,7 @@ impl State {
             emptied: VecDeque::new(),
             guard: None,
             affinity: None,
+            accounts: Vec::new(),
             stream: Stream::new(0, "health"),
             settings: Settings {
                 endpoints: Vec::new(),
@@ -255,12 +260,20 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Admission {
-        let Applicant { token, priority } = who.into();
+        let Applicant {
+            token,
+            priority,
+            explained,
+        } = who.into();
+        if explained {
+            self.account(token, now, &tried, key, *rng);
+        }
         match self.pick(now, &tried, key, rng) {
             Some(index) => Admission::Picked(index),
             None => self.wait(Waiter {
                 token,
                 priority,
+                explained,
                 since: now,
                 tried,
                 key,
@@ -297,7 +310,7 @@ impl State {
             }
             (Stay::Free, _) => self.choose(now, tried, key, rng),
             (Stay::At(index), _) => Some(index),
-            (Stay::Later | Stay::Never, _) => None,
+            (Stay::Later(_) | Stay::Never(_), _) => None,
         }?;
         let endpoint = &mut self.endpoints[index.slot as usize];
         endpoint.in_flight += 1;
@@ -306,6 +319,15 @@ impl State {
             guard.pick(endpoint);
         }
         Some(index)
+    }
+
+    /// The tier that is asked first, and those that are asked if it has nobody.
+    #[inline(always)]
+    fn tiers(&self, rng: &mut Rng) -> (&'static Tier, &'static [Tier]) {
+        match self.spills {
+            false => (&Tier::ORDER[0], &Tier::ORDER[1..]),
+            true => (spill::draw(self.shares, rng), &Tier::ORDER[..]),
+        }
     }
 
     /// The choice of the policy.
@@ -317,10 +339,7 @@ impl State {
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
-        let (first, others) = match self.spills {
-            false => (&Tier::ORDER[0], &Tier::ORDER[1..]),
-            true => (spill::draw(self.shares, rng), &Tier::ORDER[..]),
-        };
+        let (first, others) = self.tiers(rng);
         let mut cx = PickContext {
             now,
             rng,
@@ -460,6 +479,9 @@ impl State {
         let mut queue = std::mem::take(&mut self.queue);
         let grant = queue.grant(now, |w| {
             self.represent(w.home);
+            if w.explained {
+                self.account(w.token, now, &w.tried, w.key, w.rng);
+            }
             self.pick(now, &w.tried, w.key, &mut w.rng)
         });
         self.represent(Home::None);

@@ -101,6 +101,8 @@ pub struct Applicant {
     pub token: Token,
     /// Which line it would wait in.
     pub priority: Priority,
+    /// It wants to know why its picks come out as they do.
+    pub explained: bool,
 }
 
 impl From<Token> for Applicant {
@@ -109,6 +111,7 @@ impl From<Token> for Applicant {
         Self {
             token,
             priority: Priority::Normal,
+            explained: false,
         }
     }
 }
@@ -125,6 +128,7 @@ pub struct Grant {
 pub(crate) struct Waiter {
     pub(crate) token: Token,
     pub(crate) priority: Priority,
+    pub(crate) explained: bool,
     pub(crate) since: Timestamp,
     pub(crate) tried: Tried,
     pub(crate) key: Key,

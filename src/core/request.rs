@@ -29,11 +29,12 @@ mod tunnel;
 mod turn;
 mod wait;
 
+use crate::account::Account;
 use crate::affinity::Session;
 use crate::endpoint::{EndpointIndex, Tried};
 use crate::policy::Key;
 use crate::pool::{self, Sent, Wanted};
-use crate::queue::{Applicant, Grant, Token};
+use crate::queue::{Grant, Token};
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -53,6 +54,10 @@ pub trait PoolAccess {
     fn record(&mut self, event: trace::Event);
     /// Begins a probe, which must not be waited for; [`pool::State::told`] tells of its end.
     fn probe(&mut self, wanted: Wanted);
+    /// Where to write down why the request's picks come out as they do, if somebody asks.
+    fn accounts(&mut self) -> Option<&mut Vec<Account>> {
+        None
+    }
     /// What is known of the request's session, if its pool keeps any.
     fn session(&mut self) -> Option<&mut Session> {
         None
@@ -179,6 +184,12 @@ impl Request {
         self.body == Body::Partial && self.plan.on.contains(On::HEDGE)
     }
 
+    /// Its number at its proxy.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The endpoint of the present try.
     #[must_use]
     pub const fn endpoint(&self) -> Option<EndpointIndex> {
@@ -195,14 +206,6 @@ impl Request {
     #[must_use]
     pub const fn plan(&self) -> Plan {
         self.plan
-    }
-
-    /// As whom it asks its pool for an endpoint.
-    const fn applicant(&self) -> Applicant {
-        Applicant {
-            token: self.token,
-            priority: self.plan.priority,
-        }
     }
 
     /// Whether it has had its one outcome.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::affinity::Session;
 use evenkeel_core::policy::Key;
 use evenkeel_core::queue::Grant;
@@ -26,6 +27,8 @@ pub(crate) struct Life<W: World> {
     pub(crate) entry: Option<Box<Entry>>,
     /// Its session, if its pool keeps any.
     pub(crate) session: Option<Session>,
+    /// Why its picks came out as they did, if somebody asks.
+    accounts: Option<Vec<Account>>,
     pool: Arc<Pool>,
     /// Keeps the routes and addresses that this request was routed by.
     _generation: Arc<Generation>,
@@ -48,6 +51,7 @@ impl<W: World> Life<W> {
             id,
             entry,
             session,
+            accounts: worker.accounts(id),
             rng: worker.picks.at(id),
             pool,
             _generation: generation,
@@ -64,6 +68,7 @@ impl<W: World> Life<W> {
             worker,
             entry,
             session,
+            accounts,
             ..
         } = self;
         let mut access = Access {
@@ -71,6 +76,7 @@ impl<W: World> Life<W> {
             worker,
             entry,
             session,
+            accounts,
         };
         request.on(event, now, &mut access, rng)
     }
@@ -85,10 +91,14 @@ impl<W: World> Drop for Life<W> {
         if !self.request.is_finished() {
             self.on(Event::ClientLeft, self.worker.world.now());
         }
+        let accounts = self.accounts.as_deref().unwrap_or_default();
+        if self.accounts.is_some() {
+            self.worker.world.account(self.id, accounts);
+        }
         if let (Some(log), Some(entry)) = (&self.worker.log, &self.entry) {
             let unix = self.worker.world.unix_now();
             let name = |slot| self.pool.with(|state| state.name(slot).map(str::to_owned));
-            entry.write(log, &self.worker.request_id(self.id), unix, name);
+            entry.write(log, &self.worker.request_id(self.id), unix, name, accounts);
         }
     }
 }
@@ -98,6 +108,7 @@ struct Access<'a, W: World> {
     worker: &'a Rc<Worker<W>>,
     entry: &'a mut Option<Box<Entry>>,
     session: &'a mut Option<Session>,
+    accounts: &'a mut Option<Vec<Account>>,
 }
 
 impl<W: World> PoolAccess for Access<'_, W> {
@@ -111,6 +122,10 @@ impl<W: World> PoolAccess for Access<'_, W> {
 
     fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
+    }
+
+    fn accounts(&mut self) -> Option<&mut Vec<Account>> {
+        self.accounts.as_mut()
     }
 
     fn probe(&mut self, wanted: pool::Wanted) {

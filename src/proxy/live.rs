@@ -299,7 +299,7 @@ pub fn on_interrupt(then: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// Opens the access log and starts the thread that writes it.
 fn open_log(access: &Access) -> Result<(Log, JoinHandle<()>), Error> {
-    let (log, lines) = Log::new();
+    let (log, lines) = Log::new(access.explain.fraction());
     let mut sink: Box<dyn Write + Send> = match &access.path {
         Sink::Stdout => Box::new(io::stdout()),
         Sink::File(path) => {

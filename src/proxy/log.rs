@@ -3,6 +3,8 @@
 //! Lines are made on the worker and written by a thread of their own, so that a slow disk delays no
 //! request. If it cannot keep up, lines are dropped and counted, never requests.
 
+mod account;
+
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
@@ -10,9 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::request::{Failure, Outcome};
 use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::{Event, Kind};
+
+use serde_json::Value;
+
+pub use account::account;
 
 /// What `format = "json"` writes, as the schema tells it.
 pub const JSON: &str = "what a line looks like; json is one object per line: time (Unix time, s), \
@@ -27,6 +34,7 @@ pub const JSON: &str = "what a line looks like; json is one object per line: tim
     began, after the request), reused, dial_ms, head_ms, status (of its head), total_ms, \
     outcome (ok, failed, dial_failed, left: the client did, outrun: another try beside it was \
     answered first), and error (why it was not dialled; absent: it took too long); \
+    explain (of the share of requests that `explain` names: why each try went where it did); \
     what is not known of a rejected request is null";
 
 /// Lines that may wait for the disk.
@@ -37,17 +45,20 @@ const WAITING: usize = 4096;
 pub struct Log {
     lines: SyncSender<String>,
     dropped: Arc<AtomicU64>,
+    explained: f64,
 }
 
 impl Log {
-    /// A log and the end that [`Lines::write_to`] drains.
+    /// A log and the end that [`Lines::write_to`] drains. Of a share of all requests, from 0 to 1,
+    /// it says why they went where they did.
     #[must_use]
-    pub fn new() -> (Self, Lines) {
+    pub fn new(explained: f64) -> (Self, Lines) {
         let (sender, lines) = sync_channel(WAITING);
         (
             Self {
                 lines: sender,
                 dropped: Arc::default(),
+                explained,
             },
             Lines(lines),
         )
@@ -57,6 +68,11 @@ impl Log {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// The share of requests whose picks are explained, from 0 to 1.
+    pub(crate) const fn explained(&self) -> f64 {
+        self.explained
     }
 
     fn write(&self, line: String) {
@@ -246,13 +262,15 @@ impl Entry {
         }
     }
 
-    /// Writes the line. `name` puts a name to a slot; `unix` is the date.
+    /// Writes the line. `name` puts a name to a slot; `unix` is the date; `accounts` are of the
+    /// request's picks, if somebody asked.
     pub(crate) fn write(
         &self,
         log: &Log,
         id: &str,
         unix: Duration,
         name: impl Fn(u32) -> Option<String>,
+        accounts: &[Account],
     ) {
         let Some(Ending {
             outcome,
@@ -298,7 +316,12 @@ impl Entry {
             tried.write(name.as_deref().unwrap_or("?"), self.began, &mut line);
             line.push('}');
         }
-        line.push_str("]}\n");
+        line.push(']');
+        if !accounts.is_empty() {
+            let explain = accounts.iter().map(|picked| account(picked, self.began));
+            let _ = write!(line, ",\"explain\":{}", explain.collect::<Value>());
+        }
+        line.push_str("}\n");
         log.write(line);
     }
 }

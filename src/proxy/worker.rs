@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::rng;
 use evenkeel_core::trace::{self, NO_POOL};
@@ -156,6 +157,15 @@ impl<W: World> Worker<W> {
     /// What clients and logs call request number `id`: not guessable from another one's.
     pub(crate) fn request_id(&self, id: u64) -> String {
         format!("{:016x}", self.ids.at(id).next_u64())
+    }
+
+    /// Where to write down why the picks of request number `id` come out as they do, if somebody
+    /// asks: the world, or the log for a share of all.
+    pub(crate) fn accounts(&self, id: u64) -> Option<Vec<Account>> {
+        let share = self.log.as_ref().map_or(0.0, Log::explained);
+        let is_sampled = || self.ids.child(1).at(id).unit() < share;
+        let asks = self.world.asks(id) || share > 0.0 && is_sampled();
+        asks.then(Vec::new)
     }
 
     /// The token under which request number `id` waits.

@@ -236,7 +236,7 @@ fn sample(line: &str, family: &str) {
 fn logging(path: &str, origins: impl IntoIterator<Item = SocketAddr>) -> Evenkeel {
     Evenkeel::start(&Config {
         pool: "policy = \"round_robin\"",
-        blocks: format!("[log]\naccess = {{ path = \"{path}\", format = \"json\" }}\n"),
+        blocks: format!("[log]\naccess = {{ path = \"{path}\", explain = \"100%\" }}\n"),
         ..Config::new(origins)
     })
 }
@@ -290,6 +290,10 @@ fn every_request_is_a_line_with_all_its_tries() {
         (&"b".into(), &"ok".into())
     );
     assert_eq!(tries[1]["reused"], false);
+    let picks = lines[0]["explain"].as_array().expect("all are explained");
+    let picked: Vec<_> = picks.iter().map(|pick| &pick["endpoint"]).collect();
+    assert_eq!(picked, ["a", "b"], "{}", lines[0]);
+    assert_eq!(picks[1]["candidates"][0]["skipped"], "tried");
     // On a slow machine `a` may be tried again before.
     let last = lines[1]["tries"].as_array().unwrap().last().unwrap();
     assert_eq!(

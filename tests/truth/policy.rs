@@ -5,29 +5,12 @@ use std::sync::Mutex;
 use std::thread;
 
 use evenkeel_core::time::nanos;
+use evenkeel_proxy::config::policies;
 use evenkeel_sim::engine::{Ended, Seen};
 use evenkeel_sim::result::{Metric, Scope};
 use evenkeel_sim::scenario::Engine;
 
 use crate::{plan, run, size};
-
-/// The policies that `serve` takes, but for `event_loop`. What hashes does so by the client's
-/// address.
-const POLICIES: [&str; 13] = [
-    "round_robin",
-    "random",
-    "least_request",
-    "p2c",
-    "least_time",
-    "peak_ewma",
-    "prequal",
-    "event_loop",
-    "ip_hash",
-    "hash",
-    "ring_hash",
-    "maglev",
-    "rendezvous",
-];
 
 /// Those that look at neither loads nor latencies: each of their requests is held to [`BOUND`].
 const BLIND: [&str; 7] = [
@@ -60,7 +43,7 @@ struct Pair {
 #[test]
 fn net_is_model_under_every_policy() {
     let requests = size(200_000, 2_000);
-    let waiting = Mutex::new(POLICIES.iter());
+    let waiting = Mutex::new(policies());
     let pairs = Mutex::new(Vec::new());
     let lanes = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
@@ -75,7 +58,7 @@ fn net_is_model_under_every_policy() {
         }
     });
     let mut pairs = pairs.into_inner().expect("nobody panicked");
-    let place = |pair: &Pair| POLICIES.iter().position(|policy| *policy == pair.policy);
+    let place = |pair: &Pair| policies().position(|policy| policy == pair.policy);
     pairs.sort_by_key(place);
     println!(
         "| policy | requests | p50 | net | p99 | net | beyond {BOUND} ticks | \
@@ -83,7 +66,7 @@ fn net_is_model_under_every_policy() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     pairs.iter().for_each(Pair::print);
-    assert_eq!(pairs.len(), POLICIES.len());
+    assert_eq!(pairs.len(), policies().count());
     for pair in pairs {
         pair.check();
     }

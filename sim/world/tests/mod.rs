@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use evenkeel_core::time::Timestamp;
+use evenkeel_core::trace::Event;
 use evenkeel_proxy::world::{Address, World as _};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -43,7 +44,7 @@ fn address(last: u8, port: u16) -> Address {
 }
 
 fn simulation(setting: Setting) -> Simulation {
-    Simulation::new(setting, Rc::new(|_| ()))
+    Simulation::new(setting, Rc::new(|_: &Event| ()))
 }
 
 /// A simulation of one client and one origin, run for `end` ticks.

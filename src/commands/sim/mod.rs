@@ -1,6 +1,7 @@
 //! `evenkeel sim`: the simulator's commands.
 
 mod compare;
+mod explain;
 mod fuzz;
 mod import;
 mod live;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: cli::Sim) -> Exit {
         cli::Sim::Verify(arguments) => verify::run(&arguments),
         cli::Sim::Merge(arguments) => merge::run(&arguments),
         cli::Sim::Shrink(arguments) => shrink::run(&arguments),
+        cli::Sim::Explain(arguments) => explain::run(&arguments),
         cli::Sim::Fuzz(arguments) => fuzz::run(&arguments),
         cli::Sim::Live(arguments) => live::run(&arguments),
         cli::Sim::Part(arguments) => part::run(&arguments),

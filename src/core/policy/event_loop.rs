@@ -44,7 +44,7 @@ mod route;
 mod template;
 
 use super::least::least;
-use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
+use super::{Best, Measure, PickContext, Policy, Table, Until, Weighing, mean_weight};
 use crate::endpoint::{Answer, Endpoint, EndpointIndex};
 use crate::policy::Key;
 use crate::time::Timestamp;
@@ -114,6 +114,17 @@ impl Policy for EventLoop {
         let harm_ms = self.harms.of(route).harm_ms;
         let now = cx.now;
         least(endpoints, cx, |e| self.score(now, e, harm_ms))
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let mut routes = self.routes.clone();
+        let harm_ms = match routes.admit(cx.key) {
+            (_, true) => 0.0,
+            (route, false) => self.harms.of(route).harm_ms,
+        };
+        let score = |e: &Endpoint| self.score(cx.now, e, harm_ms);
+        let unit = "ms that this request would wait and make others wait";
+        Weighing::of_all(unit, Best::Least, endpoints, cx, score)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -13,7 +13,7 @@
 
 use super::key::{crc32, joined};
 use super::scale::Scale;
-use super::{Key, PickContext, Policy, RoundRobin, Table};
+use super::{Key, PickContext, Policy, RoundRobin, Table, Weighing, walk};
 use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// Places tried before round robin decides: nginx's.
@@ -27,24 +27,35 @@ pub struct Hash {
     fallback: RoundRobin,
 }
 
+impl Hash {
+    /// The slots of the key's places, in the order in which they are tried.
+    fn walk(&self, cx: &PickContext<'_>) -> impl Iterator<Item = usize> + use<'_> {
+        let scale = &self.scales[cx.tier.group as usize];
+        let text = match cx.key {
+            Key::Text { crc, length } => Some((crc, length)),
+            _ => None,
+        };
+        let mut point = 0;
+        (0..PLACES_MAX).map_while(move |round| {
+            let (crc, length) = text?;
+            let crc = match round {
+                0 => crc,
+                _ => joined(crc_of_decimal(round), crc, length),
+            };
+            point += u64::from(crc >> 16 & 0x7fff);
+            scale.at(point)
+        })
+    }
+}
+
 impl Policy for Hash {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        if let Key::Text { crc, length } = cx.key {
-            let scale = &self.scales[cx.tier.group as usize];
-            let mut point = 0;
-            for round in 0..PLACES_MAX {
-                let crc = match round {
-                    0 => crc,
-                    _ => joined(crc_of_decimal(round), crc, length),
-                };
-                point += u64::from(crc >> 16 & 0x7fff);
-                let endpoint = &endpoints[scale.at(point)?];
-                if cx.eligible(endpoint) {
-                    return Some(endpoint.index);
-                }
-            }
-        }
-        self.fallback.pick(endpoints, cx)
+        let first = walk::first(self.walk(cx), endpoints, cx);
+        first.or_else(|| self.fallback.pick(endpoints, cx))
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        walk::weigh(self.walk(cx), &self.fallback, endpoints, cx)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

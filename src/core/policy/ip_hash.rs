@@ -12,7 +12,7 @@
 
 use super::hash::PLACES_MAX;
 use super::scale::Scale;
-use super::{Key, PickContext, Policy, RoundRobin, Table};
+use super::{Key, PickContext, Policy, RoundRobin, Table, Weighing, walk};
 use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// See the module.
@@ -23,20 +23,31 @@ pub struct IpHash {
     fallback: RoundRobin,
 }
 
+impl IpHash {
+    /// The slots of the network's places, in the order in which they are tried.
+    fn walk(&self, cx: &PickContext<'_>) -> impl Iterator<Item = usize> + use<'_> {
+        let line = &self.scales[cx.tier.group as usize];
+        let network = match cx.key {
+            Key::Network { scale, shift } => Some((u64::from(scale), u64::from(shift))),
+            _ => None,
+        };
+        let mut hash = 89;
+        (0..PLACES_MAX).map_while(move |_| {
+            let (scale, shift) = network?;
+            hash = (hash * scale + shift) % 6271;
+            line.at(hash)
+        })
+    }
+}
+
 impl Policy for IpHash {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        if let Key::Network { scale, shift } = cx.key {
-            let line = &self.scales[cx.tier.group as usize];
-            let mut hash = 89;
-            for _ in 0..PLACES_MAX {
-                hash = (hash * u64::from(scale) + u64::from(shift)) % 6271;
-                let endpoint = &endpoints[line.at(hash)?];
-                if cx.eligible(endpoint) {
-                    return Some(endpoint.index);
-                }
-            }
-        }
-        self.fallback.pick(endpoints, cx)
+        let first = walk::first(self.walk(cx), endpoints, cx);
+        first.or_else(|| self.fallback.pick(endpoints, cx))
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        walk::weigh(self.walk(cx), &self.fallback, endpoints, cx)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

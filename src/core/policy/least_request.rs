@@ -19,7 +19,7 @@
 use std::cmp::Ordering;
 
 use super::least::least;
-use super::{PickContext, Policy};
+use super::{Best, PickContext, Policy, Weighing};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -31,10 +31,17 @@ impl Policy for LeastRequest {
         least(endpoints, cx, load)
     }
 
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        Weighing::of_all(LOAD, Best::Least, endpoints, cx, |e| load(e).ratio())
+    }
+
     fn compares_all(&self) -> bool {
         true
     }
 }
+
+/// What [`load`] is, to people.
+pub(super) const LOAD: &str = "requests in flight for each unit of weight";
 
 /// Requests in flight for each unit of weight.
 pub(super) fn load(endpoint: &Endpoint) -> Load {
@@ -52,6 +59,10 @@ pub(super) struct Load {
 }
 
 impl Load {
+    pub(super) fn ratio(self) -> f64 {
+        f64::from(self.in_flight) / f64::from(self.weight)
+    }
+
     fn crosswise(self, other: Self) -> (u64, u64) {
         let product = |a: u32, b: u32| u64::from(a) * u64::from(b);
         (

@@ -14,7 +14,7 @@
 //! form, without its steps of 20 ms, and where a failure is as good as its time).
 
 use super::least::least;
-use super::{Measure, PickContext, Policy, Table, Until, mean_weight};
+use super::{Best, Measure, PickContext, Policy, Table, Until, Weighing, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -33,6 +33,23 @@ impl LeastTime {
             mean_weight: 1.0,
         }
     }
+
+    /// What each endpoint scores, in nanoseconds; relative to each other while nothing is known.
+    fn score(
+        &self,
+        endpoints: &[Endpoint],
+        cx: &PickContext<'_>,
+    ) -> impl Fn(&Endpoint) -> f64 + use<> {
+        let (now, mean_weight) = (cx.now, self.mean_weight);
+        let known = move |e: &Endpoint| e.latency.mean_ns(now);
+        let eligible = endpoints.iter().filter(|e| cx.eligible(e));
+        let fastest = eligible.filter_map(known).fold(f64::INFINITY, f64::min);
+        let unknown = if fastest.is_finite() { fastest } else { 1.0 };
+        move |e| {
+            let latency = known(e).unwrap_or(unknown);
+            latency.max(e.latency.age_ns(now)) * crowd(e, mean_weight)
+        }
+    }
 }
 
 impl Policy for LeastTime {
@@ -41,15 +58,14 @@ impl Policy for LeastTime {
     }
 
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let now = cx.now;
-        let known = |e: &Endpoint| e.latency.mean_ns(now);
-        let eligible = endpoints.iter().filter(|e| cx.eligible(e));
-        let fastest = eligible.filter_map(known).fold(f64::INFINITY, f64::min);
-        let unknown = if fastest.is_finite() { fastest } else { 1.0 };
-        least(endpoints, cx, |e| {
-            let latency = known(e).unwrap_or(unknown);
-            latency.max(e.latency.age_ns(now)) * crowd(e, self.mean_weight)
-        })
+        let score = self.score(endpoints, cx);
+        least(endpoints, cx, score)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let score = self.score(endpoints, cx);
+        let unit = "ms, for its load and weight";
+        Weighing::of_all(unit, Best::Least, endpoints, cx, |e| score(e) / 1e6)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

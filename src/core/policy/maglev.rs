@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::table::{Member, slots};
-use super::{Key, PickContext, Policy, RoundRobin, Table};
+use super::{Key, PickContext, Policy, RoundRobin, Table, Weighing, walk};
 use crate::endpoint::{Endpoint, EndpointIndex, Identity};
 use crate::rng::mix;
 
@@ -38,21 +38,31 @@ pub struct Maglev {
     fallback: RoundRobin,
 }
 
+impl Maglev {
+    /// The slots of the key's places, in the order in which they are tried.
+    fn walk(&self, cx: &PickContext<'_>) -> impl Iterator<Item = usize> + use<'_> {
+        let table = &self.tables[cx.tier.group as usize];
+        let looks = match cx.key != Key::None && !table.is_empty() {
+            true => LOOKS,
+            false => 0,
+        };
+        let mut hash = cx.key.bits();
+        (0..looks).map(move |_| {
+            let place = table[(hash % PLACES) as usize];
+            hash = mix(hash);
+            self.slots[place as usize] as usize
+        })
+    }
+}
+
 impl Policy for Maglev {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let table = &self.tables[cx.tier.group as usize];
-        if cx.key != Key::None && !table.is_empty() {
-            let mut hash = cx.key.bits();
-            for _ in 0..LOOKS {
-                let place = table[(hash % PLACES) as usize];
-                let endpoint = &endpoints[self.slots[place as usize] as usize];
-                if cx.eligible(endpoint) {
-                    return Some(endpoint.index);
-                }
-                hash = mix(hash);
-            }
-        }
-        self.fallback.pick(endpoints, cx)
+        let first = walk::first(self.walk(cx), endpoints, cx);
+        first.or_else(|| self.fallback.pick(endpoints, cx))
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        walk::weigh(self.walk(cx), &self.fallback, endpoints, cx)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], table: Table) {

@@ -20,6 +20,8 @@ mod ring_hash;
 mod round_robin;
 mod scale;
 mod table;
+mod walk;
+mod weighing;
 mod wheel;
 
 use std::fmt;
@@ -45,11 +47,16 @@ pub use rendezvous::Rendezvous;
 pub use ring_hash::RingHash;
 pub use round_robin::RoundRobin;
 pub use table::Table;
+pub use weighing::{Best, Mark, Weighing};
 
 /// Chooses an endpoint.
 pub trait Policy: fmt::Debug + Send {
     /// An endpoint for which [`PickContext::eligible`] holds, or `None` if there is none.
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex>;
+
+    /// What [`Policy::pick`] would look at in this context, and which of it it would take. The
+    /// generator is a copy, from which it draws as the pick will.
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing;
 
     /// Called when endpoints or weights have changed, before the next pick, with the table that
     /// was made for them.

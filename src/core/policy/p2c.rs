@@ -11,8 +11,9 @@
 //! cure); with few endpoints and much state at hand, `least_request` is better.
 //! Source: Mitzenmacher, IEEE TPDS 12(10), 2001; Vvedenskaya, Dobrushin, Karpelevich 1996.
 
+use super::least_request::{LOAD, load};
 use super::wheel::Wheel;
-use super::{PickContext, Policy, Table, least_request::load};
+use super::{Best, PickContext, Policy, Table, Weighing};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// Most endpoints compared in one pick; beyond it `least_request` is the better name.
@@ -86,6 +87,18 @@ impl Policy for P2c {
             best = self.more(endpoints, cx, [first, second], best);
         }
         Some(endpoints[best].index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let mut drawn = self.wheel.pair(endpoints, cx);
+        while (2..self.choices).contains(&drawn.len()) {
+            let Some(next) = self.further(endpoints, cx, &drawn) else {
+                break;
+            };
+            drawn.push(next);
+        }
+        let all = Weighing::of_all(LOAD, Best::Least, endpoints, cx, |e| load(e).ratio());
+        all.drawn(drawn)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

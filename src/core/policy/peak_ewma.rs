@@ -20,8 +20,11 @@ use std::time::Duration;
 
 use super::least_time::crowd;
 use super::wheel::Wheel;
-use super::{Measure, PickContext, Policy, Table, mean_weight};
+use super::{Best, Measure, PickContext, Policy, Table, Weighing, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex, decay_ns};
+
+/// What decides while a latency is not known.
+const CROWD: &str = "requests in flight with this one, for its weight; a latency is not known";
 
 /// See the module.
 #[derive(Debug)]
@@ -44,10 +47,13 @@ impl PeakEwma {
         }
     }
 
+    fn cost(&self, endpoint: &Endpoint, cx: &PickContext<'_>) -> Option<f64> {
+        endpoint.latency.faded_ns(cx.now, self.decay_ns)
+    }
+
     fn is_better(&self, a: &Endpoint, b: &Endpoint, cx: &PickContext<'_>) -> bool {
-        let cost = |e: &Endpoint| e.latency.faded_ns(cx.now, self.decay_ns);
         let crowd = |e: &Endpoint| crowd(e, self.mean_weight);
-        match (cost(a), cost(b)) {
+        match (self.cost(a, cx), self.cost(b, cx)) {
             (Some(x), Some(y)) => x * crowd(a) < y * crowd(b),
             _ => crowd(a) < crowd(b),
         }
@@ -62,6 +68,24 @@ impl Policy for PeakEwma {
         let second = second.map(|at| &endpoints[at]);
         let better = second.filter(|second| self.is_better(second, first, cx));
         Some(better.unwrap_or(first).index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let drawn = self.wheel.pair(endpoints, cx);
+        let known = |slot: &usize| self.cost(&endpoints[*slot], cx).is_some();
+        let crowd = |e: &Endpoint| crowd(e, self.mean_weight);
+        let all = match drawn.iter().all(known) {
+            true => Weighing::of_all(
+                "ms, for its load and weight",
+                Best::Least,
+                endpoints,
+                cx,
+                // Of those that are not known the drawn ones are none.
+                |e| self.cost(e, cx).map_or(f64::NAN, |ns| ns / 1e6 * crowd(e)),
+            ),
+            false => Weighing::of_all(CROWD, Best::Least, endpoints, cx, crowd),
+        };
+        all.drawn(drawn)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

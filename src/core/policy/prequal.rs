@@ -38,7 +38,7 @@
 //! 2024.
 
 use super::wheel::Wheel;
-use super::{Load, Measure, PickContext, Policy, Table, Until, mean_weight};
+use super::{Best, Load, Measure, PickContext, Policy, Table, Until, Weighing, mean_weight};
 use crate::endpoint::{Endpoint, EndpointIndex};
 use crate::time::Timestamp;
 
@@ -105,6 +105,11 @@ impl Prequal {
             under_way: Vec::new(),
             wanted: Vec::new(),
         }
+    }
+
+    /// Where the probe decides a pick at `now`, if it is not too old.
+    fn is_fresh(probe: &Probe, now: Timestamp) -> bool {
+        now.0.saturating_sub(probe.at.0) <= LIFE_NS
     }
 
     /// In flight above which a probe is hot.
@@ -202,7 +207,7 @@ impl Prequal {
     }
 
     /// An endpoint by weight, for a pick that no probe decides; rather none that is being asked.
-    fn draw(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
+    fn draw(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<usize> {
         let mut slot = self.wheel.draw(endpoints, cx, None)?;
         for _ in 0..DRAWS {
             if !self.asks || self.under_way[slot].is_none() {
@@ -210,7 +215,7 @@ impl Prequal {
             }
             slot = self.wheel.draw(endpoints, cx, None)?;
         }
-        Some(endpoints[slot].index)
+        Some(slot)
     }
 
     /// Takes a probe into the pool.
@@ -232,16 +237,44 @@ impl Prequal {
 
 impl Policy for Prequal {
     fn pick(&mut self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Option<EndpointIndex> {
-        let now = cx.now.0;
-        self.pool.retain(|p| now.saturating_sub(p.at.0) <= LIFE_NS);
+        self.pool.retain(|probe| Self::is_fresh(probe, cx.now));
         let hot = self.threshold();
         let picked = match self.best(endpoints, cx, hot) {
             Some(at) => self.used(at),
-            None => self.draw(endpoints, cx)?,
+            None => endpoints[self.draw(endpoints, cx)?].index,
         };
         self.shrink(hot);
         self.probe(endpoints, cx, picked);
         Some(picked)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let probes: Vec<&Probe> = (self.pool.iter())
+            .filter(|probe| Self::is_fresh(probe, cx.now))
+            .filter(|probe| cx.eligible(&endpoints[probe.index.slot as usize]))
+            .collect();
+        if probes.len() <= usize::from(!self.asks) {
+            let drawn = self.draw(endpoints, cx);
+            return Weighing::by_chance(endpoints, cx, drawn);
+        }
+        let hot = self.threshold();
+        let is_hot = |probe: &&&Probe| probe.in_flight > hot;
+        let score = |score: fn(&Probe) -> f64| {
+            let scored = probes
+                .iter()
+                .map(move |p| (p.index.slot as usize, score(p)));
+            scored.collect::<Vec<_>>()
+        };
+        if probes.iter().all(|probe| is_hot(&probe)) {
+            let unit = "requests in flight at its probe, for its weight; all are hot";
+            return Weighing::new(unit, Best::Least, score(|p| p.in_flight));
+        }
+        let heat = |slot: usize| {
+            let of = |probe: &&&Probe| probe.index.slot as usize == slot;
+            probes.iter().find(of).filter(is_hot).map(|_| "hot")
+        };
+        let unit = "ms at its probe";
+        Weighing::new(unit, Best::Least, score(|p| p.latency_ns / 1e6)).behind(heat)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -7,7 +7,7 @@
 //! draw.
 
 use super::wheel::Wheel;
-use super::{PickContext, Policy, Table};
+use super::{PickContext, Policy, Table, Weighing};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -21,6 +21,11 @@ impl Policy for Random {
         self.wheel
             .draw(endpoints, cx, None)
             .map(|at| endpoints[at].index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let drawn = self.wheel.draw(endpoints, cx, None);
+        Weighing::by_chance(endpoints, cx, drawn)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -9,7 +9,7 @@
 //! hundreds of endpoints (`maglev`); popular keys make hot endpoints. Source: Thaler and
 //! Ravishankar 1998 (highest random weight); the weights: Schindelhauer and Schomaker 2005.
 
-use super::{Key, PickContext, Policy, RoundRobin, Table};
+use super::{Best, Key, PickContext, Policy, RoundRobin, Table, Weighing};
 use crate::endpoint::{Endpoint, EndpointIndex};
 use crate::rng::mix;
 
@@ -26,16 +26,22 @@ impl Policy for Rendezvous {
             return self.fallback.pick(endpoints, cx);
         }
         let key = cx.key.bits();
-        let draw = |e: &Endpoint| mix(key ^ e.identity.bits);
         let eligible = endpoints.iter().filter(|e| cx.eligible(e));
         let best = if self.equal {
-            eligible.max_by_key(|e| draw(e))
+            eligible.max_by_key(|e| draw(key, e))
         } else {
-            let late = |e: &Endpoint| -libm::log(unit(draw(e))) / f64::from(e.weight);
-            let timed = eligible.map(|e| (late(e), e));
+            let timed = eligible.map(|e| (late(key, e), e));
             timed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, e)| e)
         };
         best.map(|e| e.index)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        if cx.key == Key::None {
+            return self.fallback.weigh(endpoints, cx);
+        }
+        let key = cx.key.bits();
+        Weighing::of_all("by key", Best::Least, endpoints, cx, |e| late(key, e))
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {
@@ -47,6 +53,16 @@ impl Policy for Rendezvous {
         self.equal = weights.all(|weight| Some(weight) == first);
         self.fallback.rebuild(endpoints, Table::Nothing);
     }
+}
+
+/// What key and endpoint come to.
+fn draw(key: u64, endpoint: &Endpoint) -> u64 {
+    mix(key ^ endpoint.identity.bits)
+}
+
+/// The same by weight: the least wins.
+fn late(key: u64, endpoint: &Endpoint) -> f64 {
+    -libm::log(unit(draw(key, endpoint))) / f64::from(endpoint.weight)
 }
 
 /// A number in (0, 1) with 53 bits.

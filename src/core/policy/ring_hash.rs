@@ -22,7 +22,7 @@
 
 use super::key::crc32;
 use super::table::{Member, slots};
-use super::{Key, PickContext, Policy, RoundRobin, Table};
+use super::{Key, PickContext, Policy, RoundRobin, Table, Weighing, walk};
 use crate::endpoint::{Endpoint, EndpointIndex, Group};
 
 /// Points for each unit of weight: nginx's and libketama's.
@@ -86,11 +86,9 @@ impl RingHash {
         cx: &PickContext<'_>,
         hash: u32,
     ) -> Option<EndpointIndex> {
-        let ring = &self.rings[cx.tier.group as usize];
-        let slots = ring.from(hash).map(|place| self.slots[place] as usize);
         let mut nearest = None;
         let mut last = None;
-        for (step, slot) in slots.take(WALK_MAX).enumerate() {
+        for (step, slot) in self.slots_from(hash, cx.tier.group).enumerate() {
             if step == HURRY && nearest.is_none() && !endpoints.iter().any(|e| cx.eligible(e)) {
                 return None;
             }
@@ -106,6 +104,13 @@ impl RingHash {
             nearest = nearest.or(Some(endpoint.index));
         }
         nearest
+    }
+
+    /// The slots of the points from `hash` on that are asked.
+    fn slots_from(&self, hash: u32, group: Group) -> impl Iterator<Item = usize> {
+        let ring = &self.rings[group as usize];
+        let slots = ring.from(hash).map(|place| self.slots[place] as usize);
+        slots.take(WALK_MAX)
     }
 
     fn has_room(&self, endpoint: &Endpoint, cx: &PickContext<'_>) -> bool {
@@ -125,6 +130,18 @@ impl Policy for RingHash {
             return Some(index);
         }
         self.fallback.pick(endpoints, cx)
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        let key = match cx.key {
+            Key::Text { crc, .. } => Some(crc),
+            _ => None,
+        };
+        let group = cx.tier.group;
+        let slots = key.into_iter().flat_map(|crc| self.slots_from(crc, group));
+        let all = walk::weigh(slots, &self.fallback, endpoints, cx);
+        let has_room = |slot: usize| self.has_room(&endpoints[slot], cx);
+        all.behind(|slot| (key.is_some() && !has_room(slot)).then_some("beyond its bound"))
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], table: Table) {

@@ -10,7 +10,7 @@
 //! raises it again; a failed endpoint is passed over here instead. Pathology: blind to load;
 //! several proxies start at the same endpoint. Source: nginx `ngx_http_upstream_round_robin.c`.
 
-use super::{PickContext, Policy, Table};
+use super::{Best, PickContext, Policy, Table, Weighing};
 use crate::endpoint::{Endpoint, EndpointIndex};
 
 /// See the module.
@@ -65,6 +65,28 @@ impl Policy for RoundRobin {
         } else {
             self.smooth(endpoints, cx)
         }
+    }
+
+    fn weigh(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Weighing {
+        if self.equal {
+            let n = endpoints.len();
+            let next = self.next[cx.tier.group as usize].min(n);
+            let turn = |e: &Endpoint| {
+                let slot = e.index.slot as usize;
+                let turns = if slot < next {
+                    n + slot - next
+                } else {
+                    slot - next
+                };
+                turns as f64
+            };
+            return Weighing::of_all("places until its turn", Best::Least, endpoints, cx, turn);
+        }
+        let credit = |e: &Endpoint| {
+            let earned = self.credits[e.index.slot as usize] + i64::from(e.weight);
+            earned as f64
+        };
+        Weighing::of_all("credit", Best::Most, endpoints, cx, credit)
     }
 
     fn rebuild(&mut self, endpoints: &[Endpoint], _: Table) {

@@ -13,6 +13,7 @@ mod random;
 mod rendezvous;
 mod ring_hash;
 mod round_robin;
+mod weighing;
 
 use proptest::prelude::*;
 
@@ -23,7 +24,7 @@ use crate::endpoint::{Group, Spec, State};
 use crate::rng::{Rng, Stream, mix};
 use keyed::moved;
 
-const EVERY: [Kind; 16] = [
+pub(crate) const EVERY: [Kind; 16] = [
     Kind::RoundRobin,
     Kind::Random,
     Kind::LeastRequest,
@@ -145,24 +146,6 @@ impl Rig {
             _ => Key::text(format!("key {}", self.picks).as_bytes()),
         });
         self.pick_for(key)
-    }
-
-    fn pick_for(&mut self, key: Key) -> Option<usize> {
-        let tier = self.endpoints.iter().filter(|e| e.group == self.tier.group);
-        let mut cx = PickContext {
-            now: Timestamp(1_000_000),
-            rng: &mut self.rng,
-            tried: &self.tried,
-            tier: self.tier,
-            key,
-            in_flight: tier.map(|e| u64::from(e.in_flight)).sum(),
-        };
-        let index = self.policy.pick(&self.endpoints, &mut cx)?;
-        assert_eq!(
-            self.endpoints[index.slot as usize].index, index,
-            "a dead index"
-        );
-        Some(index.slot as usize)
     }
 
     /// The slots that may be picked.

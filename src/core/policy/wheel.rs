@@ -46,6 +46,14 @@ impl Wheel {
         }
         ring.spin_on(endpoints, cx, except)
     }
+
+    /// Two different eligible endpoints, as two draws one after another find them; fewer if there
+    /// are not so many.
+    pub(super) fn pair(&self, endpoints: &[Endpoint], cx: &mut PickContext<'_>) -> Vec<usize> {
+        let first = self.draw(endpoints, cx, None);
+        let second = first.and_then(|first| self.draw(endpoints, cx, Some(first)));
+        first.into_iter().chain(second).collect()
+    }
 }
 
 impl Ring {

@@ -27,10 +27,10 @@ pub(super) enum Stay {
     Free,
     /// Nobody but this one.
     At(EndpointIndex),
-    /// Nobody now: its endpoint will have room, or will be up, again.
-    Later,
-    /// Nobody.
-    Never,
+    /// Nobody now: its endpoint, which is this one, will have room, or will be up, again.
+    Later(EndpointIndex),
+    /// Nobody, as its endpoint is this one.
+    Never(EndpointIndex),
 }
 
 impl Affinity {
@@ -154,14 +154,14 @@ impl Pool {
         let avoided = on_down == OnDown::Repick && endpoint.is_cooling(now);
         if keeps(endpoint) && !failed && !avoided {
             return match endpoint.is_full() {
-                true => Stay::Later,
+                true => Stay::Later(index),
                 false => Stay::At(index),
             };
         }
         match on_down {
             OnDown::Repick => Stay::Free,
-            OnDown::Queue if !failed => Stay::Later,
-            OnDown::Fail | OnDown::Queue => Stay::Never,
+            OnDown::Queue if !failed => Stay::Later(index),
+            OnDown::Fail | OnDown::Queue => Stay::Never(index),
         }
     }
 
@@ -245,8 +245,8 @@ impl Pool {
                 let able = |e: &Endpoint| serves(e) && !tried.contains(e.index);
                 self.endpoints.iter().any(able)
             }
-            Stay::At(_) | Stay::Later => true,
-            Stay::Never => false,
+            Stay::At(_) | Stay::Later(_) => true,
+            Stay::Never(_) => false,
         }
     }
 }

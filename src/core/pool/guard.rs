@@ -411,6 +411,13 @@ impl Guard {
         }
     }
 
+    /// The slots that are held back, and how warm they are, in percent.
+    pub(super) fn held(&self, now: Timestamp) -> Vec<(u32, u8)> {
+        let percent = |slot: u32| (self.slow_start.warmth(now, slot) * 100.0) as u8;
+        let held = self.held.iter();
+        held.map(|slot| (*slot, percent(*slot))).collect()
+    }
+
     /// Undoes [`Guard::hold_back`].
     pub(super) fn let_go(&mut self, all: &mut [Endpoint]) {
         for slot in self.held.drain(..) {

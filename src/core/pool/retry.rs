@@ -58,12 +58,19 @@ impl State {
     pub fn spare(
         &mut self,
         now: Timestamp,
+        who: impl Into<Applicant>,
         tried: &Tried,
         key: Key,
         rng: &mut Rng,
     ) -> Option<EndpointIndex> {
         if !self.budget.allows(now) {
             return None;
+        }
+        let Applicant {
+            token, explained, ..
+        } = who.into();
+        if explained {
+            self.account(token, now, tried, key, *rng);
         }
         let index = self.pick(now, tried, key, rng)?;
         self.budget.retry(now);
@@ -88,6 +95,7 @@ impl State {
     pub fn hedge(
         &mut self,
         now: Timestamp,
+        who: impl Into<Applicant>,
         tried: &Tried,
         key: Key,
         rng: &mut Rng,
@@ -95,7 +103,7 @@ impl State {
         if self.queue.len() > 0 || !self.hedge.as_mut()?.allows(now) {
             return None;
         }
-        let index = self.spare(now, tried, key, rng)?;
+        let index = self.spare(now, who, tried, key, rng)?;
         if let Some(hedge) = &mut self.hedge {
             hedge.begin(now);
         }

@@ -31,6 +31,7 @@ impl State {
 
     /// A waiting request leaves; if it had been granted already, the grant goes to the next.
     pub fn leave(&mut self, now: Timestamp, token: Token) -> Option<Grant> {
+        self.forget_account(token);
         let queue::Answer::Booked(booked) = self.queue.leave(token) else {
             return None;
         };

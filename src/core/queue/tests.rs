@@ -10,6 +10,7 @@ const MS: Duration = Duration::from_millis(1);
 
 fn waiter(token: u64, since: Timestamp) -> Waiter {
     Waiter {
+        explained: false,
         token: Token(token),
         priority: Priority::Normal,
         since,
@@ -160,6 +161,7 @@ fn ranked(token: u64) -> Waiter {
         _ => Priority::Low,
     };
     Waiter {
+        explained: false,
         priority,
         ..waiter(token, NOW)
     }

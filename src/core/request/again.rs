@@ -18,7 +18,7 @@ impl<P: PoolAccess> Turn<'_, P> {
 
     /// Another try, which nobody has to pay for or which is paid for already.
     pub(super) fn once_more(&mut self, rng: &mut Rng) {
-        let (now, who) = (self.now, self.request.applicant());
+        let (now, who) = (self.now, self.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
         let admission = self.ask(|pool| Some(pool.admit(now, who, tried, key, rng)));
         self.admit(admission, false);
@@ -27,7 +27,7 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Another try, out of the budget, now or later; if there can be none, the answer is
     /// `otherwise`.
     pub(super) fn again(&mut self, otherwise: Local, rng: &mut Rng) {
-        let (now, who) = (self.now, self.request.applicant());
+        let (now, who) = (self.now, self.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
         let admission = match self.pause(Span(0), rng) {
             Some(Span(0)) => self.ask(|pool| pool.retry(now, who, tried, key, rng)),
@@ -91,7 +91,10 @@ impl<P: PoolAccess> Turn<'_, P> {
     /// Another endpoint, paid for, before the present try is given up.
     fn spare(&mut self, rng: &mut Rng) -> Option<EndpointIndex> {
         let (now, tried, key) = (self.now, self.tried(), self.request.key);
-        self.on_behalf(|pool| pool.spare(now, &tried, key, rng))
+        let who = self.applicant();
+        let endpoint = self.on_behalf(|pool| pool.spare(now, who, &tried, key, rng));
+        self.account(endpoint.map(Admission::Picked));
+        endpoint
     }
 
     /// A request is on its way to `endpoint` from now on.

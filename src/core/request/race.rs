@@ -9,7 +9,7 @@ use super::turn::Turn;
 use super::{Action, Body, Failure, NO_BYTE, Phase, PoolAccess, Request};
 use crate::affinity::Home;
 use crate::endpoint::EndpointIndex;
-use crate::pool::Sent;
+use crate::pool::{Admission, Sent};
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -135,10 +135,12 @@ impl<P: PoolAccess> Turn<'_, P> {
         // Elsewhere its session would not be known.
         let is_at_home = session.is_some_and(|session| matches!(session.home, Home::At(_)));
         let (now, tried, key) = (self.now, self.tried(), self.request.key);
+        let who = self.applicant();
         let endpoint = match is_at_home {
             true => None,
-            false => self.on_behalf(|pool| pool.hedge(now, &tried, key, rng)),
+            false => self.on_behalf(|pool| pool.hedge(now, who, &tried, key, rng)),
         };
+        self.account(endpoint.map(Admission::Picked));
         let Some(endpoint) = endpoint else {
             self.request.race = Race::Never;
             return;

@@ -7,6 +7,7 @@ use super::{Action, Actions, Body, Failure, Local, NO_BYTE, Outcome, Phase, Pool
 use crate::endpoint::{Answer, EndpointIndex, Until};
 use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
+use crate::queue::Applicant;
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -34,9 +35,19 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.request.arrived = self.now;
         self.record(trace::Kind::Arrived { idempotent });
         self.recognise();
-        let (now, who, key) = (self.now, self.request.applicant(), self.request.key);
+        let (now, who, key) = (self.now, self.applicant(), self.request.key);
         let admission = self.ask(|pool| Some(pool.arrive(now, who, key, rng)));
         self.admit(admission, false);
+    }
+
+    /// As whom the request asks its pool for an endpoint.
+    #[inline(always)]
+    pub(super) fn applicant(&mut self) -> Applicant {
+        Applicant {
+            token: self.request.token,
+            priority: self.request.plan.priority,
+            explained: self.pool.accounts().is_some(),
+        }
     }
 
     /// Asks the pool for an endpoint; a try that gets one is on its way from now on.
@@ -60,8 +71,30 @@ impl<P: PoolAccess> Turn<'_, P> {
         });
         self.request.measured = measured;
         self.request.dispatched = now;
+        self.account(admission);
         self.probe(asks);
         admission
+    }
+
+    /// Writes down why the last pick came out as it did, if somebody asks.
+    #[inline(always)]
+    pub(super) fn account(&mut self, outcome: Option<Admission>) {
+        if self.pool.accounts().is_some() {
+            self.write_down(outcome);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_down(&mut self, outcome: Option<Admission>) {
+        let token = self.request.token;
+        let account = self.pool.with(|pool| pool.accounted(token));
+        if let (Some(mut account), Some(outcome), Some(accounts)) =
+            (account, outcome, self.pool.accounts())
+        {
+            (account.attempt, account.outcome) = (self.request.tries + 1, outcome);
+            accounts.push(account);
+        }
     }
 
     /// Has those probed whom the pool wants probed, if it ever does.
@@ -112,7 +145,7 @@ impl<P: PoolAccess> Turn<'_, P> {
         if self.request.phase != Phase::Waiting {
             return;
         }
-        let (now, who) = (self.now, self.request.applicant());
+        let (now, who) = (self.now, self.applicant());
         let (tried, key) = (self.request.tried, self.request.key);
         let admission = self.ask(|pool| Some(pool.take_up(now, who, tried, key, rng)));
         if admission != Some(Admission::Queued) {

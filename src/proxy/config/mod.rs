@@ -37,7 +37,7 @@ pub use affinity::{Affinity, Cookie, Kind as AffinityKind, SameSite};
 pub use health::{Ask, Check, Health, Panic};
 pub use limit::Limit;
 pub use listener::{Limits, Listener, Redirect, Timeouts as ListenerTimeouts};
-pub use policy::{HashKey, Policy, Simulated};
+pub use policy::{HashKey, Policy, Simulated, policies};
 pub use pool::{Endpoint, Idle, Pool, Queue, Timeouts as PoolTimeouts};
 pub use probe::Probe;
 pub use retry::{Retry, Trigger};

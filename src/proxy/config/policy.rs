@@ -122,6 +122,11 @@ const UNBOUNDED: Kind = Kind::RingHash {
 /// Below 1.05 nearly every key is moved, above 10 nearly none is.
 const BOUND: RangeInclusive<f64> = 1.05..=10.0;
 
+/// The names of all policies that can be served, in the order of the help.
+pub fn policies() -> impl Iterator<Item = &'static str> {
+    POLICIES[..DEPLOYED].iter().map(|(name, _)| *name)
+}
+
 /// What each name stands for.
 const NAMES: &str = "round_robin (in turn), random, least_request (fewest in flight of all), p2c \
     (fewest in flight of a few drawn at random), least_time (fastest for its load), peak_ewma (the \

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::document::{Address, Choice, FilePath, Integer, Name, Socket, Table, Time};
+use crate::document::{
+    Address, Choice, FilePath, Integer, Name, Percent, Share, Socket, Table, Time,
+};
 
 /// The process as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,8 @@ pub struct Access {
     pub path: Sink,
     /// What a line looks like.
     pub format: Format,
+    /// Of how many requests it says why they went where they did.
+    pub explain: Percent,
 }
 
 /// Where log lines go.
@@ -104,9 +108,15 @@ pub(super) fn log(t: &mut Table<'_>) -> Log {
             _ => Sink::Stdout,
         };
         let doc = crate::log::JSON;
+        let format = t.default("format", FORMAT, Format::Json, doc);
+        let doc = "of how many requests, drawn at random, a line says why each try went where it \
+                   did: `explain`, with all endpoints of the pool, what each scored or why it was \
+                   left out; a line is longer by 80 bytes an endpoint then, so 0.1% is enough";
+        let explain = t.default("explain", Share, Percent::default(), doc);
         Access {
             path,
-            format: t.default("format", FORMAT, Format::Json, doc),
+            format,
+            explain,
         }
     });
     Log { access }

@@ -88,7 +88,7 @@ impl<W: World> Connection<W> {
     pub(super) fn log(&self, id: u64, entry: Option<Box<Entry>>) {
         if let (Some(log), Some(entry)) = (&self.worker.log, entry) {
             let unix = self.worker.world.unix_now();
-            entry.write(log, &self.worker.request_id(id), unix, |_| None);
+            entry.write(log, &self.worker.request_id(id), unix, |_| None, &[]);
         }
     }
 

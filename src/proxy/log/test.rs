@@ -27,9 +27,9 @@ fn of_try(attempt: u8, after: Duration, kind: Kind) -> Event {
 }
 
 fn write(entry: &Entry) -> Option<Value> {
-    let (log, lines) = Log::new();
+    let (log, lines) = Log::new(0.0);
     let name = |slot| (slot == 0).then(|| "a".to_owned());
-    entry.write(&log, "00ff", Duration::from_micros(1_500_000), name);
+    entry.write(&log, "00ff", Duration::from_micros(1_500_000), name, &[]);
     let line = lines.0.try_recv().ok()?;
     assert_eq!(line.matches('\n').count(), 1);
     Some(serde_json::from_str(&line).expect("a line is JSON"))

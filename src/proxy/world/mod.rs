@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use evenkeel_core::account::Account;
 use evenkeel_core::{rng, time::Timestamp, trace};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -79,6 +80,18 @@ pub trait World: Clone + 'static {
 
     /// Takes note of one decision.
     fn record(&self, event: &trace::Event);
+
+    /// Whether this world wants to know why the picks of request number `request` come out as they
+    /// do.
+    fn asks(&self, request: u64) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Why they have come out so, if it asked.
+    fn account(&self, request: u64, accounts: &[Account]) {
+        let _ = (request, accounts);
+    }
 
     /// hyper's timer in this world.
     fn timer(&self) -> Self::Timer;

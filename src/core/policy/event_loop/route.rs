@@ -34,7 +34,7 @@ struct Group {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Routes {
     groups: Vec<Group>,
 }

@@ -264,7 +264,7 @@ fn hedges_have_a_budget() {
             let first = pool.arrive(START, Token(n), Key::None, &mut rng);
             assert!(matches!(first, Admission::Picked(_)));
             assert_eq!(pool.late(START), Some(Span::of(MS)));
-            let second = pool.hedge(START, &Tried::default(), Key::None, &mut rng);
+            let second = pool.hedge(START, Token(n), &Tried::default(), Key::None, &mut rng);
             begun += u32::from(second.is_some());
         }
         begun
