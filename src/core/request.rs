@@ -21,6 +21,7 @@
 //! 9. A try that is late may get another one beside it, at another endpoint: whoever is answered
 //!    first goes on, the other is given up and is no fault of its endpoint.
 
+mod account;
 mod again;
 mod event;
 mod race;

@@ -7,7 +7,6 @@ use super::{Action, Actions, Body, Failure, Local, NO_BYTE, Outcome, Phase, Pool
 use crate::endpoint::{Answer, EndpointIndex, Until};
 use crate::outlier::{Ended, Report};
 use crate::pool::{self, Admission, Verdict};
-use crate::queue::Applicant;
 use crate::retry::On;
 use crate::rng::Rng;
 use crate::time::{Span, Timestamp};
@@ -40,16 +39,6 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.admit(admission, false);
     }
 
-    /// As whom the request asks its pool for an endpoint.
-    #[inline(always)]
-    pub(super) fn applicant(&mut self) -> Applicant {
-        Applicant {
-            token: self.request.token,
-            priority: self.request.plan.priority,
-            explained: self.pool.accounts().is_some(),
-        }
-    }
-
     /// Asks the pool for an endpoint; a try that gets one is on its way from now on.
     #[inline(always)]
     pub(super) fn ask(
@@ -74,27 +63,6 @@ impl<P: PoolAccess> Turn<'_, P> {
         self.account(admission);
         self.probe(asks);
         admission
-    }
-
-    /// Writes down why the last pick came out as it did, if somebody asks.
-    #[inline(always)]
-    pub(super) fn account(&mut self, outcome: Option<Admission>) {
-        if self.pool.accounts().is_some() {
-            self.write_down(outcome);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn write_down(&mut self, outcome: Option<Admission>) {
-        let token = self.request.token;
-        let account = self.pool.with(|pool| pool.accounted(token));
-        if let (Some(mut account), Some(outcome), Some(accounts)) =
-            (account, outcome, self.pool.accounts())
-        {
-            (account.attempt, account.outcome) = (self.request.tries + 1, outcome);
-            accounts.push(account);
-        }
     }
 
     /// Has those probed whom the pool wants probed, if it ever does.

@@ -194,6 +194,7 @@ fn every_key_of_the_process_and_its_listeners_arrives() {
     let access = Access {
         path: Sink::File("/etc/log/access.json".into()),
         format: Format::Json,
+        explain: Percent::default(),
     };
     assert_eq!(
         config.log,
