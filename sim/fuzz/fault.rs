@@ -17,15 +17,24 @@ pub(super) const ORIGIN: [(&str, &str); 9] = [
     ("error_burst", "share = \"60%\"\nstatus = 503"),
     ("keepalive_race", "share = \"50%\""),
 ];
-/// What can be done at runtime and is undone by itself.
-pub(super) const RUNTIME: [&str; 4] = ["drain", "latency", "partition", "proxy_restart"];
+/// What can be done at runtime and is undone in time.
+pub(super) const RUNTIME: [&str; 8] = [
+    "drain",
+    "remove",
+    "reweight",
+    "add",
+    "reload",
+    "latency",
+    "partition",
+    "proxy_restart",
+];
 
 /// Up to five faults and changes, the last of which ends by [`HEALED`].
 pub(super) fn faults(dice: &mut Dice, pool: &Pool, proxies: u64) -> String {
     let mut text = String::new();
     // Not all at once where those that are left would have more than they can bear.
     let most = match pool.may_queue {
-        true => pool.primaries() / 3,
+        true => pool.first_choice() / 3,
         false => 3,
     };
     for _ in 0..dice.within(0, most) {
@@ -33,33 +42,54 @@ pub(super) fn faults(dice: &mut Dice, pool: &Pool, proxies: u64) -> String {
         let target = Pool::name(dice.0.below(pool.endpoints));
         text += &fault(dice, kind, &format!("target = \"{target}\""), keys);
     }
+    // One change of the configuration at most: what the second finds depends on the first.
+    let mut changes = vec!["latency", "partition", "proxy_restart"];
+    if dice.coin() {
+        let configured = &RUNTIME[..5];
+        text += &change(dice, pool, configured);
+    }
     for _ in 0..dice.within(0, 2) {
-        let kind = dice.one_of(&RUNTIME);
+        let kind = changes.swap_remove(dice.0.below(changes.len() as u64) as usize);
         let name = Pool::name(dice.0.below(pool.endpoints));
-        let place = dice.0.below(proxies);
+        let between = format!("from = \"proxy\"\nto = \"{name}\"");
         text += &match kind {
-            "drain" => fault(dice, kind, &format!("target = \"{name}\""), ""),
-            "latency" => fault(
-                dice,
-                kind,
-                &format!("from = \"proxy\"\nto = \"{name}\""),
-                "plus = \"20ms\"",
-            ),
-            "partition" => fault(
-                dice,
-                kind,
-                &format!("from = \"proxy\"\nto = \"{name}\""),
-                "",
-            ),
+            "latency" => fault(dice, kind, &between, "plus = \"20ms\""),
+            "partition" => fault(dice, kind, &between, ""),
             _ => {
+                let place = dice.0.below(proxies);
                 let at = dice.within(1_000, HEALED.as_millis() as u64 - 1_000);
+                let handover = dice.one_of(&["", "handover = true\n"]);
                 format!(
-                    "[[fault]]\nat = \"{at}ms\"\nkind = \"{kind}\"\ntarget = \"proxy:{place}\"\n"
+                    "[[fault]]\nat = \"{at}ms\"\nkind = \"{kind}\"\n\
+                     target = \"proxy:{place}\"\n{handover}"
                 )
             }
         };
     }
     text
+}
+
+/// A change of the configuration that is taken back in time.
+fn change(dice: &mut Dice, pool: &Pool, kinds: &[&str]) -> String {
+    let kind = dice.one_of(kinds);
+    let at = dice.0.below(pool.endpoints);
+    let target = format!("target = \"{}\"", Pool::name(at));
+    match kind {
+        "remove" if pool.endpoints == 1 => String::new(),
+        "drain" | "remove" => fault(dice, kind, &target, ""),
+        "reweight" => {
+            let weight = dice.within(0, 4);
+            fault(dice, kind, &target, &format!("weight = {weight}"))
+        }
+        "add" => {
+            let endpoint = format!("endpoint = {}", pool.endpoint(pool.endpoints, 1));
+            fault(dice, kind, "target = \"pool:app\"", &endpoint)
+        }
+        _ => {
+            let section = pool.reloaded(dice);
+            fault(dice, kind, &format!("pool = {section}"), "")
+        }
+    }
 }
 
 /// A fault that ends by itself in time.

@@ -12,6 +12,7 @@
 mod failure;
 mod fault;
 mod pool;
+mod traffic;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use evenkeel_core::rng::{Rng, Stream};
 pub use failure::{broken, plan, smallest};
 use fault::faults;
 use pool::Pool;
+use traffic::Traffic;
 
 /// When the last fault has ended, and the last change been made.
 pub const HEALED: Duration = Duration::from_secs(12);
@@ -47,6 +49,11 @@ impl Dice {
         least + self.0.below(most - least + 1)
     }
 
+    /// Each or not.
+    fn some_of<const N: usize>(&mut self, all: [String; N]) -> Vec<String> {
+        all.into_iter().filter(|_| self.coin()).collect()
+    }
+
     fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.0.below(all.len() as u64) as usize]
     }
@@ -62,11 +69,12 @@ pub fn scenario(number: u64) -> String {
         DURATION.as_secs(),
         RECOVERED.as_secs(),
     );
-    let workers = dice.within(1, 3);
+    let Traffic { config, workload } = Traffic::draw(dice, &pool);
+    let (workers, zone) = (dice.within(1, 3), pool.zone());
     let _ = write!(
         text,
-        "[config]\nserver = {{ workers = {workers} }}\n\
-         [[config.listener]]\nname = \"http\"\naddress = \":8080\"\n{pool}"
+        "[config]\nserver = {{ workers = {workers}{zone} }}\n\
+         [[config.listener]]\nname = \"http\"\naddress = \":8080\"\n{pool}{config}"
     );
     let model = match pool.may_queue {
         true => dice.one_of(&["node", "fifo"]),
@@ -87,7 +95,7 @@ pub fn scenario(number: u64) -> String {
     if dice.coin() {
         text += "keep_alive = \"1s\"\n";
     }
-    text += &workload(dice, &pool);
+    text += &workload;
     let processes = match dice.coin() {
         true => {
             let count = dice.within(2, 3);
@@ -112,42 +120,10 @@ pub fn scenario(number: u64) -> String {
     text
 }
 
-/// Requests a second that an endpoint has to bear: a quarter of what it could.
-fn rate_per_s(pool: &Pool) -> u64 {
-    let capacity = 1000 / SERVICE.as_millis() as u64;
-    capacity * pool.primaries() / 4
-}
-
-fn workload(dice: &mut Dice, pool: &Pool) -> String {
-    let process = dice.one_of(&["poisson", "constant"]);
-    let rate = rate_per_s(pool).min(400);
-    let mut text = format!(
-        "[[workload]]\nname = \"all\"\n\
-         arrivals = {{ process = \"{process}\", rate = \"{rate}/s\" }}\n"
-    );
-    if pool.sessions {
-        let mean = dice.within(2, 8);
-        let _ = writeln!(
-            text,
-            "sessions = {{ requests = {{ dist = \"geometric\", mean = {mean} }}, think = \"500ms\" }}"
-        );
-    }
-    if dice.coin() {
-        text += "client = { timeout = \"5s\", retries = 1, backoff = \"100ms\" }\n";
-    }
-    if dice.coin() {
-        let method = dice.one_of(&["GET", "POST", "PUT"]);
-        let bytes = dice.one_of(&["0B", "100B", "20kB", "200kB"]);
-        let _ = writeln!(
-            text,
-            "classes = [{{ name = \"all\", method = \"{method}\", response = \"{bytes}\" }}]"
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod test {
+    use evenkeel_proxy::config;
+
     use super::*;
     use crate::scenario::Scenario;
 
@@ -166,18 +142,28 @@ mod test {
     #[test]
     fn everything_is_drawn_sometimes() {
         let all: String = (0..500).map(scenario).collect();
-        let policies = pool::EVEN.iter().chain(&pool::UNEVEN);
-        let kinds = fault::ORIGIN.iter().map(|(kind, _)| kind);
-        for word in policies.chain(kinds).chain(&fault::RUNTIME) {
+        let kinds = fault::ORIGIN.iter().map(|(kind, _)| *kind);
+        for word in config::policies().chain(kinds).chain(fault::RUNTIME) {
             assert!(all.contains(&format!("\"{word}\"")), "{word}");
         }
         for word in [
-            "affinity",
-            "backup",
+            "affinity = { kind = \"route\"",
+            "backup = true",
+            "codel",
+            "concurrency",
+            "drain = ",
             "health",
+            "hedge",
             "http2",
+            "limit = \"some\"",
             "max_connections",
             "outlier",
+            "overprovision",
+            "priority = \"low\"",
+            "probe = ",
+            "shape",
+            "slow_start",
+            "zone = \"us\"",
         ] {
             assert!(all.contains(word), "{word}");
         }

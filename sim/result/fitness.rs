@@ -44,6 +44,12 @@ impl Fitness {
         }
     }
 
+    /// Whether nothing is held against the endpoint in `slot`.
+    pub(super) fn is_fine(&self, slot: u32) -> bool {
+        let known = self.known.get(slot as usize).copied().unwrap_or_default();
+        self.mode == Mode::Off && !known.down && !known.ejected
+    }
+
     /// A request goes to the endpoint in `slot`. False if it should not. That one tries it is known
     /// of the first alone: when the client of that leaves, the next one may.
     pub(super) fn pick(&self, slot: u32) -> bool {

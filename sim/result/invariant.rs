@@ -6,6 +6,7 @@
 mod kind;
 mod life;
 mod rest;
+mod room;
 
 use evenkeel_core::affinity::Step;
 use evenkeel_core::endpoint::EndpointIndex;
@@ -44,6 +45,8 @@ struct Pool {
     share: Share,
     occupancy: Occupancy,
     fitness: Fitness,
+    /// When something was last heard of its endpoints or its configuration.
+    calm_since: Timestamp,
 }
 
 impl Pool {
@@ -55,6 +58,7 @@ impl Pool {
             share: Share::new(promise),
             occupancy: Occupancy::new(&promise.bounds),
             fitness: Fitness::default(),
+            calm_since: Timestamp::ZERO,
         }
     }
 }
@@ -125,6 +129,7 @@ impl Checker {
             known.hedge_ppm = known.hedge_ppm.max(limit.hedge_ppm);
             pool.share.change(at, places);
             pool.occupancy.change(places);
+            pool.calm_since = at;
         }
     }
 
@@ -156,6 +161,7 @@ impl Checker {
                 self.draw(event, true);
                 life
             }
+            Kind::Waited { since } => return self.waited(event, life, since),
             Kind::Hedged => self.hedge(event, life),
             Kind::Session { step: Step::Kept } => life.with(fact::KEPT),
             Kind::Head { status: 101 } => self.upgrade(event, life),
@@ -357,7 +363,7 @@ impl Checker {
         if let Some(endpoint) = event.endpoint {
             // One that drains keeps its sessions.
             serves = pool.share.pick(endpoint.slot, event.at) || before.is(fact::KEPT);
-            has_room = pool.occupancy.pick(endpoint.slot);
+            has_room = pool.occupancy.pick(endpoint.slot, event.at);
             is_within_limit =
                 pool.occupancy.is_within_limit(endpoint.slot) || before.is(fact::WAITED);
             fit = pool.fitness.pick(endpoint.slot) || before.is(fact::WAITED);
@@ -408,6 +414,7 @@ impl Checker {
         if let Some(pool) = self.pools.get_mut(usize::from(event.pool)) {
             pool.fitness.on(event.endpoint.map(|e| e.slot), event.kind);
             pool.share.disturb();
+            pool.calm_since = event.at;
             if let (Kind::Bounded { limit }, Some(endpoint)) = (event.kind, event.endpoint) {
                 pool.occupancy.limit(endpoint.slot, limit);
             }
@@ -428,7 +435,8 @@ impl Checker {
             let text = "a try ended that was not in flight";
             self.violated(event, Invariant::InFlight, text);
         } else if let Some((pool, endpoint)) = self.held(event) {
-            pool.occupancy.end(endpoint.slot, life.is(fact::TUNNEL));
+            let is_tunnel = life.is(fact::TUNNEL);
+            pool.occupancy.end(endpoint.slot, is_tunnel, event.at);
         }
         let ended = match life.is(fact::RACING) {
             true => fact::RACING,
@@ -477,5 +485,7 @@ impl Checker {
 mod core_test;
 #[cfg(test)]
 mod hedge_test;
+#[cfg(test)]
+mod room_test;
 #[cfg(test)]
 mod test;

@@ -3,6 +3,8 @@
 //! A request holds one from its pick on, as a tunnel too. What the events say is never more than
 //! what the core counts: it books a place for a waiting request before that request is picked.
 
+use evenkeel_core::time::Timestamp;
+
 use super::roster::Place;
 
 /// Requests and tunnels at the endpoints of one pool, by seat.
@@ -20,6 +22,9 @@ pub(super) struct Occupancy {
 pub(super) struct Held {
     pub(super) requests: u32,
     pub(super) tunnels: u32,
+    /// When a request went there last, and when a place was free again after none had been.
+    picked: Option<Timestamp>,
+    free: Timestamp,
 }
 
 impl Occupancy {
@@ -54,12 +59,13 @@ impl Occupancy {
     }
 
     /// Counts a request; false if the endpoint held all that it may.
-    pub(super) fn pick(&mut self, seat: u32) -> bool {
+    pub(super) fn pick(&mut self, seat: u32, at: Timestamp) -> bool {
         let seat = seat as usize;
         let (Some(held), Some(bound)) = (self.held.get_mut(seat), self.bounds.get(seat)) else {
             return true;
         };
         held.requests += 1;
+        held.picked = Some(at);
         held.requests + held.tunnels <= *bound
     }
 
@@ -72,7 +78,8 @@ impl Occupancy {
     }
 
     /// A request or a tunnel has ended.
-    pub(super) fn end(&mut self, seat: u32, tunnel: bool) {
+    pub(super) fn end(&mut self, seat: u32, tunnel: bool, at: Timestamp) {
+        let is_full = self.is_full(seat);
         if let Some(held) = self.held.get_mut(seat as usize) {
             let count = if tunnel {
                 &mut held.tunnels
@@ -80,12 +87,37 @@ impl Occupancy {
                 &mut held.requests
             };
             *count = count.saturating_sub(1);
+            if is_full {
+                held.free = at;
+            }
         }
     }
 
-    /// By seat.
+    fn is_full(&self, seat: u32) -> bool {
+        let seat = seat as usize;
+        let bounds = self.bounds.get(seat).zip(self.limits.get(seat));
+        let both = self.held.get(seat).zip(bounds);
+        both.is_none_or(|(held, (bound, limit))| {
+            held.requests.saturating_add(held.tunnels) >= *bound || held.requests >= *limit
+        })
+    }
+
+    /// Since when an endpoint has had room, if it has, and a request was sent to it after `news`.
+    pub(super) fn free_since(&self, seat: u32, news: Timestamp) -> Option<Timestamp> {
+        let held = self.held.get(seat as usize)?;
+        let is_proven = held.picked.is_some_and(|at| at > news);
+        (is_proven && !self.is_full(seat)).then_some(held.free)
+    }
+
+    /// How many seats there are.
+    pub(super) fn seats(&self) -> u32 {
+        self.held.len() as u32
+    }
+
+    /// Requests and tunnels, by seat.
     #[cfg(test)]
-    pub(super) fn held(&self) -> &[Held] {
-        &self.held
+    pub(super) fn held(&self) -> Vec<(u32, u32)> {
+        let held = self.held.iter();
+        held.map(|held| (held.requests, held.tunnels)).collect()
     }
 }

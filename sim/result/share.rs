@@ -5,7 +5,7 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_proxy::config::{self, Policy};
 
 use super::roster::Place;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, What};
 
 /// What a pool promises about its picks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub struct Promise {
     pub bounds: Vec<u32>,
     /// The law by which picks follow the weights, where the policy alone decides.
     pub law: Option<Law>,
+    /// Whether any endpoint that has room may take any request: no session keeps one waiting for
+    /// its own, and no policy waits for an idle one.
+    pub takes_anybody: bool,
 }
 
 /// How closely picks follow the weights of a pool in which nothing fails and nobody waits.
@@ -33,7 +36,20 @@ impl Promise {
     pub fn all(scenario: &Scenario) -> Vec<Self> {
         let zone = scenario.config.server.zone.is_some();
         let pools = scenario.config.pools.iter();
-        pools.map(|pool| Self::new(pool, zone)).collect()
+        let mut all: Vec<Self> = pools.map(|pool| Self::new(pool, zone)).collect();
+        for change in &scenario.changes {
+            if let What::Reload(pool) = &change.what {
+                let place = scenario
+                    .config
+                    .pools
+                    .iter()
+                    .position(|p| p.name == pool.name);
+                if let Some(known) = place.and_then(|place| all.get_mut(place)) {
+                    known.takes_anybody &= Self::new(pool, zone).takes_anybody;
+                }
+            }
+        }
+        all
     }
 
     /// `zone`: some endpoints may be preferred to others for where they are.
@@ -54,6 +70,7 @@ impl Promise {
             weights: endpoints.iter().map(weight).collect(),
             bounds: endpoints.iter().map(bound).collect(),
             law: law.filter(|_| free && pool.affinity.is_none()),
+            takes_anybody: pool.affinity.is_none() && matches!(pool.policy, Policy::Core(_)),
         }
     }
 }
@@ -99,6 +116,17 @@ impl Share {
         weight.is_none_or(|weight| *weight > 0) || self.changed == Some(at)
     }
 
+    /// Whether an endpoint is in service.
+    pub(super) fn serves(&self, seat: u32) -> bool {
+        let weight = self.promise.weights.get(seat as usize);
+        weight.is_some_and(|weight| *weight > 0)
+    }
+
+    /// See [`Promise::takes_anybody`].
+    pub(super) const fn takes_anybody(&self) -> bool {
+        self.promise.takes_anybody
+    }
+
     pub(super) const fn disturb(&mut self) {
         self.disturbed = true;
     }
@@ -135,6 +163,7 @@ mod tests {
             weights: vec![3, 1, 0],
             bounds: vec![u32::MAX; 3],
             law: Some(law),
+            takes_anybody: true,
         });
         share.counts = counts.to_vec();
         share

@@ -400,8 +400,8 @@ impl Page {
             names.sort_unstable();
             names.dedup();
             let mark = self.painted(GREEN, "✓");
-            // Six names fit on a line.
-            for names in names.chunks(6) {
+            // Five names fit on a line, whichever they are.
+            for names in names.chunks(5) {
                 let _ = writeln!(self.text, "  {mark} {}", names.join(", "));
             }
         }

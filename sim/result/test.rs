@@ -218,6 +218,7 @@ fn json_is_the_contracts() {
         "weights",
         "max_connections",
         "fit",
+        "work_conserving",
         "at_rest",
     ]
     .map(|name| format!("{{\"name\":\"{name}\",\"ok\":true}}"))

@@ -27,13 +27,15 @@ pub enum Invariant {
     MaxConnections,
     /// Nothing is picked that fails its checks or is ejected, but in a panic.
     Fit,
+    /// Nobody waits for a place while an endpoint that could take it has one.
+    Conserving,
     /// Once every request has ended, the pools themselves count none: none in flight, none that
     /// waits, no tunnel, no answer awaited.
     AtRest,
 }
 
 impl Invariant {
-    pub(in crate::result) const ALL: [Self; 12] = [
+    pub(in crate::result) const ALL: [Self; 13] = [
         Self::OneOutcome,
         Self::InFlight,
         Self::Tries,
@@ -45,6 +47,7 @@ impl Invariant {
         Self::Weights,
         Self::MaxConnections,
         Self::Fit,
+        Self::Conserving,
         Self::AtRest,
     ];
 
@@ -63,6 +66,7 @@ impl Invariant {
             Self::Weights => "weights",
             Self::MaxConnections => "max_connections",
             Self::Fit => "fit",
+            Self::Conserving => "work_conserving",
             Self::AtRest => "at_rest",
         }
     }

@@ -7,7 +7,7 @@ use evenkeel_core::request::Failure;
 use evenkeel_core::trace::{self, Goaway, HandshakeFailure};
 use proptest::prelude::*;
 
-const LIMIT: Limit = Limit {
+pub(super) const LIMIT: Limit = Limit {
     attempts: 3,
     budget_ppm: 200_000,
     hedge_ppm: 50_000,
@@ -50,6 +50,7 @@ pub(super) fn check(events: &[Fed]) -> Vec<(&'static str, String)> {
         weights: vec![1],
         bounds: vec![200],
         law: None,
+        takes_anybody: true,
     };
     let mut checker = Checker::new(&[LIMIT], &[promise]);
     for (at, &(request, attempt, kind)) in (1..).zip(events) {
@@ -352,6 +353,7 @@ fn nobody_is_sent_beyond_the_bound() {
         weights: vec![1, 1],
         bounds: vec![2, u32::MAX],
         law: None,
+        takes_anybody: true,
     };
     let opened: &[Fed] = &[
         (0, 0, ARRIVED),
