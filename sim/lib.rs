@@ -1,5 +1,6 @@
 //! The simulator: worlds, scenarios, origins, workloads, results.
 
+pub mod calibrate;
 mod certificate;
 pub mod engine;
 pub mod explain;

@@ -108,6 +108,10 @@ pub(crate) enum Sim {
     /// A process of `sim live`, which gets its order on standard input
     #[command(hide = true)]
     Part(SimPart),
+    /// Make a scenario from a running application: how long each path takes, what of that blocks
+    /// its event loop, what its first requests and pauses cost
+    #[command(after_help = CALIBRATE)]
+    Calibrate(SimCalibrate),
     /// Make a scenario from an access log: its requests at their times, its services and what went
     /// wrong
     #[command(after_help = IMPORT)]
@@ -315,6 +319,60 @@ pub(crate) struct SimPart {
     /// by setting all of its keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+/// What `sim calibrate` does to an application, as its help says it.
+#[cfg(feature = "sim")]
+const CALIBRATE: &str = "\
+Each path is asked for with GET, many times: name none that does harm. First one request at a \
+time, the paths in turn, then 2, 4, 8 ... clients at a time for each path, until requests take 3.5 \
+times as long as alone. Nobody else may use the application meanwhile, and no other work the \
+machine. Addresses that are not of this machine are refused unless --not-loopback is said.
+
+Exit codes: 0 a scenario was written; 1 it does not start or answer, or cannot be written; 2 wrong \
+usage, the scenario is there already, or another machine's address; 3 the scenario would not be \
+sound; 130 interrupted.";
+
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("target").required(true).args(["url", "command"])))]
+pub(crate) struct SimCalibrate {
+    /// The application: http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A command that starts it, such as "node app.js": it listens on the port in PORT. Its first
+    /// requests tell what a cold start costs
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+    /// What it is asked for, such as /api/items?page=2; once for each route
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) path: Vec<String>,
+    /// The scenario to write
+    #[arg(long, value_name = "FILE", default_value = "calibrated.toml")]
+    pub(crate) out: PathBuf,
+    /// Endpoints of the scenario
+    #[arg(long, value_name = "N", default_value = "4",
+        value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) endpoints: u16,
+    /// How long it may take; half of it is for requests alone
+    #[arg(long, value_name = "N", default_value = "30",
+        value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+    /// Requests of each path that are sent alone, at most
+    #[arg(long, value_name = "N", default_value = "1000",
+        value_parser = clap::value_parser!(u32).range(30..=100_000))]
+    pub(crate) requests: u32,
+    /// Clients at a time, at most
+    #[arg(long, value_name = "N", default_value = "64",
+        value_parser = clap::value_parser!(u32).range(2..=1024))]
+    pub(crate) clients: u32,
+    /// Seconds after which an answer is given up, and all of it
+    #[arg(long, value_name = "N", default_value = "10",
+        value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) timeout: u32,
+    /// The application may be on another machine: it is yours, and may be loaded
+    #[arg(long, requires = "url")]
+    pub(crate) not_loopback: bool,
 }
 
 /// What `sim import` does with a log, as its help says it.

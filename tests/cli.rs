@@ -1,5 +1,7 @@
 //! The commands as a new user meets them on a bad day: what is said of wrong files, wrong usage and
 //! readers that have gone, and with which exit code a command ends.
+#[path = "cli/calibrate.rs"]
+mod calibrate;
 #[path = "cli/compare.rs"]
 mod compare;
 #[path = "cli/exit.rs"]

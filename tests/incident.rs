@@ -1,6 +1,6 @@
-//! A recorded incident: real Node.js servers behind `serve`, one of which is stopped under load; the
-//! access log, replayed in the simulator, tells what happened, and what another setting would have
-//! changed, which a second real run then confirms.
+//! A recorded incident: real Node.js servers behind `serve`, one of which is stopped under load;
+//! the access log, replayed in the simulator, tells what happened, and what another setting would
+//! have changed, which a second real run then confirms.
 //!
 //!     INCIDENT=5 cargo test --test incident -- --nocapture    # so many rounds; docs/import.md
 //!
@@ -23,7 +23,8 @@ use serde_json::Value;
 
 /// The pool as it was, and the setting that would have helped.
 const POOL: &str = "policy = \"round_robin\"\nretry = { timeout = \"300ms\", budget = \"50%\" }";
-const OUTLIER: &str = "policy = \"round_robin\"\nretry = { timeout = \"300ms\", budget = \"50%\" }\n\
+const OUTLIER: &str = "policy = \"round_robin\"\n\
+                       retry = { timeout = \"300ms\", budget = \"50%\" }\n\
                        outlier = { consecutive_failures = 3 }";
 const SET: &str = "pool.app.outlier.consecutive_failures=3";
 /// Who is stopped.

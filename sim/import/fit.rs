@@ -43,7 +43,7 @@ struct Candidate {
 }
 
 /// The simplest law that fits `times`, at least one of which there is; else what was measured.
-pub(super) fn fit(times: &Times) -> Fit {
+pub(crate) fn fit(times: &Times) -> Fit {
     let measured_us = [50.0, 99.0].map(|p| times.value_at_percentile(p) as f64);
     let mut best: Option<(f64, Candidate)> = None;
     for candidate in [exponential(times), lognormal(times)] {

@@ -32,7 +32,10 @@ use crate::workload::log::{Format, Log, Reading, Record, Recording, Summary};
 
 pub use cut::Bound;
 pub use fit::Fit;
+pub(crate) use fit::fit;
 pub use incident::Incident;
+pub(crate) use route::{note, times};
+pub(crate) use write::{name, resolution};
 
 use alone::Alone;
 use cut::Rate;

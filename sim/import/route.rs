@@ -16,13 +16,13 @@ const LEAST: u64 = 100;
 const LONGEST_US: u64 = 1 << 40;
 
 /// Service times in microseconds, to 1 %.
-pub(super) type Times = Histogram<u32>;
+pub(crate) type Times = Histogram<u32>;
 
-pub(super) fn times() -> Times {
+pub(crate) fn times() -> Times {
     Histogram::new(2).expect("two digits are few enough")
 }
 
-pub(super) fn note(times: &mut Times, service_us: u64) {
+pub(crate) fn note(times: &mut Times, service_us: u64) {
     let noted = times.record(service_us.clamp(1, LONGEST_US));
     noted.expect("it grows as far as the longest service");
 }

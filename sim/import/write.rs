@@ -42,7 +42,7 @@ pub(super) fn named(seens: Vec<Seen>) -> Vec<Route> {
 }
 
 /// `GET /api/items/*` as a name: `get-api-items-id`.
-fn name(method: &str, path: &str) -> String {
+pub(crate) fn name(method: &str, path: &str) -> String {
     const LONGEST: usize = 80;
     let mut name = method.to_ascii_lowercase();
     for part in path.split(|c: char| !c.is_ascii_alphanumeric() && c != '*') {
@@ -193,7 +193,7 @@ fn traffic(text: &mut String, order: &Order<'_>, imported: &Imported, data: &str
 }
 
 /// A thousandth of the shortest mean, as a tick: one, two or five of a power of ten.
-fn resolution(mean_ns: u64) -> String {
+pub(crate) fn resolution(mean_ns: u64) -> String {
     let most_us = (mean_ns / 1_000_000).clamp(1, 100);
     let steps = [100, 50, 20, 10, 5, 2, 1];
     let step = steps.into_iter().find(|step| *step <= most_us);

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// A running application; it ends with this.
 #[derive(Debug)]
-pub(super) struct Application {
+pub(crate) struct Application {
     child: Arc<Mutex<Child>>,
     pid: u32,
     port: u16,
@@ -34,7 +34,7 @@ impl Application {
     /// # Errors
     ///
     /// There is no such command, or it ends, or it does not listen within 20 s.
-    pub(super) fn start(
+    pub(crate) fn start(
         command: &[String],
         folder: &Path,
         name: &str,
@@ -68,7 +68,7 @@ impl Application {
         Ok(application)
     }
 
-    pub(super) const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 

@@ -14,7 +14,7 @@ use crate::net::line::{READ, Received};
 
 /// A connection, and what came on it and is not parsed yet.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     stream: TcpStream,
     received: Received,
     clock: Clock,
@@ -24,7 +24,7 @@ pub(super) struct Line {
 
 /// Why a message did not come whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The connection was lost before any byte of it.
     Unanswered,
     /// The connection was lost within it, or it is no HTTP.
@@ -35,7 +35,7 @@ pub(super) enum Broken {
 
 impl Line {
     /// A connection on which what is written leaves at once.
-    pub(super) fn new(stream: TcpStream, clock: Clock) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream, clock: Clock) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
@@ -46,11 +46,11 @@ impl Line {
     }
 
     /// Reading is given up then.
-    pub(super) fn wait_until(&mut self, until: Timestamp) {
+    pub(crate) fn wait_until(&mut self, until: Timestamp) {
         self.until = until;
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
@@ -76,7 +76,7 @@ impl Line {
 
     /// Reads the response to a request of `method` to its end, whose head is then in `head`; `look`
     /// sees its bytes.
-    pub(super) fn response<R>(
+    pub(crate) fn response<R>(
         &mut self,
         method: Method,
         head: &mut ResponseHead,

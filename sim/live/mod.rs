@@ -4,14 +4,14 @@
 //!
 //! Processes and threads block: nothing here shares a runtime, or a mistake, with the proxy.
 
-mod application;
+pub(crate) mod application;
 mod client;
 mod clock;
 mod comparison;
 mod errand;
 mod fault;
 mod generator;
-mod line;
+pub(crate) mod line;
 mod log;
 mod machine;
 mod obstacle;
@@ -294,6 +294,7 @@ pub fn deployed(plan: &Plan, config: &Config, origins: &[SocketAddr]) -> Config 
     config.log.access = Some(Access {
         path: Sink::Stdout,
         format: Format::Json,
+        explain: Default::default(),
     });
     config
 }

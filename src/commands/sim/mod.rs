@@ -1,5 +1,6 @@
 //! `evenkeel sim`: the simulator's commands.
 
+mod calibrate;
 mod compare;
 mod explain;
 mod fuzz;
@@ -44,6 +45,7 @@ pub(crate) fn run(command: cli::Sim) -> Exit {
         cli::Sim::Fuzz(arguments) => fuzz::run(&arguments),
         cli::Sim::Live(arguments) => live::run(&arguments),
         cli::Sim::Part(arguments) => part::run(&arguments),
+        cli::Sim::Calibrate(arguments) => calibrate::run(&arguments),
         cli::Sim::Import(arguments) => import::run(&arguments),
     };
     result.unwrap_or_else(|exit| exit)
