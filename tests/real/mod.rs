@@ -13,7 +13,6 @@ pub(crate) mod evenkeel;
 pub(crate) mod http2;
 pub(crate) mod message;
 pub(crate) mod node;
-#[allow(clippy::disallowed_types, reason = "its clock is the real one")]
 pub(crate) mod open;
 pub(crate) mod origin;
 pub(crate) mod process;
