@@ -5,6 +5,7 @@
 pub mod client;
 pub mod lane;
 pub mod turn;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ use crate::certificate;
 use crate::law::Law;
 use crate::origin;
 use crate::origin::connection::{KEEP_ALIVE_ADVERTISED, KEEP_ALIVE_REAL};
-use crate::result::{self, Promise, Setup, Subject, Threshold};
+use crate::result::{self, Promise, Setup, Threshold};
 use crate::scenario::{self, Change, Engine, Process, Scenario, Source, What, endpoint_names};
 use crate::workload::{self, Arrivals};
 
@@ -203,41 +204,7 @@ impl Plan {
             certificate_life: self.certificate_life,
             ..Self::new(Arc::new(scenario), Some(self.engine))
         };
-        let setup = Setup {
-            course: self.setup.course,
-            subject: self.setup.subject,
-            ..Setup::clone(&plan.setup)
-        };
-        Arc::new(Self {
-            setup: Arc::new(setup),
-            ..plan
-        })
-    }
-
-    /// The same plan, of whose runs the course is kept.
-    #[must_use]
-    pub fn watched(self) -> Self {
-        let setup = Setup {
-            course: true,
-            ..Setup::clone(&self.setup)
-        };
-        Self {
-            setup: Arc::new(setup),
-            ..self
-        }
-    }
-
-    /// The same plan, of whose runs one request is watched.
-    #[must_use]
-    pub fn watching(self, subject: Subject) -> Self {
-        let setup = Setup {
-            subject: Some(subject),
-            ..Setup::clone(&self.setup)
-        };
-        Self {
-            setup: Arc::new(setup),
-            ..self
-        }
+        Arc::new(plan.observed(self.setup.course, self.setup.subject))
     }
 
     /// The end of the arrivals.
