@@ -21,7 +21,7 @@ use crate::sweep::Stop;
 /// What a law needs of answers.
 const LEAST: usize = 30;
 /// First requests, by which a warm-up is told.
-pub(super) const FIRST: usize = 200;
+const FIRST: usize = 200;
 /// The share of the time that is for requests alone, and for the first ones of them, at most.
 const ALONE: f64 = 0.5;
 const COLD: f64 = 0.1;
