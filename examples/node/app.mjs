@@ -34,7 +34,7 @@ const routes = {
   'GET /healthz': healthz,
   'GET /cpu': cpu,
   'GET /io': io,
-  'GET /work': work,
+  'GET /task': task,
   'GET /bytes': bytes,
   'POST /echo': echo,
 };
@@ -78,7 +78,7 @@ function io(query, _req, res) {
 
 // What a scenario of `evenkeel sim live` drew for this request: half of the computing, a wait, the
 // other half. It holds the loop without a processor, so that many servers share one machine.
-async function work(_query, req, res) {
+async function task(_query, req, res) {
   const ms = (name) => (Number(req.headers[name]) || 0) / 1e6;
   const [cpu, wait] = [ms('x-evenkeel-cpu-ns') / speed, ms('x-evenkeel-io-ns')];
   hold(wait > 0 ? cpu / 2 : cpu);
@@ -154,7 +154,7 @@ function answer(req, res) {
   if (draining) res.setHeader('Connection', 'close');
   const [path, query = ''] = req.url.split('?', 2);
   const method = req.method === 'HEAD' ? 'GET' : req.method;
-  const route = `${method} ${path.startsWith('/work/') ? '/work' : path}`;
+  const route = `${method} ${path.startsWith('/task/') ? '/task' : path}`;
   if (status !== 200 && path !== '/healthz') return text(res, status, 'not today\n');
   if (!Object.hasOwn(routes, route)) return text(res, 404, `nothing at ${req.method} ${path}\n`);
   try {

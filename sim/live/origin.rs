@@ -1,8 +1,8 @@
 //! A simulated application as a real process: the same [`Station`] as in a simulation, behind real
 //! sockets, in real time.
 //!
-//! When a request ends is the station's answer, in whole nanoseconds: a thread waits until then, and
-//! nobody computes, so that two processors are enough for any number of origins. A late wake-up
+//! When a request ends is the station's answer, in whole nanoseconds: a thread waits until then,
+//! and nobody computes, so that two processors are enough for any number of origins. A late wake-up
 //! delays one answer and no later one. A stop of the process is part of the timeline, too: what
 //! happens meanwhile happens at its own time, once the process goes on.
 
