@@ -39,7 +39,7 @@ const ERRAND: Errand = Errand {
     n: 7,
     cpu_ns: 1_000_000,
     io_ns: 0,
-    status: 201,
+    status: 200,
     bytes: 3,
 };
 
@@ -75,7 +75,7 @@ fn an_origin_answers_as_its_requests_and_faults_say() {
         ),
         (
             Some(0),
-            "HTTP/1.1 201 Created\r\nContent-Length: 3\r\nConnection: close\r\n\r\nxxx",
+            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nxxx",
         ),
         (
             Some(1),
@@ -108,7 +108,7 @@ fn an_origin_that_refuses_closes_its_port_and_opens_it_again() {
     };
     connects(false);
     connects(true);
-    assert!(ask(&origin, &ERRAND.lines()).starts_with("HTTP/1.1 201"));
+    assert!(ask(&origin, &ERRAND.lines()).starts_with("HTTP/1.1 200"));
 }
 
 #[test]

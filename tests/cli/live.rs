@@ -109,8 +109,7 @@ fn no_request_is_lost_when_applications_die_stop_hang_and_refuse() {
         let of = |key: &str| cell["requests"][key].as_u64();
         assert!(of("sent") > Some(50));
         assert_eq!(of("ok"), of("sent"), "{run}");
-        let refused = |n: usize| cell["endpoints"][n]["dial_failures"].as_u64();
-        assert!(refused(0) > Some(0), "{run}");
+        assert!(of("retried") > Some(0), "{run}");
     }
 }
 

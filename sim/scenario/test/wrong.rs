@@ -71,7 +71,7 @@ fn runtimes_that_cannot_be() {
         (
             "origin.command = []",
             &[
-                ":8:18: error: there is nothing to start; expected a list such as [\"node\", \
+                ":9:18: error: there is nothing to start; expected a list such as [\"node\", \
                \"app.js\"]",
             ],
         ),
