@@ -113,11 +113,11 @@ fn no_request_is_lost_when_applications_die_stop_hang_and_refuse() {
     }
 }
 
-/// Whether a request meets an error is drawn by its number, as in a simulation.
+/// Whether a request meets an error is drawn by its number, as in a simulation, wherever it goes.
 #[test]
 fn the_same_requests_fail_live_and_simulated() {
     let desk = Desk::new();
-    let fault = "[[fault]]\nat = \"0s\"\nkind = \"error_burst\"\ntarget = \"a\"\n\
+    let fault = "[[fault]]\nat = \"0s\"\nkind = \"error_burst\"\ntarget = \"pool:app\"\n\
                  share = \"50%\"\nstatus = 503";
     desk.write("live.toml", live(fault).replace("\"10/s\"", "\"40/s\""));
     let words = "sim live live.toml --rounds 1 --format json --set policy=round_robin";
