@@ -1,4 +1,4 @@
-//! A live run against the simulated one: metric by metric, with a bound for each to be kept.
+//! A live run against the simulated one: metric by metric, each with a bound that is to be kept.
 
 use std::fmt::{self, Display, Write as _};
 

@@ -116,12 +116,13 @@ fn tries_are_counted_at_their_endpoints_within_the_window() {
     let plan = plan("");
     // Begun a second after the run did, and two seconds after its end.
     let log = r#"{"time":101.02,"method":"GET","path":"/","client":"1.1.1.1","pool":"app",
-"outcome":"complete","status":200,"total_ms":20,"tries":[{"endpoint":"a","at_ms":0,"outcome":"failed"},
-{"endpoint":"b","at_ms":5,"outcome":"ok"}]}
+"outcome":"complete","status":200,"total_ms":20,"tries":[
+{"endpoint":"a","at_ms":0,"outcome":"failed"},{"endpoint":"b","at_ms":5,"outcome":"ok"}]}
 {"time":112,"method":"GET","path":"/","client":"1.1.1.1","pool":"app",
-"outcome":"complete","status":200,"total_ms":0,"tries":[{"endpoint":"a","at_ms":0,"outcome":"ok"}]}
+"outcome":"complete","status":200,"total_ms":0,"tries":[
+{"endpoint":"a","at_ms":0,"outcome":"ok"}]}
 "#;
-    let log = log.replace(",\n", ",");
+    let log = log.replace(",\n", ",").replace("[\n", "[");
     let records = log::read(std::io::Cursor::new(log.into_bytes())).expect("a log");
     assert_eq!(records.len(), 2);
     let collector = crate::result::Collector::new(plan.setup.clone());
