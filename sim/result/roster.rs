@@ -3,7 +3,7 @@
 //! A seat is an endpoint's stay in a pool: one slot in one generation. A row is an endpoint of the
 //! results, whatever seats it has had.
 
-use evenkeel_core::endpoint::EndpointIndex;
+use evenkeel_core::endpoint::{EndpointIndex, State};
 use evenkeel_core::pool;
 use evenkeel_core::trace::Event;
 
@@ -112,10 +112,10 @@ impl Roster {
             let row = names.iter().position(|known| known == name);
             rows[seat] = row.unwrap_or(NOBODY);
             places[seat] = Place {
-                weight: if endpoint.is_in_service() {
-                    endpoint.weight
-                } else {
-                    0
+                // By what was asked for, not by what the core makes of it.
+                weight: match endpoint.state {
+                    State::Up => endpoint.weight,
+                    State::Drain | State::Down => 0,
                 },
                 bound: endpoint.max_connections,
             };

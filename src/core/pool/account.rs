@@ -53,6 +53,8 @@ impl State {
             let warming = warmths.iter().find(|(held, _)| *held == slot as u32);
             let skipped = match &reason {
                 Reason::Session(home) if *home != endpoint.index => Some(Skip::Session),
+                // One that drains keeps its sessions.
+                Reason::Session(_) if matches!(stay, Stay::At(_)) => None,
                 _ if mark.is_some() => None,
                 _ => self.skip(now, endpoint, tried).or_else(|| match warming {
                     Some((_, percent)) => Some(Skip::Warming { percent: *percent }),
