@@ -472,6 +472,7 @@ pub(crate) fn limit(pool: &Pool) -> result::Limit {
         attempts: u8::try_from(pool.retry.attempts).unwrap_or(u8::MAX),
         budget_ppm: u64::from(pool.retry.budget.ppm()),
         hedge_ppm: pool.hedge.map_or(0, |hedge| hedge.budget_ppm),
+        concurrency: pool.concurrency.map_or(u32::MAX, |it| it.max),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Bugs that `sim fuzz` must find: `tests/planted/*.patch`, each a change of one line or two.
 //!
-//!     PLANTED=10 cargo test --release --test planted -- --nocapture
+//!     cargo test --release --test planted -- --ignored --nocapture
 //!
-//! builds a copy of the tree with each of them in turn and fuzzes it for so many minutes. Without
-//! `PLANTED` only this is checked: that every patch still fits the tree, so that none of them rots.
+//! builds a copy of the tree with each of them in turn and fuzzes it for ten minutes. Otherwise
+//! only this is checked: that every patch still fits the tree, so that none of them rots.
 #![cfg(feature = "sim")]
 
 use std::fs;
@@ -73,17 +73,15 @@ fn copy(to: &Path) {
 }
 
 #[test]
+#[ignore = "it builds the tree five times"]
 fn fuzzing_finds_every_bug() {
-    let Ok(minutes) = std::env::var("PLANTED") else {
-        return;
-    };
     for Bug { patch, invariant } in bugs() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         copy(folder.path());
         assert!(apply(&patch, folder.path(), false), "{}", patch.display());
         let fuzz = Command::new(env!("CARGO"))
             .args(["run", "--release", "-p", "evenkeel", "--"])
-            .args(["sim", "fuzz", "--minutes", &minutes])
+            .args(["sim", "fuzz", "--minutes", "10"])
             .current_dir(folder.path())
             .env(
                 "CARGO_TARGET_DIR",

@@ -179,7 +179,11 @@ fn with_parameters(name: &str, dice: &mut Dice) -> String {
 fn health(dice: &mut Dice) -> Vec<String> {
     let rise = dice.within(1, 2);
     let failures = dice.within(2, 5);
-    let panic = dice.one_of(&["\"0%\"", "\"30%\"", "\"60%\""]);
+    let panic = dice.one_of(&[
+        "\"0%\"",
+        "\"30%\"",
+        "{ below = \"60%\", mode = \"closed\" }",
+    ]);
     let min = dice.within(8, 20);
     let overprovision = dice.one_of(&["1.0", "1.4", "3.0"]);
     dice.some_of([

@@ -56,7 +56,8 @@ impl Fitness {
         let known = self.known.get(slot as usize).copied().unwrap_or_default();
         match self.mode {
             Mode::Open => true,
-            Mode::Closed => false,
+            // Else nobody could show that he is well again.
+            Mode::Closed => known.ejected && known.on_trial && !known.down,
             Mode::Off => !known.down && (!known.ejected || known.on_trial),
         }
     }

@@ -33,6 +33,8 @@ pub struct Limit {
     pub budget_ppm: u64,
     /// Second tries beside late ones per million tries.
     pub hedge_ppm: u64,
+    /// Requests that an endpoint may have before it is found out how many; `u32::MAX` if it is not.
+    pub concurrency: u32,
 }
 
 /// What is known of a pool by the events, and what it promises.
@@ -56,7 +58,7 @@ impl Pool {
             window: Window::default(),
             hedges: Window::default(),
             share: Share::new(promise),
-            occupancy: Occupancy::new(&promise.bounds),
+            occupancy: Occupancy::new(&promise.bounds, limit.concurrency),
             fitness: Fitness::default(),
             calm_since: Timestamp::ZERO,
         }
@@ -128,7 +130,7 @@ impl Checker {
             known.budget_ppm = known.budget_ppm.max(limit.budget_ppm);
             known.hedge_ppm = known.hedge_ppm.max(limit.hedge_ppm);
             pool.share.change(at, places);
-            pool.occupancy.change(places);
+            pool.occupancy.change(places, limit.concurrency);
             pool.calm_since = at;
         }
     }

@@ -28,19 +28,23 @@ pub(super) struct Held {
 }
 
 impl Occupancy {
-    pub(super) fn new(bounds: &[u32]) -> Self {
+    /// Endpoints that may hold so many each, and at first have `limit` requests at most.
+    pub(super) fn new(bounds: &[u32], limit: u32) -> Self {
         Self {
             bounds: bounds.to_vec(),
-            limits: vec![u32::MAX; bounds.len()],
+            limits: vec![limit; bounds.len()],
             held: vec![Held::default(); bounds.len()],
         }
     }
 
-    /// What each may hold from now on.
-    pub(super) fn change(&mut self, places: &[Place]) {
+    /// What each may hold from now on; `limit` as at the beginning.
+    pub(super) fn change(&mut self, places: &[Place], limit: u32) {
         self.bounds = places.iter().map(|place| place.bound).collect();
         // A configuration that has no limits any more says nothing of it.
-        self.limits = vec![u32::MAX; places.len()];
+        if limit == u32::MAX {
+            self.limits.fill(limit);
+        }
+        self.limits.resize(places.len(), limit);
         self.held.resize(places.len(), Held::default());
     }
 

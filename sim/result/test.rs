@@ -38,6 +38,7 @@ fn setup() -> Setup {
         limits: vec![Limit {
             attempts: 2,
             hedge_ppm: 0,
+            concurrency: u32::MAX,
             budget_ppm: 200_000,
         }],
         promises: Vec::new(),

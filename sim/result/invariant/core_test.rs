@@ -15,6 +15,7 @@ const LIMIT: Limit = Limit {
     attempts: 3,
     budget_ppm: 200_000,
     hedge_ppm: 50_000,
+    concurrency: u32::MAX,
 };
 
 /// The pool, what it promised to whom, and the checker of its events.

@@ -11,6 +11,7 @@ pub(super) const LIMIT: Limit = Limit {
     attempts: 3,
     budget_ppm: 200_000,
     hedge_ppm: 50_000,
+    concurrency: u32::MAX,
 };
 
 pub(super) const ARRIVED: Kind = Kind::Arrived { idempotent: true };

@@ -194,6 +194,12 @@ impl Guard {
             .is_some_and(|outlier| outlier.is_ejected(slot))
     }
 
+    /// Whether one request may try an endpoint that was ejected.
+    fn is_on_trial(&self, slot: u32) -> bool {
+        let is_out = self.outlier.as_ref().is_some_and(|o| o.is_out(slot));
+        self.is_ejected(slot) && !is_out && self.standing(slot) == Standing::Up
+    }
+
     /// Decides anew who can be picked.
     fn refit(&mut self, now: Timestamp, endpoints: &mut [Endpoint]) {
         self.recount = true;
@@ -224,7 +230,8 @@ impl Guard {
                     Standing::Down => false,
                 },
                 Mode::Open => true,
-                Mode::Closed => false,
+                // Else nobody could show that he is well again.
+                Mode::Closed => self.is_on_trial(slot),
             };
             self.unsettled |= fit != endpoint.fit;
             endpoint.fit = fit;
@@ -363,7 +370,7 @@ impl Guard {
             .outlier
             .as_mut()
             .is_some_and(|o| o.pick(endpoint.index.slot));
-        if tries && self.mode == Mode::Off {
+        if tries && self.mode != Mode::Open {
             endpoint.fit = false;
         }
     }

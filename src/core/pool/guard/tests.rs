@@ -315,3 +315,28 @@ fn a_reload_keeps_ejections_by_name() {
         "no guard, nobody ejected"
     );
 }
+
+/// A pool that refuses while too few are fine lets one request at a time try who was ejected, or it
+/// would refuse for ever.
+#[test]
+fn a_closed_pool_finds_out_who_is_well_again() {
+    let guard = Settings {
+        outlier: Some(outliers()),
+        panic: panic::Settings {
+            below_ppm: 600_000,
+            closed: true,
+        },
+        ..Settings::default()
+    };
+    let mut pool = pool("ab", guard);
+    fail(&mut pool, START, 1, 3);
+    assert_eq!(pool.panic(), Mode::Closed);
+    assert_eq!(picks(&mut pool, START, 2), "--");
+    let later = START + S * 6;
+    assert_eq!(pool.tick(later), []);
+    assert_eq!(picks(&mut pool, later, 2), "b-", "one tries it");
+    let who = pool.endpoints()[1].index;
+    pool.judge(later, who, &told(later, Ended::Answered(200)));
+    assert_eq!(pool.panic(), Mode::Off);
+    assert!(!picks(&mut pool, later, 4).contains('-'));
+}
