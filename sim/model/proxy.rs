@@ -221,7 +221,8 @@ impl Engine<'_> {
             proxy.reload(self.plan, config, self.now, &mut self.grants);
             proxy.teach(place.process, self.now, config, &mut self.collector);
         }
-        self.probes.disturbed = true;
+        // A pool that has come to another judgement says so before anybody relies on it.
+        self.look();
         for live in slots.iter_mut().filter(|live| live.waiting.upgraded) {
             self.report(live, Event::Reloaded);
         }
