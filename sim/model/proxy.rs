@@ -59,7 +59,8 @@ impl Proxy {
         proxy
     }
 
-    /// Looks up where the endpoints are.
+    /// Looks up where the endpoints are. One that is gone is where it was: requests may still be
+    /// on their way there and back.
     fn look(&mut self, plan: &Plan) {
         let pools = self.pools.iter().enumerate();
         let origins = pools.map(|(pool, state)| {
@@ -79,12 +80,14 @@ impl Proxy {
                 let row = row(slot, state.name(slot)?)?;
                 plan.behind[pool].get(row).copied()
             };
+            let before = |slot: u32| self.origins.get(pool)?.get(slot as usize).copied();
             let slots = 0..state.endpoints().len() as u32;
             slots
-                .map(|slot| origin(slot).unwrap_or(usize::MAX))
+                .map(|slot| origin(slot).or_else(|| before(slot)).unwrap_or(usize::MAX))
                 .collect()
         });
-        self.origins = origins.collect();
+        let origins = origins.collect();
+        self.origins = origins;
     }
 
     /// Whether a policy wants to know how much work endpoints have left.
