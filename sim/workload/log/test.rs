@@ -11,7 +11,8 @@ use std::io::Write;
 const DATE: &str = "[01/Aug/1995:02:00:04 -0400]";
 
 fn read(input: impl Into<Vec<u8>>) -> (Vec<Record>, Summary) {
-    let mut log = Log::new(Cursor::new(input.into()), Reading::default()).unwrap();
+    let mut log =
+        Log::new(Cursor::new(input.into()), Reading::default()).expect("memory can be read");
     let records = log.by_ref().collect();
     (records, log.summary().clone())
 }

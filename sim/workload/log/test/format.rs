@@ -29,7 +29,8 @@ const HAPROXY: &str = concat!(
 const BEGAN_US: i64 = 1_700_000_010_000_000;
 
 fn one(line: &str) -> (Record, Option<Format>) {
-    let mut log = Log::new(Cursor::new(line.as_bytes().to_vec()), Reading::default()).unwrap();
+    let mut log = Log::new(Cursor::new(line.as_bytes().to_vec()), Reading::default())
+        .expect("memory can be read");
     let record = log.next();
     (record.expect("it is a good line"), log.format())
 }
