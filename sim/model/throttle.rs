@@ -1,6 +1,7 @@
 //! Limits of clients in the model: requests go on, wait, or get 429.
 
 use std::cell::RefCell;
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use evenkeel_core::limit::{self, Key, Rules, State};
@@ -87,9 +88,9 @@ impl Rules for Asked<'_> {
         self.plan.counted(self.limits[rule].key(), self.arrival)
     }
 
-    fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
+    fn lock(&self, rule: usize) -> impl DerefMut<Target = State> {
         let id = usize::from(self.limits[rule].id());
-        f(&mut self.states[id].borrow_mut())
+        self.states[id].borrow_mut()
     }
 }
 

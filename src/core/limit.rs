@@ -15,13 +15,14 @@
 //! Who owes how much is kept in order by the second, so that a request of a known client is one
 //! look-up and moves nobody; only a newcomer to a full table looks closer.
 
+mod admit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use smallvec::SmallVec;
-
 use crate::rng::mix;
 use crate::time::{Span, Timestamp};
+pub use admit::{Counted, Note, Refusal, Rules, Said, admit};
 
 /// By what a rule tells clients apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,104 +123,8 @@ impl Verdict {
     }
 }
 
-/// What a rule has to say of a request, and whether it only says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// The rule, by its place among those that were asked.
-    pub rule: usize,
-    /// What it does, or would do.
-    pub verdict: Verdict,
-    /// It does nothing.
-    pub dry_run: bool,
-}
-
-/// A request that goes no further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The rule, by its place among those that were asked.
-    pub rule: usize,
-    /// When the next one may come, if that is known.
-    pub again: Option<Timestamp>,
-}
-
-/// A request's rules, as its shell keeps them.
-pub trait Rules {
-    /// How many there are.
-    fn count(&self) -> usize;
-
-    /// Whom the request comes from, as rule number `rule` tells clients apart; `None` if it cannot
-    /// tell, and does not count it.
-    fn key(&self, rule: usize) -> Option<Key>;
-
-    /// Runs `f` on the state of rule number `rule`. Rules are asked for in the order of their
-    /// numbers, one within the other; who locks them gives every request those that it shares with
-    /// another in the same order.
-    fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R;
-}
-
-/// Rules by their places, and whom each counts: most requests have one or two.
-pub type Counted = SmallVec<[(usize, Key); 2]>;
-
-/// What rules have done to a request besides their answer.
-#[derive(Debug, Default)]
-pub struct Said {
-    /// The rules that count it among those of a client that are there: each must be told when the
-    /// request is over, by [`State::leave`].
-    pub counted: Counted,
-    /// What they have to say of it.
-    pub notes: Vec<Note>,
-}
-
-/// Asks all rules whether a request that comes at `now` may go on: from when on it may, or the
-/// first rule that refuses it; then no rule has counted it.
-pub fn admit(rules: &impl Rules, now: Timestamp) -> (Result<Timestamp, Refusal>, Said) {
-    let mut said = Said::default();
-    (ask(rules, 0, now, &mut said), said)
-}
-
-fn ask(
-    rules: &impl Rules,
-    rule: usize,
-    now: Timestamp,
-    said: &mut Said,
-) -> Result<Timestamp, Refusal> {
-    if rule == rules.count() {
-        return Ok(now);
-    }
-    let Some(key) = rules.key(rule) else {
-        return ask(rules, rule + 1, now, said);
-    };
-    rules.with(rule, |state| {
-        let dry_run = state.settings.dry_run;
-        let note = |verdict| Note {
-            rule,
-            verdict,
-            dry_run,
-        };
-        match state.weigh(now, key) {
-            Ok(go) => {
-                let others = ask(rules, rule + 1, now, said)?;
-                if state.take(now, key) {
-                    said.notes.push(note(Verdict::Forgot));
-                }
-                if state.settings.requests.is_some() {
-                    said.counted.push((rule, key));
-                }
-                if go > now {
-                    said.notes.push(note(Verdict::Held));
-                }
-                Ok(if dry_run { others } else { others.max(go) })
-            }
-            Err((verdict, again)) => {
-                said.notes.push(note(verdict));
-                match dry_run {
-                    true => ask(rules, rule + 1, now, said),
-                    false => Err(Refusal { rule, again }),
-                }
-            }
-        }
-    })
-}
+/// Why a request may not go on, and when the next one may come, if that is known.
+type Why = (Verdict, Option<Timestamp>);
 
 /// Debts are kept in order by so many nanoseconds: about a second.
 const GRAIN_NS: u64 = 1 << 30;
@@ -240,12 +145,29 @@ struct Entry {
 }
 
 impl Entry {
-    /// Counts a request.
-    fn charge(&mut self, now: Timestamp, settings: &Settings) {
+    /// When a request that comes at `now` may go on.
+    fn weigh(&self, now: Timestamp, settings: &Settings) -> Result<Timestamp, Why> {
+        if settings.requests.is_some_and(|most| self.requests >= most) {
+            return Err((Verdict::Requests, None));
+        }
+        let Some(rate) = settings.rate else {
+            return Ok(now);
+        };
+        let most = |ahead: u32| Span(rate.every.0.saturating_mul(u64::from(ahead)));
+        let due = |ahead: u32| Timestamp(self.paid.0.saturating_sub(most(ahead).0));
+        if due(rate.burst) > now {
+            return Err((Verdict::Rate, Some(due(rate.burst))));
+        }
+        Ok(rate.delay.map_or(now, |delay| due(delay).max(now)))
+    }
+
+    /// Counts a request. Where the client stands then, if that is further back.
+    fn charge(&mut self, now: Timestamp, settings: &Settings) -> Option<Timestamp> {
         if let Some(rate) = settings.rate {
             self.paid = self.paid.max(now) + rate.every;
         }
         self.requests += u32::from(settings.requests.is_some());
+        Some(place(self.paid)).filter(|due| self.place < *due)
     }
 
     /// Whether forgetting it would change anything.
@@ -307,35 +229,15 @@ impl State {
         self.entries.is_empty()
     }
 
-    /// When a request that comes at `now` may go on; or why it may not, and when the next may come.
-    fn weigh(
-        &mut self,
-        now: Timestamp,
-        key: Key,
-    ) -> Result<Timestamp, (Verdict, Option<Timestamp>)> {
-        let Some(entry) = self.entries.get(&key) else {
-            let room = self.entries.len() < self.settings.keys;
-            return match room || self.least().is_some() {
-                true => Ok(now),
-                false => Err((Verdict::Full, None)),
-            };
-        };
-        if self
-            .settings
-            .requests
-            .is_some_and(|most| entry.requests >= most)
-        {
-            return Err((Verdict::Requests, None));
+    /// When a request that comes at `now` may go on; or why it may not.
+    fn weigh(&mut self, now: Timestamp, key: Key) -> Result<Timestamp, Why> {
+        if let Some(entry) = self.entries.get(&key) {
+            return entry.weigh(now, &self.settings);
         }
-        let Some(rate) = self.settings.rate else {
-            return Ok(now);
-        };
-        let most = |ahead: u32| Span(rate.every.0.saturating_mul(u64::from(ahead)));
-        let due = |ahead: u32| Timestamp(entry.paid.0.saturating_sub(most(ahead).0));
-        if due(rate.burst) > now {
-            return Err((Verdict::Rate, Some(due(rate.burst))));
+        match self.has_room() {
+            true => Ok(now),
+            false => Err((Verdict::Full, None)),
         }
-        Ok(rate.delay.map_or(now, |delay| due(delay).max(now)))
     }
 
     /// Counts a request that goes on. True if another client's debt was forgotten for it.
@@ -343,12 +245,36 @@ impl State {
         let Some(entry) = self.entries.get_mut(&key) else {
             return self.welcome(now, key);
         };
-        entry.charge(now, &self.settings);
-        let due = place(entry.paid);
-        if entry.place < due {
-            self.put(key, due);
-        }
+        let moved = entry.charge(now, &self.settings);
+        self.line_up(key, moved);
         false
+    }
+
+    /// Weighs a request and, if it may go on, counts it: when it may, and whether another client's
+    /// debt was forgotten for it.
+    fn come(&mut self, now: Timestamp, key: Key) -> Result<(Timestamp, bool), Why> {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return match self.has_room() {
+                true => Ok((now, self.welcome(now, key))),
+                false => Err((Verdict::Full, None)),
+            };
+        };
+        let go = entry.weigh(now, &self.settings)?;
+        let moved = entry.charge(now, &self.settings);
+        self.line_up(key, moved);
+        Ok((go, false))
+    }
+
+    /// Whether there is a place for one more client, or somebody who can be forgotten for it.
+    fn has_room(&mut self) -> bool {
+        self.entries.len() < self.settings.keys || self.least().is_some()
+    }
+
+    /// Moves a client back to where it stands now, if it owes more than it did there.
+    fn line_up(&mut self, key: Key, moved: Option<Timestamp>) {
+        if let Some(place) = moved {
+            self.put(key, place);
+        }
     }
 
     /// Counts the first request of a client.

@@ -337,13 +337,16 @@ impl<W: World> Connection<W> {
         let generation = self.worker.generation();
         match self.lead(head, &generation) {
             Lead::Pool(target) => {
-                let what = (id, now, self.entry(now, head, target.pool.name()));
-                match target.limits.is_empty() {
-                    true => {
-                        Box::pin(exchange::run(self, head, length, what, generation, &target)).await
-                    }
-                    false => Box::pin(self.throttle(head, length, what, generation, &target)).await,
-                }
+                let mut what = (id, now, self.entry(now, head, target.pool.name()));
+                let presence = match self.admit(head, &mut what, &target.limits) {
+                    Ok(presence) => presence,
+                    Err(stop) => match Box::pin(self.stop(head, length, &mut what, stop)).await {
+                        Ok(presence) => Some(presence),
+                        Err(after) => return after,
+                    },
+                };
+                let way = (generation, &*target, presence);
+                Box::pin(exchange::run(self, head, length, what, way)).await
             }
             Lead::Away(status, why, extra) => {
                 let what = (id, self.entry(now, head, ""));

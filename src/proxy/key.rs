@@ -99,11 +99,22 @@ pub fn in_query<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// Who sent the request: the connection's other end, or, if that is a trusted proxy, the rightmost
 /// address of `X-Forwarded-For` that is not one.
+#[inline]
 fn client(head: &RequestHead, buf: &[u8], from: Forwarded, trusted: &[Network]) -> Option<IpAddr> {
-    if !from.trusted {
-        return from.peer;
+    match from.trusted {
+        true => behind(head, buf, from.peer, trusted),
+        false => from.peer,
     }
-    let mut client = from.peer;
+}
+
+/// Who sent the request that came from a trusted proxy, which is `client`.
+#[inline(never)]
+fn behind(
+    head: &RequestHead,
+    buf: &[u8],
+    mut client: Option<IpAddr>,
+    trusted: &[Network],
+) -> Option<IpAddr> {
     let lines: Vec<&[u8]> = head.fields.known(buf, Known::XForwardedFor).collect();
     let named = lines
         .iter()

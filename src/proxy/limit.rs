@@ -1,6 +1,7 @@
 //! A limit as all workers share it: the core's state behind a mutex, and how clients are told
 //! apart.
 
+use std::ops::DerefMut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_core::limit::{Counted, Key, Rules, State};
@@ -86,8 +87,8 @@ impl<F: Fn(&Limit) -> Option<Key>> Rules for Asked<'_, F> {
         (self.key)(&self.limits[rule])
     }
 
-    fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
-        f(&mut self.limits[rule].lock())
+    fn lock(&self, rule: usize) -> impl DerefMut<Target = State> {
+        self.limits[rule].lock()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::ops::DerefMut;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -53,8 +54,8 @@ impl Rules for Asked<'_> {
         self.key
     }
 
-    fn with<R>(&self, rule: usize, f: impl FnOnce(&mut State) -> R) -> R {
-        f(&mut self.rules[rule].borrow_mut())
+    fn lock(&self, rule: usize) -> impl DerefMut<Target = State> {
+        self.rules[rule].borrow_mut()
     }
 }
 

@@ -9,68 +9,40 @@ use evenkeel_core::time::Timestamp;
 use evenkeel_core::trace::Kind;
 
 use super::{After, Connection};
-use crate::exchange;
-use crate::generation::{Generation, PoolTarget};
 use crate::h1::RequestHead;
 use crate::key;
 use crate::limit::{Asked, Limit, Presence};
 use crate::log::Entry;
 use crate::world::World;
 
-impl<W: World> Connection<W> {
-    /// Serves the request whose head takes the first `length` bytes of the buffer and which came at
-    /// `now`, as far as its route's limits allow.
-    pub(super) async fn throttle(
-        &mut self,
-        head: &RequestHead,
-        length: usize,
-        (id, mut now, mut entry): (u64, Timestamp, Option<Box<Entry>>),
-        generation: Arc<Generation>,
-        target: &PoolTarget,
-    ) -> After {
-        let (answer, presence) = self.ask(head, (id, now), &target.limits, entry.as_deref_mut());
-        match answer {
-            Ok(go) if go > now => {
-                let left = self.hold(length, go).await;
-                let came = std::mem::replace(&mut now, self.worker.world.now());
-                if let Some(entry) = &mut entry {
-                    entry.held = now.since(came);
-                }
-                if left {
-                    self.rejected(id, 0, &mut entry);
-                    self.log(id, entry);
-                    return After::Abort;
-                }
-            }
-            Ok(_) => {}
-            Err(refusal) => {
-                drop(presence);
-                let seconds = retry_after(now, &refusal).to_string();
-                let why = (429, "too many requests of this client".to_owned());
-                let extra = [("Retry-After", seconds.as_bytes())];
-                return self.turn_away(head, length, (id, entry), why, &extra).await;
-            }
-        }
-        let after = exchange::run(self, head, length, (id, now, entry), generation, target).await;
-        drop(presence);
-        after
-    }
+/// A request as it is known before its pool: its number, when it came, what the log says of it.
+pub(super) type Told = (u64, Timestamp, Option<Box<Entry>>);
 
-    /// Asks the route's limits.
-    fn ask<'a>(
+/// A request that does not go on at once.
+pub(super) enum Stop<'a> {
+    /// It waits until then.
+    Held(Timestamp, Presence<'a>),
+    Refused(Refusal),
+}
+
+impl<W: World> Connection<W> {
+    /// Asks the route's limits, if it has any, whether the request may go on at once. What has to
+    /// wait for anything is elsewhere, so that most requests carry nothing of it.
+    pub(super) fn admit<'a>(
         &self,
         head: &RequestHead,
-        (id, now): (u64, Timestamp),
+        (id, now, entry): &mut Told,
         limits: &'a [Arc<Limit>],
-        entry: Option<&mut Entry>,
-    ) -> (Result<Timestamp, Refusal>, Presence<'a>) {
+    ) -> Result<Option<Presence<'a>>, Stop<'a>> {
+        if limits.is_empty() {
+            return Ok(None);
+        }
         let (buf, from) = (self.buffer.filled(), self.forwarded);
         let key = |limit: &Limit| key::counted(limit.key(), head, buf, from, &self.terms.trusted);
-        let asked = Asked { limits, key };
-        let (answer, said) = limit::admit(&asked, now);
+        let (answer, said) = limit::admit(&Asked { limits, key }, *now);
         for note in &said.notes {
             self.worker.record(
-                id,
+                *id,
                 Kind::Throttled {
                     rule: limits[note.rule].id(),
                     verdict: note.verdict,
@@ -83,7 +55,45 @@ impl<W: World> Connection<W> {
             entry.limit = limits[note.rule].name().to_owned();
         }
         let counted = said.counted;
-        (answer, Presence { limits, counted })
+        let presence = Presence { limits, counted };
+        match answer {
+            Ok(go) if go > *now => Err(Stop::Held(go, presence)),
+            Ok(_) => Ok(Some(presence)),
+            Err(refusal) => Err(Stop::Refused(refusal)),
+        }
+    }
+
+    /// Holds back or turns away the request whose head takes the first `length` bytes of the buffer:
+    /// it goes on, later than it came, or its connection does.
+    pub(super) async fn stop<'a>(
+        &mut self,
+        head: &RequestHead,
+        length: usize,
+        (id, now, entry): &mut Told,
+        stop: Stop<'a>,
+    ) -> Result<Presence<'a>, After> {
+        match stop {
+            Stop::Held(go, presence) => {
+                let left = self.hold(length, go).await;
+                let came = std::mem::replace(now, self.worker.world.now());
+                if let Some(entry) = entry {
+                    entry.held = now.since(came);
+                }
+                if !left {
+                    return Ok(presence);
+                }
+                self.rejected(*id, 0, entry);
+                self.log(*id, entry.take());
+                Err(After::Abort)
+            }
+            Stop::Refused(refusal) => {
+                let seconds = retry_after(*now, &refusal).to_string();
+                let why = (429, "too many requests of this client".to_owned());
+                let extra = [("Retry-After", seconds.as_bytes())];
+                let what = (*id, entry.take());
+                Err(self.turn_away(head, length, what, why, &extra).await)
+            }
+        }
     }
 
     /// Holds the request back until `go`; its head takes the first `length` bytes of the buffer.

@@ -31,6 +31,7 @@ use crate::generation::{Generation, PoolTarget};
 use crate::h1::encode::{self, RequestPlan};
 use crate::h1::{Framing, RequestHead, Version};
 use crate::life::Life;
+use crate::limit::Presence;
 use crate::log::Entry;
 use crate::relay::Relay;
 use crate::worker::Tunnel;
@@ -86,14 +87,13 @@ struct Exchange<'a, W: World> {
 }
 
 /// Serves the request whose head takes the first `length` bytes of the connection's buffer, from
-/// `now` on.
+/// `now` on; its route's limits count it for as long as it is there.
 pub(crate) async fn run<W: World>(
     connection: &mut Connection<W>,
     head: &RequestHead,
     length: usize,
     (id, now, entry): (u64, Timestamp, Option<Box<Entry>>),
-    generation: Arc<Generation>,
-    target: &PoolTarget,
+    (generation, target, _presence): (Arc<Generation>, &PoolTarget, Option<Presence<'_>>),
 ) -> After {
     let worker = Rc::clone(&connection.worker);
     let key = target.key.of(
