@@ -114,7 +114,10 @@ pub fn run(
     let now = simulation.now();
     let notes = notes(&run, &simulation);
     drop(simulation);
-    Ok(run.end(now, notes))
+    let ended = run.end(now, notes);
+    // Long sweeps and fuzzing make thousands of runs.
+    debug_assert_eq!(Rc::strong_count(&run), 1, "a run leaves nothing behind");
+    Ok(ended)
 }
 
 fn notes(run: &Run, simulation: &Simulation) -> Vec<String> {
@@ -201,7 +204,8 @@ impl Run {
     }
 
     fn end(&self, now: Timestamp, notes: Vec<String>) -> Ended {
-        let applications = self.applications.borrow();
+        // They hold the run that holds them.
+        let applications = self.applications.take();
         let load = |origin: &usize| {
             let application = applications[*origin].as_ref();
             application
