@@ -63,8 +63,8 @@ impl<W: World> Connection<W> {
         }
     }
 
-    /// Holds back or turns away the request whose head takes the first `length` bytes of the buffer:
-    /// it goes on, later than it came, or its connection does.
+    /// Holds back or turns away the request whose head takes the first `length` bytes of the
+    /// buffer. It goes on, later than it came, or its connection does without it.
     pub(super) async fn stop<'a>(
         &mut self,
         head: &RequestHead,
