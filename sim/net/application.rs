@@ -107,7 +107,7 @@ impl Application {
                 .filter_map(|pool| pool.probe.as_ref()?.header.clone())
                 .collect(),
         });
-        run.applications.borrow_mut()[number] = Some(Rc::clone(&application));
+        run.applications.borrow_mut()[number] = Rc::downgrade(&application);
         world.spawn(Rc::clone(&application).drive());
         process.spawn(application.accept(address));
     }

@@ -18,7 +18,7 @@ mod timeline;
 
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ use self::flow::Flow;
 use self::luggage::Shared;
 use self::secret::Secrets;
 use crate::engine::{Ended, Error, Seen};
+use crate::origin::Load;
 use crate::plan::{COOL_DOWN, Lane, Plan};
 use crate::result::{Collector, Setup};
 use crate::timeline::Timeline;
@@ -112,12 +113,9 @@ pub fn run(
     let moment = simulation.now() + network.resolution * 8 + settling(plan);
     simulation.run_until(moment)?;
     let now = simulation.now();
-    let notes = notes(&run, &simulation);
+    let (notes, loads) = (notes(&run, &simulation), run.loads(now));
     drop(simulation);
-    let ended = run.end(now, notes);
-    // Long sweeps and fuzzing make thousands of runs.
-    debug_assert_eq!(Rc::strong_count(&run), 1, "a run leaves nothing behind");
-    Ok(ended)
+    Ok(run.end(now, &loads, notes))
 }
 
 fn notes(run: &Run, simulation: &Simulation) -> Vec<String> {
@@ -151,8 +149,9 @@ struct Run {
     processes: RefCell<Vec<(usize, Arc<Proxy>)>>,
     /// Connections that clients have opened.
     dealt: Cell<u64>,
-    /// By number of the origin, once they have begun.
-    applications: RefCell<Vec<Option<Rc<Application>>>>,
+    /// By number of the origin, once they have begun. They are their own tasks', which know this
+    /// run: owned here, too, both would stay for ever.
+    applications: RefCell<Vec<Weak<Application>>>,
     failed: Cell<Option<BindError>>,
     /// No request will arrive any more, unless one that is waited for brings another.
     exhausted: Cell<bool>,
@@ -180,7 +179,7 @@ impl Run {
             fronts: RefCell::new(vec![None; count]),
             processes: RefCell::default(),
             dealt: Cell::new(0),
-            applications: RefCell::new((0..plan.origins.len()).map(|_| None).collect()),
+            applications: RefCell::new(plan.origins.iter().map(|_| Weak::new()).collect()),
             failed: Cell::default(),
             exhausted: Cell::new(false),
             waiting: Cell::new(0),
@@ -203,17 +202,18 @@ impl Run {
         self.exhausted.get() && self.waiting.get() == 0
     }
 
-    fn end(&self, now: Timestamp, notes: Vec<String>) -> Ended {
-        // They hold the run that holds them.
-        let applications = self.applications.take();
+    /// The load of each endpoint's origin, by pool, while they are there.
+    fn loads(&self, now: Timestamp) -> Vec<Vec<Load>> {
+        let applications = self.applications.borrow();
         let load = |origin: &usize| {
-            let application = applications[*origin].as_ref();
-            application
-                .map(|application| application.load(now))
-                .unwrap_or_default()
+            let application = applications[*origin].upgrade();
+            application.map_or_else(Load::default, |application| application.load(now))
         };
         let rows = self.plan.behind.iter();
-        let loads: Vec<_> = rows.map(|row| row.iter().map(load).collect()).collect();
+        rows.map(|row| row.iter().map(load).collect()).collect()
+    }
+
+    fn end(&self, now: Timestamp, loads: &[Vec<Load>], notes: Vec<String>) -> Ended {
         let mut collector = self.collector.replace(Collector::new(Setup::default()));
         for (number, proxy) in self.processes.take() {
             for pool in proxy.pools() {
@@ -222,7 +222,7 @@ impl Run {
         }
         self.visitors.borrow().close(&mut collector);
         Ended {
-            cell: collector.finish(now, &loads),
+            cell: collector.finish(now, loads),
             now,
             seen: self.seen.take(),
             notes,

@@ -4,6 +4,8 @@ use evenkeel_core::policy::Key;
 use evenkeel_core::queue::Token;
 use evenkeel_core::rng::Stream;
 
+use std::thread;
+
 use super::*;
 use crate::scenario::Scenario;
 
@@ -20,6 +22,36 @@ service = { dist = "constant", value = "1ms" }
 name = "all"
 arrivals = { rate = "1/s" }
 "#;
+
+/// A sweep makes thousands of runs in one process: nothing of a run stays, however it ended.
+#[test]
+fn a_run_that_is_over_leaves_nothing() {
+    let further = r#"
+sessions = { requests = { dist = "geometric", mean = 3 }, think = "10ms" }
+[proxies]
+count = 2
+[[fault]]
+at = "200ms"
+kind = "crash"
+target = "a"
+for = "100ms"
+[[fault]]
+at = "500ms"
+kind = "proxy_restart"
+target = "proxy:1"
+handover = true
+"#;
+    let text = SCENARIO
+        .replace("\"1/s\"", "\"500/s\"")
+        .replace("[origin]", "affinity = { kind = \"cookie\" }\n[origin]");
+    let scenario: Scenario = (text + further).parse().expect("it is sound");
+    let plan = Arc::new(Plan::new(Arc::new(scenario), None));
+    for goes_on in [true, false] {
+        let run = || run(&plan, 1, false, Packing::One, &mut |_| goes_on).is_ok();
+        let ended = thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"));
+        assert_eq!((ended, Arc::strong_count(&plan)), (goes_on, 1));
+    }
+}
 
 /// A count that no event speaks of.
 #[test]
@@ -38,7 +70,7 @@ fn a_count_that_leaked_is_found() {
             proxy.pools()[0].with(admit);
         }
         run.processes.borrow_mut().push((0, proxy));
-        let ended = run.end(Timestamp::ZERO, Vec::new());
+        let ended = run.end(Timestamp::ZERO, &[], Vec::new());
         let broken = ended.cell.invariants.into_iter().filter(|check| !check.ok);
         let broken = broken.map(|check| (check.name, check.first.unwrap_or_default()));
         broken.collect::<Vec<_>>()

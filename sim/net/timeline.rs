@@ -24,7 +24,7 @@ pub(super) async fn follow(world: &World, run: &Rc<Run>, here: &[usize]) {
 fn apply(world: &World, run: &Rc<Run>, origin: usize, change: Change) {
     let network = world.network();
     let address = &run.plan.origins[origin].address;
-    let Some(application) = run.applications.borrow()[origin].clone() else {
+    let Some(application) = run.applications.borrow()[origin].upgrade() else {
         return;
     };
     match change {
