@@ -1,6 +1,7 @@
 //! Where requests are in time: counted from the beginning, and spread over the second of a stamp
 //! that says no more.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use evenkeel_core::rng::Stream;
@@ -15,7 +16,9 @@ pub(super) struct Places<I> {
     spread: u64,
     begin_us: Option<i64>,
     ahead: Option<Record>,
-    second: std::vec::IntoIter<Record>,
+    /// By time, and at the same time as they came: later ones may yet get an earlier place.
+    placed: BTreeMap<(i64, u64), Record>,
+    taken: u64,
 }
 
 impl<I: Iterator<Item = io::Result<Record>>> Places<I> {
@@ -26,17 +29,27 @@ impl<I: Iterator<Item = io::Result<Record>>> Places<I> {
             spread: 0,
             begin_us: None,
             ahead: None,
-            second: Vec::new().into_iter(),
+            placed: BTreeMap::new(),
+            taken: 0,
         }
     }
 
-    /// Reads all requests of the next instant, or of the next second if more is not known.
-    fn fill(&mut self) -> io::Result<()> {
+    /// Whether nobody who is still to come has a place before the first one.
+    fn is_settled(&self) -> bool {
+        let first = self.placed.first_key_value();
+        let (Some(((at_us, _), _)), Some(next)) = (first, &self.ahead) else {
+            return false;
+        };
+        *at_us <= next.at_us - self.begin_us.unwrap_or(0)
+    }
+
+    /// Places all requests of the next stamp; false if there are none.
+    fn fill(&mut self) -> io::Result<bool> {
         let first = match self.ahead.take() {
             Some(first) => first,
             None => match self.sorted.next().transpose()? {
                 Some(first) => first,
-                None => return Ok(()),
+                None => return Ok(false),
             },
         };
         let at_us = first.at_us;
@@ -53,16 +66,16 @@ impl<I: Iterator<Item = io::Result<Record>>> Places<I> {
         let coarse = same.iter().filter(|record| record.is_coarse).count();
         let mut places = spread(self.draws, self.spread, coarse).into_iter();
         self.spread += coarse as u64;
-        for record in &mut same {
+        for mut record in same {
             record.at_us -= begin_us;
             if record.is_coarse {
                 record.is_coarse = false;
                 record.at_us += places.next().map_or(0, |place_ns| place_ns as i64 / 1_000);
             }
+            self.placed.insert((record.at_us, self.taken), record);
+            self.taken += 1;
         }
-        same.sort_by_key(|record| record.at_us);
-        self.second = same.into_iter();
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -70,11 +83,13 @@ impl<I: Iterator<Item = io::Result<Record>>> Iterator for Places<I> {
     type Item = io::Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.second.len() == 0
-            && let Err(error) = self.fill()
-        {
-            return Some(Err(error));
+        while !self.is_settled() {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Some(Err(error)),
+            }
         }
-        self.second.next().map(Ok)
+        self.placed.pop_first().map(|(_, record)| Ok(record))
     }
 }

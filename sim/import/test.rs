@@ -153,6 +153,39 @@ fn a_clock_that_steps_back() {
     assert_eq!([second(0), second(1), second(2), second(89)], [0, 0, 1, 59]);
 }
 
+/// A line of an nginx log with stamps of whole seconds, written after `took_ms`.
+fn nginx(second: u32, took_ms: u32) -> String {
+    let (minute, second) = (second / 60, second % 60);
+    format!(
+        "{{\"time_iso8601\":\"2024-01-01T00:{minute:02}:{second:02}+00:00\",\
+         \"remote_addr\":\"c{took_ms}\",\"request\":\"GET / HTTP/1.1\",\"status\":200,\
+         \"request_time\":{}}}\n",
+        f64::from(took_ms) / 1e3
+    )
+}
+
+/// What is spread over a second meets the next one's, where seconds begin apart: of requests that
+/// are counted back from their end, and of clients that come again. Each keeps its own place, in a
+/// second of its own.
+#[test]
+fn what_is_spread_over_seconds_that_overlap_is_in_order() {
+    let ends = (1..60).flat_map(|second| (0..9).map(move |n| nginx(second, n * 100)));
+    let whole = (0..60).flat_map(|second| (0..9).map(move |n| common(second, n)));
+    for (log, rate) in [(ends.collect::<String>(), 1.0), (whole.collect(), 3.0)] {
+        let desk = Desk::new("overlap");
+        let (log, out) = (desk.log(&log), desk.out());
+        let imported = done(&Order {
+            rate,
+            ..order(&log, &out)
+        });
+        let all = recorded(&out);
+        assert!(all.is_sorted_by_key(|record| record.at_us), "rate {rate}");
+        assert_eq!(all.last().map(|r| r.at_us as u64), Some(imported.lasts_us));
+        let times: BTreeSet<i64> = all.iter().map(|record| record.at_us).collect();
+        assert!(times.len() * 10 > all.len() * 9, "{} places", times.len());
+    }
+}
+
 #[test]
 fn parts_rates_and_speeds() {
     let desk = Desk::new("part");
