@@ -1,5 +1,7 @@
 //! Logs in, scenarios out: order, parts, laws, incidents, and the real day in both engines.
 
+mod hostile;
+
 use super::*;
 use crate::law::Law;
 use crate::plan::Plan;

@@ -50,7 +50,11 @@ fn split(quoted: &[u8]) -> Result<(&[u8], u16, u64), Fault> {
     let mut fault = Fault::Request;
     for (at, _) in quoted.iter().enumerate().filter(|(_, byte)| **byte == b'"') {
         fault = Fault::Status;
-        let mut fields = quoted[at + 1..].split(|&byte| byte == b' ').skip(1);
+        // Nothing else is looked at: a line of quotes takes no longer than any other.
+        let Some(rest) = quoted[at + 1..].strip_prefix(b" ") else {
+            continue;
+        };
+        let mut fields = rest.split(|&byte| byte == b' ');
         let status = fields
             .next()
             .filter(|field| field.len() == 3)

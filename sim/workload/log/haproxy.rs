@@ -5,7 +5,7 @@
 //! date of the request's first byte.
 
 use super::date;
-use super::record::{End, Fault, Key, Line, Record, Try, number, position, target};
+use super::record::{End, Fault, Key, LONGEST_US, Line, Record, Try, number, position, target};
 
 /// Reads a line without its end.
 pub(super) fn parse(line: &[u8], key: &Key) -> Result<Line, Fault> {
@@ -41,7 +41,7 @@ pub(super) fn parse(line: &[u8], key: &Key) -> Result<Line, Fault> {
     if status == Some(101) {
         return Ok(Line::Other);
     }
-    let [_, _, _, head_ms, _] = times;
+    let [_, _, _, head_us, _] = times;
     let server = String::from_utf8_lossy(server);
     let (pool, server) = server.split_once('/').ok_or(Fault::Timers)?;
     let cookie = cookies.iter().find_map(|cookie| key.in_cookies(cookie));
@@ -53,12 +53,12 @@ pub(super) fn parse(line: &[u8], key: &Key) -> Result<Line, Fault> {
         host: None,
         path,
         // Without a head from the server the status is HAProxy's own.
-        status: match (head_ms, status) {
+        status: match (head_us, status) {
             (Some(_), Some(status)) => status as u16,
             _ => 200,
         },
         bytes,
-        service_us: head_ms.map(|ms| ms * 1_000),
+        service_us: head_us,
         pool: Some(pool.into()),
         tries: tried(server, times, state).into_iter().collect(),
     })))
@@ -69,14 +69,15 @@ fn unsigned(digits: &[u8]) -> &[u8] {
     digits.strip_prefix(b"+").unwrap_or(digits)
 }
 
-/// TR, Tw, Tc, Tr and Ta in milliseconds; what did not happen is -1.
+/// TR, Tw, Tc, Tr and Ta, written in milliseconds, in microseconds; what did not happen is -1.
 fn times(text: &[u8]) -> Option<[Option<u64>; 5]> {
     let mut times = [None; 5];
     let mut parts = text.split(|byte| *byte == b'/');
     for time in &mut times {
         let part = parts.next()?;
         if part != b"-1" {
-            *time = Some(number(unsigned(part))?);
+            let ms = number(unsigned(part)).filter(|ms| *ms < LONGEST_US / 1_000)?;
+            *time = Some(ms * 1_000);
         }
     }
     parts.next().is_none().then_some(times)
@@ -96,8 +97,8 @@ fn tried(server: &str, times: [Option<u64>; 5], state: &[u8]) -> Option<Try> {
     };
     Some(Try {
         endpoint: server.into(),
-        at_us: (read.unwrap_or(0) + waited.unwrap_or(0)) * 1_000,
-        head_us: head.map(|head| (head + dial.unwrap_or(0)) * 1_000),
+        at_us: read.unwrap_or(0) + waited.unwrap_or(0),
+        head_us: head.map(|head| head + dial.unwrap_or(0)),
         end,
     })
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::date;
-use super::record::{End, Fault, Key, Line, Record, Try, What, asked, target};
+use super::record::{End, Fault, Key, LONGEST_US, Line, Record, Try, What, asked, target};
 
 /// The value of `name`, which goes into objects by dots, and into lists by their first.
 fn find<'a>(line: &'a Value, name: &str) -> Option<&'a Value> {
@@ -40,10 +40,10 @@ fn float(line: &Value, names: &[&str]) -> Option<f64> {
     last.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// Whole microseconds of a time in units of `unit_us`, from none to a hundred years.
+/// Whole microseconds of a time in units of `unit_us`, if there can be such a time.
 fn micros(time: f64, unit_us: f64) -> Option<u64> {
     let time_us = time * unit_us;
-    (0.0..3.2e15)
+    (0.0..LONGEST_US as f64)
         .contains(&time_us)
         .then_some((time_us + 0.5) as u64)
 }
@@ -197,7 +197,9 @@ pub(super) fn evenkeel(line: &Value, key: &Key) -> Result<Line, Fault> {
     let end_us = float(line, &["time"]).and_then(|time| micros(time, 1e6));
     let end_us = end_us.ok_or(Fault::Field("time"))? as i64;
     let total_us = ms(line, "total_ms").ok_or(Fault::Field("total_ms"))?;
+    // 0 is a request that ended before there was a status.
     let status = line.get("status").and_then(Value::as_u64);
+    let status = status.filter(|status| *status < 1_000);
     let status = status.ok_or(Fault::Field("status"))? as u16;
     let (Some(method), Some(path)) = (text(line, &["method"]), text(line, &["path"])) else {
         return Ok(Line::Other);

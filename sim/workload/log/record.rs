@@ -44,6 +44,9 @@ pub struct Try {
     pub end: End,
 }
 
+/// Longer times (us) are none: a hundred years.
+pub(super) const LONGEST_US: u64 = 3_200_000_000_000_000;
+
 /// How a try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {

@@ -7,6 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::record::{End, Fault, Line, Record, Try, asked};
 
+/// What is further from the beginning (us) is no time of a recording: twice as far as the first
+/// and the last date that logs can have, and sums stay far from overflow.
+const FURTHEST_US: u64 = 1 << 59;
+
 /// The heading's first key.
 pub(super) const MARK: &str = "evenkeel";
 
@@ -90,9 +94,12 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, Fault> {
         let value = line.get(name).and_then(Value::as_u64);
         value.ok_or(Fault::Field(name))
     };
-    // A century: what is beyond is no time of a recording, and sums stay far from overflow.
     let at_us = line.get("at_us").and_then(Value::as_i64);
-    let at_us = at_us.filter(|at| at.unsigned_abs() < 1 << 58);
+    let at_us = at_us.filter(|at| at.unsigned_abs() < FURTHEST_US);
+    let service_us = match line.get("service_us") {
+        Some(service_us) => Some(time(service_us).ok_or(Fault::Field("service_us"))?),
+        None => None,
+    };
     let status = u16::try_from(number("status")?).ok();
     let (method, path) =
         asked(text("method")?.as_bytes(), text("path")?.as_bytes()).ok_or(Fault::Field("path"))?;
@@ -110,20 +117,29 @@ pub(super) fn parse(line: &[u8]) -> Result<Line, Fault> {
             .filter(|status| (100..=999).contains(status))
             .ok_or(Fault::Field("status"))?,
         bytes: number("bytes")?,
-        service_us: number("service_us").ok(),
+        service_us,
         pool: text("pool").ok().map(Into::into),
         tries: tries.ok_or(Fault::Field("tries"))?,
     })))
+}
+
+/// Microseconds since something.
+fn time(value: &Value) -> Option<u64> {
+    value.as_u64().filter(|us| *us < FURTHEST_US)
 }
 
 fn of(tried: &Value) -> Option<Try> {
     let [endpoint, at_us, head_us, end] = tried.as_array()?.as_slice() else {
         return None;
     };
+    let head_us = match head_us {
+        Value::Null => None,
+        head_us => Some(time(head_us)?),
+    };
     Some(Try {
         endpoint: endpoint.as_str()?.into(),
-        at_us: at_us.as_u64()?,
-        head_us: head_us.as_u64(),
+        at_us: time(at_us)?,
+        head_us,
         end: End::named(end.as_str()?)?,
     })
 }

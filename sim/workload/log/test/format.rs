@@ -136,7 +136,7 @@ fn answers_of_the_proxy_are_not_replayed() {
 
 #[test]
 fn lines_that_are_no_requests_and_lines_that_are_wrong() {
-    let table: [(&str, String, Option<Fault>); 12] = [
+    let table: [(&str, String, Option<Fault>); 14] = [
         (OWN, OWN.replace("\"GET\"", "null"), None),
         (
             OWN,
@@ -178,6 +178,16 @@ fn lines_that_are_no_requests_and_lines_that_are_wrong() {
             HAPROXY,
             HAPROXY.replace("10/0/30/69/109", "10/0/30"),
             Some(Fault::Timers),
+        ),
+        (
+            HAPROXY,
+            HAPROXY.replace("/69/", "/999999999999999999/"),
+            Some(Fault::Timers),
+        ),
+        (
+            OWN,
+            OWN.replace("\"status\":200,\"bytes\"", "\"status\":65736,\"bytes\""),
+            Some(Fault::Field("status")),
         ),
         (HAPROXY, HAPROXY.replace(".000]", "]"), Some(Fault::Date)),
         (
@@ -257,4 +267,34 @@ fn recordings_come_back() {
     }
     let (_, later) = read("{\"evenkeel\":\"recording\",\"schema\":2}\n");
     assert_eq!(later.first[0].fault, Fault::Field("schema"));
+}
+
+/// `line` with `digits` in place of its number `place`.
+fn with_number(line: &str, place: prop::sample::Index, digits: &str) -> String {
+    let is_digit = |at: usize| line.as_bytes()[at].is_ascii_digit();
+    let begins = |at: &usize| is_digit(*at) && (*at == 0 || !is_digit(at - 1));
+    let numbers: Vec<usize> = (0..line.len()).filter(begins).collect();
+    let from = numbers[place.index(numbers.len())];
+    let until = (from..line.len()).find(|at| !is_digit(*at));
+    [&line[..from], digits, &line[until.unwrap_or(line.len())..]].concat()
+}
+
+proptest! {
+    /// Whatever number stands in a line, it is counted, or what is recorded of it comes back.
+    #[test]
+    fn what_is_read_comes_back(
+        line in 0_usize..4,
+        numbers in prop::collection::vec((any::<prop::sample::Index>(), "[0-9]{1,20}"), 1..4),
+    ) {
+        let mut line = [NGINX, CADDY, OWN, HAPROXY][line].to_owned();
+        for (place, digits) in numbers {
+            line = with_number(&line, place, &digits);
+        }
+        let (records, summary) = read(line.as_str());
+        prop_assert_eq!(records.len() as u64 + summary.broken + summary.other, summary.lines);
+        let mut recording = Recording::new(Vec::new(), true).unwrap();
+        records.iter().try_for_each(|record| recording.write(record)).unwrap();
+        let (again, summary) = read(recording.finish().unwrap());
+        prop_assert_eq!((again, summary.first), (records, Vec::new()));
+    }
 }
