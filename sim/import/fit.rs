@@ -54,7 +54,7 @@ pub(crate) fn fit(times: &Times) -> Fit {
             best = Some((distance, candidate));
         }
     }
-    let (distance, name, text, law_us) = match best {
+    let (distance, name, text, law_us) = match best.filter(|_| !is_constant(times)) {
         Some((
             distance,
             Candidate {
@@ -134,6 +134,11 @@ fn percentiles(times: &Times) -> (&'static str, String) {
         "empirical",
         format!("{{ dist = \"empirical\", quantiles = [{points}] }}"),
     )
+}
+
+/// Whether all times are the same, as far as they are kept apart.
+fn is_constant(times: &Times) -> bool {
+    times.equivalent(times.min(), times.max())
 }
 
 /// A time to the microsecond, above zero.

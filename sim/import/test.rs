@@ -266,6 +266,17 @@ fn laws_are_fitted_by_route() {
     );
 }
 
+/// Whatever fits a time that is always the same, it is that time.
+#[test]
+fn a_time_that_never_varies_is_constant() {
+    let mut times = route::times();
+    (0..500).for_each(|_| note(&mut times, 69_000));
+    let fitted = fit(&times);
+    assert_eq!((fitted.name, fitted.measured), ("constant", fitted.law));
+    note(&mut times, 80_000);
+    assert_ne!(fit(&times).name, "constant");
+}
+
 /// One of two endpoints stops for five seconds: its waiting requests are no long services, and the
 /// scenario has the stop.
 #[test]
