@@ -154,12 +154,16 @@ pub enum Error {
     #[error("{} is there already: remove it, or choose another --out", .0.display())]
     Exists(PathBuf),
     /// There is no request.
-    #[error("{}: no request to import; {summary}", file.display())]
+    #[error("{}: no request to import; {summary}{}", file.display(), left_out(*outside, *taken))]
     Empty {
         /// The log's path.
         file: PathBuf,
         /// What became of its lines.
         summary: Summary,
+        /// Requests that are not in the part that was asked for.
+        outside: u64,
+        /// Requests of that part, whose clients the rate leaves out.
+        taken: u64,
     },
     /// Which path goes to which pool is not in the log.
     #[error("the log has several pools ({0}): name the configuration that was deployed, --config")]
@@ -172,6 +176,18 @@ pub enum Error {
     Interrupted,
 }
 
+/// What else became of requests, each on a line of its own.
+fn left_out(outside: u64, taken: u64) -> String {
+    let mut text = String::new();
+    if outside > 0 {
+        text += &format!("\n{outside} requests are outside of --from and --to");
+    }
+    if taken > 0 {
+        text += &format!("\n--rate leaves out the clients of {taken} requests");
+    }
+    text
+}
+
 /// The file of the recording for a scenario's.
 #[must_use]
 pub fn recording(out: &Path) -> PathBuf {
@@ -181,7 +197,7 @@ pub fn recording(out: &Path) -> PathBuf {
 /// Imports a log; `progress` is told which share is done.
 ///
 /// # Errors
-/// See [`Error`]. Nothing is left behind then but, if the scenario is not sound, the recording.
+/// See [`Error`]. Nothing is left behind then.
 pub fn import(
     order: &Order<'_>,
     stop: &Stop,
@@ -214,16 +230,26 @@ pub fn import(
     work.interrupted()?;
     let text = write::scenario(order, &imported, &data)?;
     fs::rename(finished.path(), &data).map_err(failed)?;
-    let (sound, problems) = scenario::load(order.out, text.as_bytes());
+    let kept = keep(order.out, &text);
+    // A recording alone would only be in the way of the next try.
+    imported.warnings = kept.inspect_err(|_| _ = fs::remove_file(&data))?;
+    Ok(imported)
+}
+
+/// Writes the scenario, if it is sound; what there is to warn of.
+fn keep(out: &Path, text: &str) -> Result<Vec<Diagnostic>, Error> {
+    let (sound, problems) = scenario::load(out, text.as_bytes());
     if sound.is_none() {
         return Err(Error::Scenario(problems));
     }
-    imported.warnings = problems;
-    fs::write(order.out, text).map_err(|error| Error::Write {
-        file: order.out.to_owned(),
-        error,
+    fs::write(out, text).map_err(|error| {
+        let _ = fs::remove_file(out);
+        Error::Write {
+            file: out.to_owned(),
+            error,
+        }
     })?;
-    Ok(imported)
+    Ok(problems)
 }
 
 /// An import under way.
@@ -282,7 +308,9 @@ impl<'a> Work<'a> {
             latest_us = latest_us.max(at_us);
             if log.number().is_multiple_of(4_096) {
                 self.interrupted()?;
-                (self.progress)(log.consumed() as f64 / size as f64 / 2.0);
+                // What is no file, such as a pipe, has no size.
+                let share = log.consumed() as f64 / size as f64;
+                (self.progress)(share.min(1.0) / 2.0);
             }
             if !(from_us..to_us).contains(&at_us) {
                 imported.outside += 1;
@@ -306,6 +334,8 @@ impl<'a> Work<'a> {
             0 => Err(Error::Empty {
                 file: order.log.to_owned(),
                 summary: imported.summary,
+                outside: imported.outside,
+                taken: imported.taken,
             }),
             _ => Ok(imported),
         }
@@ -342,13 +372,13 @@ impl<'a> Work<'a> {
 
     /// Takes from incidents what event loops worked on after them.
     fn shorten(&self, ordered: &Scratch, imported: &mut Imported) -> io::Result<()> {
-        let (mut sum_us, mut known) = (0_u64, 0_u64);
+        let (mut sum_us, mut known) = (0.0, 0_u64);
         for record in Alone::new(ordered.read()?, imported.incidents.clone()) {
             let service_us = record?.service_us;
             known += u64::from(service_us.is_some());
-            sum_us += service_us.unwrap_or(0);
+            sum_us += service_us.unwrap_or(0) as f64;
         }
-        let mean_us = sum_us as f64 / known.max(1) as f64;
+        let mean_us = sum_us / known.max(1) as f64;
         let incidents = imported.incidents.iter_mut();
         incidents.for_each(|incident| incident.without_backlog(mean_us));
         Ok(())

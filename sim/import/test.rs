@@ -469,6 +469,10 @@ fn what_cannot_be_imported() {
     let two = own(0, "a", 1.0, "/") + &own(1, "b", 1.0, "/").replace("\"app\"", "\"api\"");
     let log = desk.log(&two);
     assert!(matches!(fails(&order(&log, &out)), Error::Pools(names) if names == "api, app"));
+    let log = desk.log(&own(0, "an endpoint", 1.0, "/"));
+    assert!(matches!(fails(&order(&log, &out)), Error::Scenario(_)));
+    let left = fs::read_dir(&desk.0).expect("it is there").count();
+    assert_eq!(left, 1, "the log alone");
     let stop = Stop::default();
     stop.stop();
     let log = desk.log(&common(1, 1));

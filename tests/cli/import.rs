@@ -71,8 +71,22 @@ fn wrong_usage_and_useless_logs() {
             "expected address, cookie:NAME or field:NAME",
         ),
         ("", 3, "no request to import; 1 of 1 lines cannot be read"),
+        ("--config nowhere.toml", 3, "nowhere.toml: cannot read"),
     ] {
         desk.fails(&format!("sim import access.log {rest}"), code, &[needle]);
+    }
+    desk.write("access.log", line(1) + &line(2));
+    for (rest, needle) in [
+        (
+            "--from 10s",
+            "2 lines\n2 requests are outside of --from and --to",
+        ),
+        (
+            "--rate 0.000001",
+            "2 lines\n--rate leaves out the clients of 2 requests",
+        ),
+    ] {
+        desk.fails(&format!("sim import access.log {rest}"), 3, &[needle]);
     }
     desk.fails("sim import nowhere.log", 1, &["cannot read nowhere.log"]);
 }

@@ -11,14 +11,18 @@ use evenkeel_sim::workload::log::{Format, Key, Reading, What};
 use super::progress::Bar;
 use super::{stem, stop};
 use crate::cli::{LogFormat, Origin, Services, SimImport};
-use crate::commands::Exit;
 use crate::commands::terminal::{complain, say, warn};
+use crate::commands::{Exit, read};
 
 pub(super) fn run(arguments: &SimImport) -> Result<Exit, Exit> {
     let out = arguments
         .out
         .clone()
         .unwrap_or_else(|| beside(&arguments.log));
+    if let Some(config) = &arguments.config {
+        // Told before a long log is read, and not after it.
+        read(config)?;
+    }
     let config = arguments.config.as_deref().map(|file| named(file, &out));
     let order = Order {
         log: &arguments.log,
