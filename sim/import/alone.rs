@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 
+use super::incident::Gone;
 use super::{ENDPOINTS, Incident};
 use crate::workload::log::{End, Record, Try};
 
@@ -20,7 +21,7 @@ const HELD: usize = 100_000;
 /// waited for any more.
 pub(super) struct Alone<I> {
     ordered: I,
-    incidents: Vec<Incident>,
+    gone: Gone,
     /// By pool and endpoint, when its latest answer came (us).
     free_us: BTreeMap<(Option<Box<str>>, Box<str>), i64>,
     held: VecDeque<(Record, bool)>,
@@ -31,10 +32,11 @@ pub(super) struct Alone<I> {
 }
 
 impl<I> Alone<I> {
-    pub(super) fn new(ordered: I, incidents: Vec<Incident>) -> Self {
+    pub(super) fn new(ordered: I, incidents: &[Incident]) -> Self {
+        let end_us = |incident: &Incident| incident.answer_us.unwrap_or(incident.until_us);
         Self {
             ordered,
-            incidents,
+            gone: Gone::new(incidents, end_us),
             free_us: BTreeMap::new(),
             held: VecDeque::new(),
             first: 0,
@@ -66,11 +68,8 @@ impl<I> Alone<I> {
             let came_us = at_us - service_us as i64;
             let free_us = self.free_us.get(&key).copied();
             let began_us = free_us.map_or(came_us, |free_us| free_us.max(came_us));
-            let cut = self.incidents.iter().any(|incident| {
-                (&incident.pool, &incident.endpoint) == (&key.0, &key.1)
-                    && began_us < incident.answer_us.unwrap_or(incident.until_us)
-                    && at_us > incident.from_us
-            });
+            let time_us = (began_us, at_us);
+            let cut = self.gone.within(key.0.as_deref(), &key.1, time_us);
             record.service_us = (!cut).then_some(at_us.abs_diff(began_us));
             if free_us.is_some() || self.free_us.len() < ENDPOINTS {
                 self.free_us.insert(key, at_us);

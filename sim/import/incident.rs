@@ -44,14 +44,64 @@ impl Incident {
         let until_us = answer_us - worked_us as i64;
         self.until_us = until_us.min(self.until_us).max(self.from_us + SHORTEST_US);
     }
+}
 
-    /// Whether `tried`, of a request that was sent at `at_us`, was under way in it.
-    pub(super) fn touches(&self, at_us: i64, tried: &Try) -> bool {
-        let from_us = at_us + tried.at_us as i64;
-        let until_us = tried
-            .head_us
-            .map_or(i64::MAX, |head_us| from_us + head_us as i64);
-        *self.endpoint == *tried.endpoint && from_us < self.until_us && until_us > self.from_us
+/// When which endpoint was gone, asked about as often as there are requests, of which an endpoint
+/// that is started again and again meets thousands.
+#[derive(Debug, Default)]
+pub(super) struct Gone(BTreeMap<Option<Box<str>>, Spans>);
+
+/// By endpoint, in order of time.
+type Spans = BTreeMap<Box<str>, Vec<Span>>;
+
+/// From when (us), and until when that and all earlier ones of its endpoint lasted.
+#[derive(Debug)]
+struct Span {
+    from_us: i64,
+    latest_us: i64,
+}
+
+impl Gone {
+    /// That of `incidents`, in order of time, each of which lasted until `end_us` says.
+    pub(super) fn new(incidents: &[Incident], end_us: impl Fn(&Incident) -> i64) -> Self {
+        let mut gone = Self::default();
+        for incident in incidents {
+            let pool = gone.0.entry(incident.pool.clone()).or_default();
+            let spans = pool.entry(incident.endpoint.clone()).or_default();
+            let before_us = spans.last().map_or(i64::MIN, |span: &Span| span.latest_us);
+            spans.push(Span {
+                from_us: incident.from_us,
+                latest_us: before_us.max(end_us(incident)),
+            });
+        }
+        gone
+    }
+
+    /// Whether the endpoint of `pool` was gone somewhere between the two (us).
+    pub(super) fn within(
+        &self,
+        pool: Option<&str>,
+        endpoint: &str,
+        (from_us, until_us): (i64, i64),
+    ) -> bool {
+        let pool = self.0.iter().find(|(name, _)| name.as_deref() == pool);
+        let spans = pool.and_then(|(_, endpoints)| endpoints.get(endpoint));
+        let spans = spans.map_or(&[][..], Vec::as_slice);
+        let begun = spans.partition_point(|span| span.from_us < until_us);
+        spans[..begun]
+            .last()
+            .is_some_and(|span| span.latest_us > from_us)
+    }
+
+    /// Whether a try of `record` was under way while its endpoint was gone.
+    pub(super) fn touches(&self, record: &Record) -> bool {
+        let touched = |tried: &Try| {
+            let from_us = record.at_us + tried.at_us as i64;
+            let head = tried.head_us.map(|head_us| from_us + head_us as i64);
+            let time_us = (from_us, head.unwrap_or(i64::MAX));
+            self.within(record.pool.as_deref(), &tried.endpoint, time_us)
+        };
+        record.tries.iter().any(touched)
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) use write::{name, resolution};
 
 use alone::Alone;
 use cut::Rate;
-use incident::Watch;
+use incident::{Gone, Watch};
 use place::Places;
 use route::{Seens, Times};
 use sort::{Scratch, Sorter};
@@ -373,7 +373,7 @@ impl<'a> Work<'a> {
     /// Takes from incidents what event loops worked on after them.
     fn shorten(&self, ordered: &Scratch, imported: &mut Imported) -> io::Result<()> {
         let (mut sum_us, mut known) = (0.0, 0_u64);
-        for record in Alone::new(ordered.read()?, imported.incidents.clone()) {
+        for record in Alone::new(ordered.read()?, &imported.incidents) {
             let service_us = record?.service_us;
             known += u64::from(service_us.is_some());
             sum_us += service_us.unwrap_or(0) as f64;
@@ -396,13 +396,14 @@ impl<'a> Work<'a> {
         let mut recording = Recording::new(GzEncoder::new(file, Compression::fast()), false)?;
         let mut seens = Seens::new();
         let mut done = 0;
+        let gone = Gone::new(&imported.incidents, |incident| incident.until_us);
         let records: &mut dyn Iterator<Item = io::Result<Record>> = match self.order.node {
-            true => &mut Alone::new(ordered.read()?, imported.incidents.clone()),
+            true => &mut Alone::new(ordered.read()?, &imported.incidents),
             false => &mut ordered.read()?,
         };
         for record in records {
             let mut record = record?;
-            if !self.order.node && imported.touches(&record) {
+            if !self.order.node && gone.touches(&record) {
                 record.service_us = None;
             }
             seens.add(&record);
@@ -481,15 +482,5 @@ impl Imported {
                 endpoints.insert(tried.endpoint.to_string());
             }
         }
-    }
-
-    /// Whether a try of it was under way while its endpoint was not there.
-    fn touches(&self, record: &Record) -> bool {
-        let mut incidents = self.incidents.iter();
-        let touched = |incident: &Incident| {
-            let mut tries = record.tries.iter();
-            incident.pool == record.pool && tries.any(|tried| incident.touches(record.at_us, tried))
-        };
-        incidents.any(touched)
     }
 }

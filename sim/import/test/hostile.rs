@@ -1,5 +1,8 @@
 //! Logs that nobody would write: whatever stands in a line, it is a request or it is counted.
 
+use proptest::prelude::*;
+
+use super::incident::Gone;
 use super::*;
 
 /// The first and the last date that a line can have, and times of decades: all of it is taken, as
@@ -28,6 +31,41 @@ fn the_largest_times_and_dates() {
                 Err(Error::Scenario(_)) => assert_eq!(requests, 2),
                 Err(error) => panic!("{error}"),
             }
+        }
+    }
+}
+
+proptest! {
+    /// An endpoint that comes and goes all day: the same answers as by looking at each time.
+    #[test]
+    fn who_was_gone_is_found_among_many(
+        mut times in prop::collection::vec((0_i64..500, 1_i64..60, 0_usize..2), 0..40),
+        asked in prop::collection::vec((0_i64..560, 0_i64..60, 0_usize..3), 1..20),
+    ) {
+        const NAMES: [&str; 3] = ["a", "b", "c"];
+        times.sort_unstable();
+        let incident = |&(from_us, lasts_us, endpoint): &(i64, i64, usize)| Incident {
+            pool: Some("app".into()),
+            endpoint: NAMES[endpoint].into(),
+            kind: "pause",
+            from_us,
+            until_us: from_us + lasts_us,
+            answer_us: None,
+            given_up: 0,
+        };
+        let incidents: Vec<Incident> = times.iter().map(incident).collect();
+        let gone = Gone::new(&incidents, |incident| incident.until_us);
+        for (from_us, lasts_us, endpoint) in asked {
+            let (endpoint, until_us) = (NAMES[endpoint], from_us + lasts_us);
+            let meets = |incident: &Incident| {
+                *incident.endpoint == *endpoint
+                    && incident.from_us < until_us
+                    && incident.until_us > from_us
+            };
+            let expected = incidents.iter().any(meets);
+            let time_us = (from_us, until_us);
+            prop_assert_eq!(gone.within(Some("app"), endpoint, time_us), expected);
+            prop_assert!(!gone.within(None, endpoint, time_us));
         }
     }
 }
