@@ -60,14 +60,7 @@ impl Line {
         head: &mut RequestHead,
         look: impl FnOnce(&RequestHead, &[u8]) -> R,
     ) -> Result<R, Broken> {
-        let limits = Limits::default();
-        let length = loop {
-            match h1::parse_request(self.received.bytes(), &limits, head) {
-                Ok(Status::Complete(length)) => break length,
-                Ok(Status::Partial) => self.more()?,
-                Err(_) => return Err(Broken::Cut),
-            }
-        };
+        let length = self.head(|bytes| h1::parse_request(bytes, &Limits::default(), head))?;
         let seen = look(head, self.received.bytes());
         self.received.consume(length);
         self.skip(head.framing)?;
@@ -84,17 +77,30 @@ impl Line {
     ) -> Result<R, Broken> {
         let limits = Limits::default();
         let length = loop {
-            match h1::parse_response(self.received.bytes(), method, &limits, head) {
-                Ok(Status::Complete(length)) if head.is_interim() => self.received.consume(length),
-                Ok(Status::Complete(length)) => break length,
-                Ok(Status::Partial) => self.more()?,
-                Err(_) => return Err(Broken::Cut),
+            let length = self.head(|bytes| h1::parse_response(bytes, method, &limits, head))?;
+            if !head.is_interim() {
+                break length;
             }
+            self.received.consume(length);
         };
         let seen = look(head, self.received.bytes());
         self.received.consume(length);
         self.skip(head.framing)?;
         Ok(seen)
+    }
+
+    /// Reads until `parse` finds a whole head; its length.
+    fn head<E>(
+        &mut self,
+        mut parse: impl FnMut(&[u8]) -> Result<Status, E>,
+    ) -> Result<usize, Broken> {
+        loop {
+            match parse(self.received.bytes()) {
+                Ok(Status::Complete(length)) => return Ok(length),
+                Ok(Status::Partial) => self.more()?,
+                Err(_) => return Err(Broken::Cut),
+            }
+        }
     }
 
     fn skip(&mut self, framing: Framing) -> Result<(), Broken> {
