@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok, 1 internal error, 2 usage, 3 invalid configuration or scenario,
 4 threshold failed or a `sometimes` never seen, 5 invariant violated,
-6 not deterministic, 130 interrupted.";
+6 not deterministic, 7 an import lost something under --strict, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -21,6 +21,7 @@ pub(crate) enum Sim {
     /// Why a request went where it did: who could be picked, what each scored, what happened when
     Explain(SimExplain),
     /// Run scenarios that nobody wrote: faults that heal, all invariants, full service afterwards
+    #[command(after_help = FUZZ)]
     Fuzz(SimFuzz),
     /// Run a scenario on real sockets, with processes for all parties, beside its simulation: where
     /// do they differ
@@ -169,9 +170,18 @@ pub(crate) struct SimExplain {
     pub(crate) format: Format,
 }
 
+/// What `sim fuzz` looks for, as its help says it.
+const FUZZ: &str = "\
+In a generated scenario all faults have ended after 12 s, and all invariants must hold throughout; \
+from 24 s on no request may fail, p99 must be below 150 ms, and a policy that spreads requests must \
+use every endpoint. What does not hold is made small and kept with the command that repeats it.
+
+Exit codes: 0 all of it held; 1 a scenario cannot be written; 2 wrong usage; 5 something did not \
+hold; 130 interrupted.";
+
 #[derive(Debug, Args)]
 pub(crate) struct SimFuzz {
-    /// How long
+    /// How many minutes, such as 5 or 0.5
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) minutes: f64,
     /// The number of the first scenario: the same number is the same scenario
@@ -181,7 +191,7 @@ pub(crate) struct SimFuzz {
     #[arg(long, value_enum)]
     pub(crate) engine: Option<Engine>,
     /// Runs at a time; absent: one per core
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// The folder for scenarios that fail, made small; made if one does
     #[arg(long, value_name = "DIR", default_value = "evenkeel-fuzz")]

@@ -20,8 +20,15 @@ fn generated_scenarios_are_counted_and_go_on_where_they_ended() {
 }
 
 #[test]
-fn a_time_that_is_none_is_wrong_usage() {
+fn times_and_jobs_that_are_none_are_wrong_usage() {
     let desk = Desk::new();
-    let expected = ["--minutes inf: expected a time such as 5 or 0.5"];
-    desk.fails("sim fuzz --minutes inf", 2, &expected);
+    for (option, expected) in [
+        (
+            "--minutes inf",
+            "--minutes inf: expected a time such as 5 or 0.5",
+        ),
+        ("--jobs 0", "0 is not in 1..=1024"),
+    ] {
+        desk.fails(&format!("sim fuzz {option}"), 2, &[expected]);
+    }
 }

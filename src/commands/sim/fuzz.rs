@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &SimFuzz) -> Result<Exit, Exit> {
     let time = Duration::try_from_secs_f64(arguments.minutes * 60.0).map_err(|_| {
         let minutes = arguments.minutes;
         warn(format_args!(
-            "evenkeel: --minutes {minutes}: expected a time such as 5 or 0.5"
+            "evenkeel: --minutes {minutes:?}: expected a time such as 5 or 0.5"
         ));
         Exit::Usage
     })?;
