@@ -161,9 +161,18 @@ pub fn calibrate(
     if order.out.exists() {
         return Err(Error::Exists(order.out.to_owned()));
     }
-    let running = order.target.reach(order.folder, order.elsewhere)?;
-    let measured = measure::measure(order, running.address(), stop, progress)?;
-    drop(running);
+    let measured = order
+        .target
+        .reach(order.folder, order.elsewhere)
+        .and_then(|running| measure::measure(order, running.address(), stop, progress))
+        // Who was interrupted may have given up for another reason meanwhile.
+        .map_err(|error| {
+            if stop.is_asked() {
+                Error::Interrupted
+            } else {
+                error
+            }
+        })?;
     let mut calibrated = fitted(order.paths, &measured, order.target.is_started());
     let text = write::scenario(order, &calibrated);
     let (sound, problems) = scenario::load(order.out, text.as_bytes());

@@ -191,3 +191,46 @@ fn targets_and_whom_not_to_ask() {
     );
     assert!(Target::command("  ").is_err());
 }
+
+/// `sim live` runs a command in the scenario's folder: files of another one are named whole.
+#[test]
+fn a_command_is_found_from_where_the_scenario_is() {
+    let desk = std::env::temp_dir().join(format!("evenkeel-calibrate-{}", std::process::id()));
+    let (here, elsewhere) = (desk.join("here"), desk.join("elsewhere"));
+    for folder in [&here, &elsewhere] {
+        std::fs::create_dir_all(folder).expect("it can be made");
+    }
+    for name in ["app.js", "node"] {
+        std::fs::write(here.join(name), "").expect("it can be written");
+    }
+    let target = Target::command("node app.js --app.js").expect("a command");
+    let measured = measure::Measured {
+        routes: vec![Times {
+            alone_ns: vec![5 * MS; 100],
+            steps: Vec::new(),
+        }],
+        ..measure::Measured::default()
+    };
+    let paths = ["/".to_owned()];
+    let calibrated = fitted(&paths, &measured, false);
+    let file = here.canonicalize().expect("it is there").join("app.js");
+    for (out, file) in [(&here, Path::new("app.js")), (&elsewhere, &file)] {
+        let out = out.join("model.toml");
+        let order = Order {
+            target: &target,
+            folder: &here,
+            elsewhere: false,
+            paths: &paths,
+            out: &out,
+            endpoints: 2,
+            lasts: Duration::ZERO,
+            requests: 0,
+            clients: 0,
+            patience: Duration::ZERO,
+        };
+        let text = write::scenario(&order, &calibrated);
+        let expected = format!("command = [\"node\", \"{}\", \"--app.js\"]", file.display());
+        assert!(text.contains(&expected), "{expected}: {text}");
+    }
+    std::fs::remove_dir_all(&desk).expect("it was made");
+}

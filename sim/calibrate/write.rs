@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_proxy::document::Time;
@@ -57,7 +58,8 @@ fn heading(text: &mut String, order: &Order<'_>) -> Written {
 fn origin(text: &mut String, order: &Order<'_>, calibrated: &Calibrated) -> Written {
     writeln!(text, "[origin]\nmodel = \"node\"")?;
     if let Target::Command(words) = order.target {
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        let words = words.iter().enumerate();
+        let words: Vec<String> = words.map(|(n, w)| quoted(&word(order, n, w))).collect();
         writeln!(text, "command = [{}]   # for `sim live`", words.join(", "))?;
     }
     let first = calibrated.routes.first();
@@ -84,6 +86,28 @@ fn origin(text: &mut String, order: &Order<'_>, calibrated: &Calibrated) -> Writ
         .map(|route| route.service.mean.as_nanos() as u64);
     let least_ns = services.min().unwrap_or(0);
     writeln!(text, "\n[network]\nresolution = {:?}", resolution(least_ns))
+}
+
+/// Word number `n` of the command, as it is to be where `sim live` runs it: in the scenario's
+/// folder. A file beside which it was found here is named whole there.
+fn word(order: &Order<'_>, n: usize, word: &str) -> String {
+    let real = |path: &Path| match path.as_os_str().is_empty() {
+        true => Path::new(".").canonicalize(),
+        false => path.canonicalize(),
+    };
+    let file = order.folder.join(word);
+    // A program without a slash is looked for elsewhere.
+    let is_file = file.is_file() && (n > 0 || word.contains('/'));
+    match (
+        order.out.parent().map(real),
+        real(order.folder),
+        real(&file),
+    ) {
+        (Some(Ok(out)), Ok(folder), Ok(file)) if is_file && out != folder => {
+            file.display().to_string()
+        }
+        _ => word.to_owned(),
+    }
 }
 
 fn workload(text: &mut String, order: &Order<'_>, routes: &[Route]) -> Written {
