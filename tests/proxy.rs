@@ -22,6 +22,8 @@ mod limit;
 mod load;
 #[path = "proxy/operation.rs"]
 mod operation;
+#[path = "proxy/priority.rs"]
+mod priority;
 mod real;
 #[path = "proxy/retry.rs"]
 mod retry;
@@ -29,6 +31,8 @@ mod retry;
 mod throttle;
 #[path = "proxy/tunnel.rs"]
 mod tunnel;
+#[path = "proxy/zone.rs"]
+mod zone;
 
 use real::client::Client;
 use real::evenkeel::{Config, Evenkeel};

@@ -8,7 +8,7 @@ use crate::real::evenkeel::{Config, Evenkeel};
 use crate::real::origin;
 
 /// An origin that says its name, and whose checks pass while `healthy`.
-fn checked(name: &'static str, healthy: &Arc<AtomicBool>) -> SocketAddr {
+pub(super) fn checked(name: &'static str, healthy: &Arc<AtomicBool>) -> SocketAddr {
     let healthy = Arc::clone(healthy);
     origin::start(move |mut connection| {
         while let Some(head) = connection.head() {
@@ -36,7 +36,7 @@ fn before(origins: [SocketAddr; 2], further: &str) -> Evenkeel {
     Evenkeel::start(&config)
 }
 
-fn names(proxy: &Evenkeel, many: usize) -> String {
+pub(super) fn names(proxy: &Evenkeel, many: usize) -> String {
     let mut client = proxy.client();
     let answer = |_| client.exchange("GET", GET).expect("an answer").body;
     let bodies = (0..many).map(answer);
@@ -45,8 +45,10 @@ fn names(proxy: &Evenkeel, many: usize) -> String {
         .collect()
 }
 
-const CHECKS: &str = "health = { path = \"/healthz\", interval = \"20ms\", interval_in_doubt = \
-                      \"20ms\", expect = { body = \"ok\" } }\npanic = \"0%\"";
+/// Quick checks that look at the body, and no panic.
+pub(super) const CHECKS: &str = "health = { path = \"/healthz\", interval = \"20ms\", \
+                                 interval_in_doubt = \"20ms\", expect = { body = \"ok\" } }\n\
+                                 panic = \"0%\"";
 
 #[test]
 fn a_body_that_is_not_as_expected_takes_an_endpoint_out() {

@@ -12,16 +12,25 @@ use crate::real::evenkeel::{Config, Evenkeel};
 use crate::real::origin;
 
 /// An endpoint for one request at a time, whose origin answers when it is told to.
-struct Narrow {
-    proxy: Evenkeel,
+pub(super) struct Narrow {
+    pub(super) proxy: Evenkeel,
     asked: Receiver<()>,
-    go_on: Sender<()>,
+    pub(super) go_on: Sender<()>,
     /// The most requests that the origin has had at once.
     most: Arc<AtomicUsize>,
 }
 
 impl Narrow {
     fn new(pool: &'static str) -> Self {
+        Self::before(Config {
+            endpoint: ", max_connections = 1",
+            pool,
+            ..Config::new([])
+        })
+    }
+
+    /// The one endpoint of a configuration that allows it one request.
+    pub(super) fn before(config: Config) -> Self {
         let (go_on, gate) = channel::<()>();
         let (sender, asked) = channel();
         let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
@@ -39,9 +48,8 @@ impl Narrow {
             }
         });
         let config = Config {
-            endpoint: ", max_connections = 1",
-            pool,
-            ..Config::new([origin])
+            endpoints: vec![("a".into(), origin)],
+            ..config
         };
         Self {
             proxy: Evenkeel::start(&config),
@@ -52,7 +60,7 @@ impl Narrow {
     }
 
     /// A client whose request is with the origin.
-    fn served(&self) -> Client {
+    pub(super) fn served(&self) -> Client {
         let client = self.sent();
         self.asked.recv_timeout(PATIENCE).expect("it is asked");
         client
@@ -66,7 +74,7 @@ impl Narrow {
     }
 
     /// Waits until so many requests wait.
-    fn queued(&self, many: u64) {
+    pub(super) fn queued(&self, many: u64) {
         while self.proxy.counter("evenkeel_queue_depth") != many {
             std::thread::yield_now();
         }

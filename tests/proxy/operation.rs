@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::{GET, HELLO, local};
 use crate::real::PATIENCE;
@@ -241,7 +240,15 @@ fn logging(path: &str, origins: impl IntoIterator<Item = SocketAddr>) -> Evenkee
     })
 }
 
-fn lines(folder: &TempDir) -> Vec<Value> {
+/// Ends the proxy, and reads what it has written to `access.log`.
+pub(super) fn logged(proxy: Evenkeel) -> Vec<Value> {
+    let Evenkeel {
+        mut process,
+        folder,
+        ..
+    } = proxy;
+    process.terminate();
+    assert_eq!(process.exit().code(), Some(0));
     let text = std::fs::read_to_string(folder.path().join("access.log")).expect("a log");
     let line = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     text.lines().map(line).collect()
@@ -255,14 +262,7 @@ fn every_request_is_a_line_with_all_its_tries() {
     for request in [asked, GET] {
         assert_eq!(client.exchange("GET", request).unwrap().body, b"b");
     }
-    let Evenkeel {
-        mut process,
-        folder,
-        ..
-    } = proxy;
-    process.terminate();
-    assert_eq!(process.exit().code(), Some(0));
-    let lines = lines(&folder);
+    let lines = logged(proxy);
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["path"], "/a%22b?q='1'&r=%5C");
     for line in &lines {
@@ -314,14 +314,7 @@ fn why_tls_to_an_endpoint_failed_is_told() {
         ..Config::new([blunt])
     });
     local(&proxy.client().exchange("GET", GET).unwrap(), 502);
-    let Evenkeel {
-        mut process,
-        folder,
-        ..
-    } = proxy;
-    process.terminate();
-    assert_eq!(process.exit().code(), Some(0));
-    let line = &lines(&folder)[0];
+    let line = &logged(proxy)[0];
     let why = line["tries"][0]["error"].as_str().expect("a reason");
     assert!(why.contains("corrupt message"), "{why}");
 }
@@ -341,14 +334,7 @@ fn what_no_pool_was_asked_for_is_logged_too() {
     ] {
         let _ = proxy.client().exchange("GET", request);
     }
-    let Evenkeel {
-        mut process,
-        folder,
-        ..
-    } = proxy;
-    process.terminate();
-    assert_eq!(process.exit().code(), Some(0));
-    let mut lines = lines(&folder);
+    let mut lines = logged(proxy);
     // Two workers may have written them.
     lines.sort_by_key(|line| std::cmp::Reverse(line["status"].as_u64()));
     let told = |n: usize, key: &str| lines[n][key].clone();
