@@ -66,11 +66,16 @@ fn shares(settings: Settings, groups: [Census; 3]) -> Shares {
     let able = [zones[0], zones[1], reserve];
     let total = able.iter().sum::<u64>().min(ALL);
     let mut left = ALL;
-    able.map(|able| {
+    let mut shares = able.map(|able| {
         let share = (able * ALL).checked_div(total).unwrap_or(0).min(left);
         left -= share;
         share
-    })
+    });
+    // What rounding leaves over.
+    if let Some(last) = shares.iter_mut().rfind(|share| **share > 0) {
+        *last += left;
+    }
+    shares
 }
 
 /// Who is asked first for a request with this generator.

@@ -81,6 +81,22 @@ fn a_group_keeps_what_it_can_carry() {
     }
 }
 
+/// A millionth that rounding leaves over is no reason to bother a backup.
+#[test]
+fn shares_are_all_there_is_and_nobody_else_has_any() {
+    for (a, b) in (0..=7).flat_map(|a| (0..=7).map(move |b| (a, b))) {
+        let settings = Settings {
+            zones_percent: 100,
+            backups_percent: None,
+        };
+        let census = |(usable, all)| Census { all, usable };
+        let found = shares(settings, [(a, 7), (b, 13), (1, 1)].map(census));
+        assert_eq!(found.iter().sum::<u64>(), ALL, "{a}, {b}: {found:?}");
+        let able = [a > 0, b > 0 && a < 7, a + b == 0];
+        assert_eq!(found.map(|share| share > 0), able, "{a}, {b}: {found:?}");
+    }
+}
+
 /// Endpoints by the first letter of their names: `h`ome, `e`lsewhere, `b`ackup.
 fn pool(names: &[(&str, Admin)], backups: Option<u32>) -> Pool {
     let specs: Vec<Spec> = names
