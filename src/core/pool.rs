@@ -107,8 +107,9 @@ pub struct State {
     spills: bool,
     /// The endpoints that drain.
     drains: Vec<Drain>,
-    /// That some of them are empty now, which nobody has been told.
-    emptied: VecDeque<News>,
+    /// What nobody has been told: that some of them are empty now, and what a guard that is gone
+    /// has left behind.
+    news: VecDeque<News>,
     /// Keeps requests from endpoints that are not fine, if that is configured.
     guard: Option<Box<Guard>>,
     /// Keeps clients with their endpoints, if that is configured.
@@ -183,7 +184,7 @@ impl State {
             shares: [0; 3],
             spills: false,
             drains: Vec::new(),
-            emptied: VecDeque::new(),
+            news: VecDeque::new(),
             guard: None,
             affinity: None,
             accounts: Vec::new(),

@@ -70,7 +70,7 @@ impl State {
     /// When somebody must look whether those that drain are empty, or be told: until then the ends
     /// of their requests tell.
     pub(super) fn next_drained(&self) -> Timestamp {
-        match (self.emptied.is_empty(), &self.affinity) {
+        match (self.news.is_empty(), &self.affinity) {
             (false, _) => return Timestamp::ZERO,
             (true, None) => return Timestamp::MAX,
             (true, Some(_)) => {}
@@ -94,7 +94,7 @@ impl State {
             if endpoint.in_flight + endpoint.tunnels == 0 && (drain.over || !keeps_sessions) {
                 drain.untold = false;
                 let kind = trace::Kind::Drained;
-                self.emptied.push_back((now, Some(drain.endpoint), kind));
+                self.news.push_back((now, Some(drain.endpoint), kind));
             }
         }
     }

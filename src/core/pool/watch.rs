@@ -91,7 +91,7 @@ impl Pool {
     /// recorded; in order.
     pub fn news(&mut self) -> Option<trace::Event> {
         let found = self.guard.as_mut().and_then(|guard| guard.news.pop_front());
-        let (at, endpoint, kind) = found.or_else(|| self.emptied.pop_front())?;
+        let (at, endpoint, kind) = found.or_else(|| self.news.pop_front())?;
         Some(trace::Event {
             at,
             request: 0,
@@ -108,10 +108,10 @@ impl Pool {
         self.has_emptied() || self.guard.as_deref().is_some_and(found)
     }
 
-    /// Whether a drain's end is among the news.
+    /// Whether a drain's end is among the news, or what a guard that is gone has left behind.
     #[inline]
     pub(crate) fn has_emptied(&self) -> bool {
-        !self.emptied.is_empty()
+        !self.news.is_empty()
     }
 
     /// Whether the pool panics.
@@ -139,7 +139,12 @@ impl Pool {
     /// Brings the guard into line with a configuration.
     pub(super) fn watch(&mut self, now: Timestamp, settings: Settings, founding: bool) {
         if !settings.is_needed() {
-            self.guard = None;
+            if let Some(guard) = self.guard.take() {
+                let calm = (now, None, trace::Kind::Panic { mode: Mode::Off });
+                let panicked = guard.mode != Mode::Off;
+                self.news.extend(guard.news);
+                self.news.extend(panicked.then_some(calm));
+            }
             for endpoint in &mut self.endpoints {
                 (endpoint.fit, endpoint.limit) = (true, u32::MAX);
             }

@@ -197,6 +197,39 @@ fn too_few_are_a_panic() {
     }
 }
 
+/// A configuration that asks for no checks any more ends their panic, too; and nothing that they
+/// have found out is lost.
+#[test]
+fn a_panic_ends_with_its_guard() {
+    let guard = Settings {
+        health: Some(checks()),
+        panic: panic::Settings {
+            below_ppm: 500_000,
+            closed: true,
+        },
+        ..Settings::default()
+    };
+    let mut pool = pool("ab", guard);
+    let mut now = START;
+    while pool.panic() == Mode::Off {
+        now = pool.next_deadline().max(now);
+        probe(&mut pool, now, "");
+    }
+    assert_eq!(picks(&mut pool, now, 1), "-");
+    assert_eq!(pool.update(now, settings("ab", Settings::default())), []);
+    assert_eq!(picks(&mut pool, now, 2), "ab");
+    assert_eq!(pool.next_deadline(), Timestamp::ZERO, "there is news");
+    let panics: Vec<_> = news(&mut pool)
+        .into_iter()
+        .filter_map(|(_, kind)| match kind {
+            trace::Kind::Panic { mode } => Some(mode),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(panics, [Mode::Closed, Mode::Off]);
+    assert_eq!(pool.next_deadline(), Timestamp::MAX);
+}
+
 #[test]
 fn who_fails_requests_is_ejected_tried_and_returns() {
     let guard = Settings {
