@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use evenkeel_core::endpoint::EndpointIndex;
 use evenkeel_core::hedge::After;
 use evenkeel_core::queue::{Grant, Token};
 use evenkeel_core::request::Plan;
@@ -77,6 +78,16 @@ pub struct Generation {
     pub material: Material,
     /// What it was made of.
     pub config: Config,
+    /// Pools' numbers and their endpoints to which connections lead elsewhere, or are made in
+    /// another way, than in the generation before.
+    moved: Vec<(u16, EndpointIndex)>,
+}
+
+impl Generation {
+    /// The endpoints to which connections of earlier generations are of no use.
+    pub(crate) fn moved(&self) -> &[(u16, EndpointIndex)] {
+        &self.moved
+    }
 }
 
 /// What a worker finds in its mailbox.
@@ -140,13 +151,9 @@ impl Proxy {
     #[must_use]
     pub fn new(config: Config, material: Material) -> Self {
         let mut kept = Kept::default();
-        let generation = Arc::new(build(
-            1,
-            (config, material),
-            &mut kept,
-            Timestamp::ZERO,
-            &mut Vec::new(),
-        ));
+        let made_of = (config, material);
+        let (generation, _) = build(None, made_of, &mut kept, Timestamp::ZERO);
+        let generation = Arc::new(generation);
         let shared = Shared {
             kept,
             generation,
@@ -169,11 +176,11 @@ impl Proxy {
     /// Puts another configuration in force at `now`, with the material that was loaded for it.
     pub fn reload(&self, now: Timestamp, config: Config, mut material: Material) {
         let mut shared = self.lock();
-        let number = shared.generation.number + 1;
-        let mut grants = Vec::new();
-        material.keep(&shared.generation.material);
+        let before = Arc::clone(&shared.generation);
+        material.keep(&before.material);
         let made_of = (config, material);
-        shared.generation = Arc::new(build(number, made_of, &mut shared.kept, now, &mut grants));
+        let (generation, grants) = build(Some(&before), made_of, &mut shared.kept, now);
+        shared.generation = Arc::new(generation);
         for grant in grants {
             shared.send(grant);
         }
@@ -247,14 +254,15 @@ impl Proxy {
     }
 }
 
+/// The generation after `before`, and the grants of requests for which it made room.
 fn build(
-    number: u64,
+    before: Option<&Generation>,
     (config, material): (Config, Material),
     kept: &mut Kept,
     now: Timestamp,
-    grants: &mut Vec<Grant>,
-) -> Generation {
+) -> (Generation, Vec<Grant>) {
     let Kept { pools, limits } = kept;
+    let (mut grants, mut moved) = (Vec::new(), Vec::new());
     let zone = config.server.zone.as_deref();
     for limit in &config.limits {
         let new = match limits.get(&limit.name) {
@@ -265,7 +273,16 @@ fn build(
     }
     for (place, pool) in config.pools.iter().enumerate() {
         match pools.get(&pool.name) {
-            Some(known) => grants.extend(known.update(now, pool, zone)),
+            Some(known) => {
+                let (granted, elsewhere) = known.update(now, pool, zone);
+                grants.extend(granted);
+                let was = before.and_then(|b| b.config.pools.iter().find(|p| p.name == pool.name));
+                let elsewhere = match was.is_some_and(|was| was.tls != pool.tls) {
+                    true => known.endpoints(),
+                    false => elsewhere,
+                };
+                moved.extend(elsewhere.into_iter().map(|endpoint| (known.id(), endpoint)));
+            }
             None => {
                 let id = u16::try_from(pools.len().max(place)).unwrap_or(u16::MAX - 1);
                 pools.insert(pool.name.clone(), Arc::new(Pool::new(id, pool, zone)));
@@ -290,12 +307,14 @@ fn build(
     };
     let routes = config.routes.iter();
     let router = Router::new(routes.filter_map(|r| Some((&r.hosts[..], &r.path, target(r)?))));
-    Generation {
-        number,
+    let generation = Generation {
+        number: before.map_or(1, |before| before.number + 1),
         router,
         material,
         config,
-    }
+        moved,
+    };
+    (generation, grants)
 }
 
 /// What its hedges are begun for.

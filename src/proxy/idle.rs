@@ -2,6 +2,8 @@
 //!
 //! Young connections are the ones a server has not closed yet. A Node.js server closes after 5 s of
 //! silence, so ours are given up before that; who is found closed at the hand-over is passed over.
+//! An endpoint may get another address: connections that were opened for a request of an earlier
+//! generation are not kept then.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::world::Stream;
 /// Idle connections of one worker, by pool and endpoint.
 pub(crate) struct Idle<S> {
     endpoints: BTreeMap<(u16, EndpointIndex), VecDeque<Entry<S>>>,
+    /// The number of the generation by which an endpoint is where it is; most are where they were.
+    moved: BTreeMap<(u16, EndpointIndex), u64>,
 }
 
 struct Entry<S> {
@@ -26,6 +30,7 @@ impl<S> Default for Idle<S> {
     fn default() -> Self {
         Self {
             endpoints: BTreeMap::new(),
+            moved: BTreeMap::new(),
         }
     }
 }
@@ -48,16 +53,18 @@ impl<S: Stream> Idle<S> {
         None
     }
 
-    /// Keeps a connection for `timeout`, and at most `limit` of them; the oldest makes room.
+    /// Keeps a connection, which a request of this generation had, for `timeout`, and at most
+    /// `limit` of them; the oldest makes room.
     pub(crate) fn put(
         &mut self,
-        pool: u16,
-        endpoint: EndpointIndex,
+        (pool, endpoint): (u16, EndpointIndex),
         stream: Channel<S>,
         now: Timestamp,
         (limit, timeout): (usize, Duration),
+        generation: u64,
     ) {
-        if limit == 0 {
+        let moved = self.moved.get(&(pool, endpoint));
+        if limit == 0 || moved.is_some_and(|moved| generation < *moved) {
             return;
         }
         let list = self.endpoints.entry((pool, endpoint)).or_default();
@@ -68,6 +75,12 @@ impl<S: Stream> Idle<S> {
             stream,
             until: now + timeout,
         });
+    }
+
+    /// By the generation of this number an endpoint is elsewhere: its connections are closed.
+    pub(crate) fn forget(&mut self, key: (u16, EndpointIndex), generation: u64) {
+        self.endpoints.remove(&key);
+        self.moved.insert(key, generation);
     }
 
     /// Closes what has been idle for too long and says when to look again.

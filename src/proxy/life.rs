@@ -30,8 +30,8 @@ pub(crate) struct Life<W: World> {
     /// Why its picks came out as they did, if somebody asks.
     accounts: Option<Vec<Account>>,
     pool: Arc<Pool>,
-    /// Keeps the routes and addresses that this request was routed by.
-    _generation: Arc<Generation>,
+    /// What this request was routed by.
+    generation: Arc<Generation>,
     rng: Rng,
     worker: Rc<Worker<W>>,
 }
@@ -54,7 +54,7 @@ impl<W: World> Life<W> {
             accounts: worker.accounts(id),
             rng: worker.picks.at(id),
             pool,
-            _generation: generation,
+            generation,
             worker: Rc::clone(worker),
         }
     }
@@ -83,6 +83,11 @@ impl<W: World> Life<W> {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The number of the generation that it was routed by.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.number
     }
 }
 

@@ -61,16 +61,25 @@ impl Pool {
     }
 
     /// Applies a configuration as a difference. The grants are those of requests for which it made
-    /// room; they must be delivered.
+    /// room; they must be delivered. The endpoints are those whose addresses have changed.
     #[must_use]
-    pub fn update(&self, now: Timestamp, config: &config::Pool, zone: Option<&str>) -> Vec<Grant> {
+    pub fn update(
+        &self,
+        now: Timestamp,
+        config: &config::Pool,
+        zone: Option<&str>,
+    ) -> (Vec<Grant>, Vec<EndpointIndex>) {
         // Tables take milliseconds to make, and every request waits for the lock.
         let update = pool::Update::from(settings(config, zone));
         let mut shared = self.lock();
         let grants = shared.state.update(now, update);
         // Under the same lock: nobody may pick a new endpoint before it has its address.
-        shared.place(config);
-        grants
+        (grants, shared.place(config))
+    }
+
+    /// All endpoints, gone ones included.
+    pub(crate) fn endpoints(&self) -> Vec<EndpointIndex> {
+        self.with(|state| state.endpoints().iter().map(|e| e.index).collect())
     }
 
     /// Runs `f` on the core's state. Never across an await.
@@ -106,9 +115,10 @@ impl Pool {
 }
 
 impl Shared {
-    /// Notes where the endpoints are.
-    fn place(&mut self, config: &config::Pool) {
-        for slot in 0..self.state.endpoints().len() {
+    /// Notes where the endpoints are. Returns those that are elsewhere than before.
+    fn place(&mut self, config: &config::Pool) -> Vec<EndpointIndex> {
+        let mut moved = Vec::new();
+        for (slot, state) in self.state.endpoints().iter().enumerate() {
             let name = self.state.name(slot as u32);
             let endpoint = config
                 .endpoints
@@ -116,7 +126,11 @@ impl Shared {
                 .find(|e| Some(e.name.as_str()) == name);
             let address = endpoint.map(|e| e.address.clone());
             match (self.addresses.get_mut(slot), address) {
-                (Some(known), Some(address)) => *known = address,
+                (Some(known), Some(address)) => {
+                    if std::mem::replace(known, address) != *known {
+                        moved.push(state.index);
+                    }
+                }
                 (Some(_), None) => {}
                 (None, address) => {
                     let address = address.expect("a slot is new because its endpoint is");
@@ -124,6 +138,7 @@ impl Shared {
                 }
             }
         }
+        moved
     }
 }
 

@@ -328,6 +328,10 @@ async fn open_mail<W: World>(worker: Rc<Worker<W>>, mut mailbox: UnboundedReceiv
         match mail {
             Mail::Grant(grant) => worker.grant(grant),
             Mail::Generation(generation) => {
+                for key in generation.moved() {
+                    worker.idle.borrow_mut().forget(*key, generation.number);
+                    worker.http2.forget(*key);
+                }
                 *worker.generation.borrow_mut() = generation;
                 worker.tunnels.borrow().wake();
             }

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{GET, HELLO, local};
 use crate::real::PATIENCE;
@@ -16,7 +17,7 @@ use crate::real::origin::{self, REFUSING};
 use crate::real::process::Process;
 
 /// An origin that says its name.
-fn named(name: &'static str) -> SocketAddr {
+pub(super) fn named(name: &'static str) -> SocketAddr {
     origin::start(move |mut connection| {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{name}");
         while connection.head().is_some() && connection.say(answer.as_bytes()).is_ok() {}
@@ -72,10 +73,66 @@ fn a_reload_under_way_costs_no_request_and_no_connection() {
     assert_eq!(answers(&mut clients, 40), counted([("a", 30), ("b", 10)]));
     reloaded(&mut proxy, &text(&[("b", b, "")]));
     assert_eq!(answers(&mut clients, 40), counted([("b", 40)]));
-    // The same name at another address, and a slot that is used again.
+    // A slot that is used again.
     reloaded(&mut proxy, &text(&[("c", a, ""), ("b", b, ", weight = 0")]));
     assert_eq!(answers(&mut clients, 40), counted([("a", 40)]));
     proxy.stop();
+}
+
+/// An endpoint keeps its name and moves: connections that are kept lead to where it was.
+#[test]
+fn an_endpoint_that_moves_is_asked_where_it_is() {
+    let (go_on, gate) = channel::<()>();
+    let (sender, asked) = channel();
+    let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+    let here = origin::start(move |mut connection| {
+        while let Some(head) = connection.head() {
+            if head.starts_with("GET /held ") {
+                let _ = sender.lock().expect("one sender").send(());
+                let _ = gate.lock().expect("one receiver").recv();
+            }
+            let a = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+            if connection.say(a).is_err() {
+                return;
+            }
+        }
+    });
+    let there = named("b");
+    // Proxies are origins that speak HTTP/2 as well.
+    let behind = [here, there].map(|origin| Evenkeel::start(&Config::new([origin])));
+    for (http2, addresses) in [
+        ("", [here, there]),
+        ("http2 = true\n", [behind[0].http, behind[1].http]),
+    ] {
+        let text = addresses.map(|address| {
+            let text = text(&[("a", address, "")]);
+            text.replace("policy", &format!("{http2}policy"))
+        });
+        let folder = TempDir::new().unwrap();
+        let mut proxy = Evenkeel::start_in(folder, &text[0].replace("workers = 2", "workers = 1"));
+        let mut clients = [proxy.client(), proxy.client()];
+        let hold = |client: &mut Client| {
+            let held = b"GET /held HTTP/1.1\r\nHost: app\r\n\r\n";
+            client.send(held).expect("the proxy reads");
+            asked.recv_timeout(PATIENCE).expect("it is asked");
+        };
+        // Two connections are kept, and one of them is busy while its endpoint moves.
+        clients.iter_mut().for_each(hold);
+        // Which of them the origin answers first is its own.
+        clients.iter().for_each(|_| go_on.send(()).unwrap());
+        for client in &mut clients {
+            assert_eq!(client.answer("GET").unwrap().body, b"a");
+        }
+        hold(&mut clients[0]);
+        reloaded(&mut proxy, &text[1].replace("workers = 2", "workers = 1"));
+        // The worker keeps its connections until it has read its mail.
+        let moves = |_| clients[1].exchange("GET", GET).unwrap().body == b"b";
+        assert!((0..10_000).any(moves), "{http2}");
+        go_on.send(()).unwrap();
+        assert_eq!(clients[0].answer("GET").unwrap().body, b"a");
+        assert_eq!(answers(&mut clients, 20), counted([("b", 20)]), "{http2}");
+        proxy.stop();
+    }
 }
 
 /// Under load from several threads, with requests at an endpoint that goes.

@@ -112,10 +112,9 @@ impl<W: World> Exchange<'_, W> {
             let Upstream {
                 endpoint, stream, ..
             } = upstream;
-            worker
-                .idle
-                .borrow_mut()
-                .put(pool, endpoint, stream, now, self.target.idle);
+            let idle = &mut worker.idle.borrow_mut();
+            let (bounds, generation) = (self.target.idle, self.life.generation());
+            idle.put((pool, endpoint), stream, now, bounds, generation);
         }
     }
 

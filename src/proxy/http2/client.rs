@@ -69,6 +69,11 @@ impl Connections {
         });
     }
 
+    /// Opens no more streams to an endpoint on the connections that there are.
+    pub(crate) fn forget(&self, key: Key) {
+        self.open.borrow_mut().remove(&key);
+    }
+
     /// Opens no more streams; connections end with their last one.
     pub(crate) fn clear(&self) {
         self.open.borrow_mut().clear();

@@ -45,7 +45,7 @@ async fn perform<W: World>(worker: Rc<Worker<W>>, pool: Arc<Pool>, wanted: Wante
                 http2: config.http2,
                 header_bytes: Limits::default().header_bytes,
             };
-            ask(&worker, &pool, config, &need).await
+            ask(&worker, &pool, (config, generation.number), &need).await
         }
         // A reload is on its way.
         None => Err(Outcome::Refused),
@@ -59,7 +59,7 @@ async fn perform<W: World>(worker: Rc<Worker<W>>, pool: Arc<Pool>, wanted: Wante
 async fn ask<W: World>(
     worker: &Rc<Worker<W>>,
     pool: &Pool,
-    config: &config::Pool,
+    (config, generation): (&config::Pool, u64),
     need: &Need<'_>,
 ) -> Result<Load, Outcome> {
     let (Some(probe), Some(address)) = (&config.probe, pool.address(need.endpoint)) else {
@@ -68,7 +68,7 @@ async fn ask<W: World>(
     let over = worker.world.sleep_until(worker.world.now() + probe.timeout);
     tokio::select! {
         biased;
-        load = travel(worker, config, probe, need, &address) => load,
+        load = travel(worker, (config, generation), probe, need, &address) => load,
         () = over => Err(Outcome::Timeout),
     }
 }
@@ -76,7 +76,7 @@ async fn ask<W: World>(
 /// Takes a connection there and back.
 async fn travel<W: World>(
     worker: &Rc<Worker<W>>,
-    config: &config::Pool,
+    (config, generation): (&config::Pool, u64),
     probe: &config::Probe,
     need: &Need<'_>,
     address: &Address,
@@ -102,7 +102,8 @@ async fn travel<W: World>(
     let in_flight = said(&head, &received, probe)?;
     let begin = received.split_off(length);
     if let Ok((_, true)) = body(&mut channel, &head, begin, BODY_BYTES).await {
-        keep(worker, config, (need.pool, need.endpoint), channel, &head);
+        let whose = (need.pool, need.endpoint);
+        keep(worker, (config, generation), whose, channel, &head);
     }
     Ok(Load { in_flight, took })
 }
@@ -124,8 +125,8 @@ fn said(head: &ResponseHead, text: &[u8], probe: &config::Probe) -> Result<Optio
 /// Puts a connection where the next request finds it.
 fn keep<W: World>(
     worker: &Worker<W>,
-    config: &config::Pool,
-    (pool, endpoint): (u16, EndpointIndex),
+    (config, generation): (&config::Pool, u64),
+    whose: (u16, EndpointIndex),
     channel: Channel<W::Stream>,
     head: &ResponseHead,
 ) {
@@ -133,6 +134,6 @@ fn keep<W: World>(
         let bounds = (config.idle.per_worker as usize, config.idle.timeout);
         let now = worker.world.now();
         let idle = &mut worker.idle.borrow_mut();
-        idle.put(pool, endpoint, channel, now, bounds);
+        idle.put(whose, channel, now, bounds, generation);
     }
 }
