@@ -10,6 +10,8 @@ mod body;
 mod bound;
 #[path = "proxy/certificate.rs"]
 mod certificate;
+#[path = "proxy/grpc.rs"]
+mod grpc;
 #[path = "proxy/health.rs"]
 mod health;
 #[path = "proxy/hedge.rs"]

@@ -62,6 +62,8 @@ pub enum Ask {
     Tcp,
     /// `grpc.health.v1.Health/Check`.
     Grpc {
+        /// What it is asked as; absent: the endpoint's address.
+        host: Option<String>,
         /// The service; empty for the server as a whole.
         service: String,
     },
@@ -185,7 +187,8 @@ fn check(t: &mut Table<'_>, http2: bool) -> Option<Check> {
     let doc = "failures in a row that take an endpoint out; 3, so that a pause of a process does \
                not";
     let fall = count(t, "fall", 3, doc);
-    let expect = t.table("expect", "what the answer has to be, all of it", expect);
+    let doc = "what the answer has to be, all of it";
+    let expect = t.table("expect", doc, |t| expect(t, kind));
     let check = Check {
         name: name.unwrap_or_else(|| kind.to_owned()),
         ask,
@@ -213,12 +216,27 @@ fn lint(t: &mut Table<'_>, check: &Check) {
         let problem = t.problem(t.span("fall"), message).warning();
         t.report(problem.label("expected `fall` of 2 or more").help(help));
     }
+    let head_alone = matches!(check.ask, Ask::Http { method: "HEAD", .. });
+    if head_alone && check.expect.body.is_some() {
+        let problem = t.problem(t.span("expect"), "an answer to HEAD has no body");
+        t.report(problem.label("expected no `body`, or another `method`"));
+    }
     if t.has("interval_in_doubt") && check.interval_in_doubt > check.interval {
         let problem = t.problem(
             t.span("interval_in_doubt"),
             "doubt would slow the probes down",
         );
         t.report(problem.label("expected no more than `interval`"));
+    }
+}
+
+/// Reports those of `keys` that a check of this kind does not have: `meant` do.
+fn only(t: &mut Table<'_>, kind: &str, keys: &[&str], meant: &[&str]) {
+    let wrong = |key: &&&str| !meant.contains(&kind) && t.has(key);
+    for key in keys.iter().filter(wrong).collect::<Vec<_>>() {
+        let message = format!("a check of kind {kind} has no `{key}`");
+        let problem = t.problem(t.span(key), message);
+        t.report(problem.label(format!("leave it out, or use kind = \"{}\"", meant[0])));
     }
 }
 
@@ -250,22 +268,10 @@ fn ask(t: &mut Table<'_>, http2: bool) -> Option<(&'static str, Ask)> {
     );
     let doc = "grpc: the service that is asked for; absent: the server as a whole";
     let service = t.optional("service", Name, doc);
-    let only = |t: &mut Table<'_>, keys: &[&str], meant: &str| {
-        for key in keys
-            .iter()
-            .filter(|key| kind != meant && t.has(key))
-            .collect::<Vec<_>>()
-        {
-            let problem = t.problem(
-                t.span(key),
-                format!("a check of kind {kind} has no `{key}`"),
-            );
-            t.report(problem.label(format!("leave it out, or use kind = \"{meant}\"")));
-        }
-    };
     if !t.describing() {
-        only(t, &["path", "method", "headers"], "http");
-        only(t, &["service"], "grpc");
+        only(t, kind, &["path", "method", "headers"], &["http"]);
+        only(t, kind, &["host"], &["http", "grpc"]);
+        only(t, kind, &["service"], &["grpc"]);
         if kind == "grpc" && !http2 {
             let problem = t.problem(t.span("kind"), "gRPC is spoken over HTTP/2");
             t.report(problem.label("expected `http2 = true` in the pool"));
@@ -274,6 +280,7 @@ fn ask(t: &mut Table<'_>, http2: bool) -> Option<(&'static str, Ask)> {
     let ask = match kind {
         "tcp" => Ask::Tcp,
         "grpc" => Ask::Grpc {
+            host,
             service: service.unwrap_or_default(),
         },
         _ => Ask::Http {
@@ -286,7 +293,10 @@ fn ask(t: &mut Table<'_>, http2: bool) -> Option<(&'static str, Ask)> {
     Some((kind, ask))
 }
 
-fn expect(t: &mut Table<'_>) -> Expect {
+fn expect(t: &mut Table<'_>, kind: &str) -> Expect {
+    if !t.describing() {
+        only(t, kind, &["status", "header", "body"], &["http"]);
+    }
     let usual = StatusSet::parse("200-399").expect("it is written as it is read");
     let doc = "status codes and ranges, ! takes out; 200-399 is what browsers take for good";
     let status = t.default("status", StatusCodes, usual, doc);

@@ -152,28 +152,40 @@ fn request(check: &Check, address: &Address) -> (Vec<u8>, Method) {
             text.push_str("\r\n");
             (text.into_bytes(), Method::of(method.as_bytes()))
         }
-        Ask::Grpc { service } => {
-            // One field, 1, with the service's name; its length is below 128.
-            let name = service.as_bytes();
-            let mut message = Vec::with_capacity(name.len() + 2);
-            if !name.is_empty() {
-                message.extend_from_slice(&[0x0a, name.len() as u8]);
-                message.extend_from_slice(name);
-            }
-            let length = message.len() as u8;
+        Ask::Grpc { host, service } => {
+            let host = host.as_ref().unwrap_or(&own);
+            let message = asking_for(service);
             let mut text = format!(
-                "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: {own}\r\n\
+                "POST /grpc.health.v1.Health/Check HTTP/1.1\r\nHost: {host}\r\n\
                  User-Agent: evenkeel\r\nContent-Type: application/grpc\r\nTE: trailers\r\n\
                  Content-Length: {}\r\n\r\n",
-                message.len() + 5
+                message.len()
             )
             .into_bytes();
-            text.extend_from_slice(&[0, 0, 0, 0, length]);
             text.extend_from_slice(&message);
             (text, Method::Post)
         }
         Ask::Tcp => (Vec::new(), Method::Get),
     }
+}
+
+/// A message of gRPC, not compressed, with a name in field 1; an empty one is left out.
+fn asking_for(service: &str) -> Vec<u8> {
+    let mut field = Vec::with_capacity(service.len() + 3);
+    if !service.is_empty() {
+        field.push(0x0a);
+        let mut length = service.len();
+        while length >= 0x80 {
+            field.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        field.push(length as u8);
+        field.extend_from_slice(service.as_bytes());
+    }
+    let mut message = vec![0];
+    message.extend_from_slice(&(field.len() as u32).to_be_bytes());
+    message.append(&mut field);
+    message
 }
 
 /// Reads up to the end of the final head. Its place in `received` is from the first byte on.

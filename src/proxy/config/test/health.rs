@@ -64,7 +64,7 @@ fn checks_have_the_defaults_of_the_contract() {
 #[test]
 fn every_key_of_checks_arrives() {
     let pool = pool(
-        "health = { path = \"/healthz?x=1\", method = \"HEAD\", host = \"app\", port = 81, \
+        "health = { path = \"/healthz?x=1\", method = \"OPTIONS\", host = \"app\", port = 81, \
          headers = [\"x-probe: 1\"], interval = \"3s\", interval_in_doubt = \"1s\", \
          timeout = \"2s\", rise = 4, fall = 5, initial = \"up\", expect = { status = \"204\", \
          header = [\"!x-broken\", \"x-a ~ ^b\"], body = \"ok\", latency = \"1s\" }, \
@@ -77,7 +77,7 @@ fn every_key_of_checks_arrives() {
         panic!("{:?}", health.checks)
     };
     let ask = Ask::Http {
-        method: "HEAD",
+        method: "OPTIONS",
         path: "/healthz?x=1".into(),
         host: Some("app".into()),
         headers: vec!["x-probe: 1".into()],
@@ -143,6 +143,22 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "health = { kind = \"tcp\", path = \"/\" }",
         &[":5:33: error: a check of kind tcp has no `path`"],
+    ),
+    (
+        "health = { kind = \"tcp\", host = \"a\" }",
+        &[":5:33: error: a check of kind tcp has no `host`"],
+    ),
+    (
+        "health = { kind = \"tcp\", expect = { latency = \"1s\", body = \"ok\" } }",
+        &[":5:60: error: a check of kind tcp has no `body`"],
+    ),
+    (
+        "http2 = true\nhealth = { kind = \"grpc\", expect = { status = \"200\" } }",
+        &[":6:47: error: a check of kind grpc has no `status`"],
+    ),
+    (
+        "health = { method = \"HEAD\", expect = { body = \"ok\" } }",
+        &[":5:38: error: an answer to HEAD has no body"],
     ),
     (
         "health = { kind = \"grpc\" }",
