@@ -23,7 +23,7 @@ pub struct Fit {
     pub name: &'static str,
     /// The inline table of TOML.
     pub text: String,
-    /// The largest distance of the distributions; 0 of percentiles, which are what was measured.
+    /// The largest distance of the distributions.
     pub distance: f64,
     /// What was measured: the median and the 99th percentile.
     pub measured: [Duration; 2],
@@ -65,8 +65,10 @@ pub(crate) fn fit(times: &Times) -> Fit {
             },
         )) => (distance, name, text, percentiles_us),
         None => {
-            let (name, text) = percentiles(times);
-            (0.0, name, text, measured_us)
+            let points = points(times);
+            let distance = distance(times, &|us| below(&points, us));
+            let (name, text) = percentiles(&points);
+            (distance, name, text, measured_us)
         }
     };
     let time = |us: f64| Duration::from_nanos((us * 1e3) as u64);
@@ -113,17 +115,38 @@ fn lognormal(times: &Times) -> Candidate {
     }
 }
 
-/// What was measured: some percentiles, or the one time that there is.
-fn percentiles(times: &Times) -> (&'static str, String) {
+/// Some percentiles of what was measured, and their times (us). Of those that are the same time
+/// the first and the last: a law has straight lines in between.
+fn points(times: &Times) -> Vec<(f64, u64)> {
     let mut points: Vec<(f64, u64)> = Vec::new();
     for percent in POINTS {
         let us = times.value_at_percentile(percent);
-        match points.last_mut() {
-            Some((known, last)) if *last == us => *known = percent,
+        match &mut points[..] {
+            [.., (_, first), (known, last)] if *first == us && *last == us => *known = percent,
             _ => points.push((percent, us)),
         }
     }
-    if let [(_, us)] = points[..] {
+    points
+}
+
+/// The part of the law of these percentiles that is at or below a time.
+fn below(points: &[(f64, u64)], us: f64) -> f64 {
+    let passed = points.partition_point(|(_, point)| *point as f64 <= us);
+    let percent = match (&points[..passed], points.get(passed)) {
+        ([], _) => 0.0,
+        ([.., (percent, _)], None) => *percent,
+        ([.., (percent, from)], Some((next, to))) => {
+            percent + (next - percent) * (us - *from as f64) / (to - from) as f64
+        }
+    };
+    percent / 100.0
+}
+
+/// The law of these percentiles, or of the one time that there is.
+fn percentiles(points: &[(f64, u64)]) -> (&'static str, String) {
+    if let [(_, us), (_, same)] = points[..]
+        && us == same
+    {
         let text = format!("{{ dist = \"constant\", value = {} }}", written(us as f64));
         return ("constant", text);
     }

@@ -1,6 +1,7 @@
 //! Logs in, scenarios out: order, parts, laws, incidents, and the real day in both engines.
 
 mod hostile;
+mod law;
 
 use super::*;
 use crate::law::Law;
@@ -264,17 +265,6 @@ fn laws_are_fitted_by_route() {
             .iter()
             .all(|record| record.service_us.is_none())
     );
-}
-
-/// Whatever fits a time that is always the same, it is that time.
-#[test]
-fn a_time_that_never_varies_is_constant() {
-    let mut times = route::times();
-    (0..500).for_each(|_| note(&mut times, 69_000));
-    let fitted = fit(&times);
-    assert_eq!((fitted.name, fitted.measured), ("constant", fitted.law));
-    note(&mut times, 80_000);
-    assert_ne!(fit(&times).name, "constant");
 }
 
 /// One of two endpoints stops for five seconds: its waiting requests are no long services, and the
