@@ -84,7 +84,11 @@ pub(super) fn nginx(line: &Value, key: &Key) -> Result<Line, Fault> {
     if status == 101 {
         return Ok(Line::Other);
     }
-    let passed_on = text(line, &["upstream_status"]).is_some();
+    // nginx notes its own 502 and 504 as the status of the server that did not answer.
+    let passed_on = match find(line, "upstream_header_time") {
+        Some(_) => float(line, &["upstream_header_time"]).is_some(),
+        None => text(line, &["upstream_status"]).is_some(),
+    };
     let worked_us = float(line, &["upstream_header_time", "upstream_response_time"]);
     let worked_us = worked_us.and_then(|time| micros(time, 1e6));
     let server = text(line, &["upstream_addr"]);

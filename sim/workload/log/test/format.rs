@@ -127,6 +127,20 @@ fn answers_of_the_proxy_are_not_replayed() {
                 .replace(",\"upstream_status\":\"502, 200\"", ""),
             200,
         ),
+        (
+            NGINX.replace("\"status\":200", "\"status\":502").replace(
+                "\"502, 200\"",
+                "\"502, 502\",\"upstream_header_time\":\"-, -\"",
+            ),
+            200,
+        ),
+        (
+            NGINX.replace("\"status\":200", "\"status\":502").replace(
+                "\"502, 200\"",
+                "\"502, 502\",\"upstream_header_time\":\"-, 0.140\"",
+            ),
+            502,
+        ),
         (CADDY.replace("\"status\":201", "\"status\":0"), 200),
     ];
     for (line, status) in table {
