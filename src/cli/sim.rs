@@ -185,7 +185,8 @@ pub(crate) struct SimFuzz {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) minutes: f64,
     /// The number of the first scenario: the same number is the same scenario
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0",
+        value_parser = clap::value_parser!(u64).range(..1 << 62))]
     pub(crate) from: u64,
     /// One engine alone; absent: both
     #[arg(long, value_enum)]
