@@ -7,8 +7,8 @@ use evenkeel_core::outlier::{ErrorRate, Latency, Settings, SuccessRate};
 use super::status::{StatusCodes, StatusSet};
 use crate::document::{Float, Integer, Percent, Share, Table, Time};
 
-/// Reads what the core needs to know.
-pub(super) fn outlier(t: &mut Table<'_>) -> Settings {
+/// Reads what the core needs to know of a pool of so many endpoints.
+pub(super) fn outlier(t: &mut Table<'_>, pool: usize) -> Settings {
     let doc = "failures in a row that eject: no connection, a lost one, no answer in time, or a \
                status of `statuses`; 0 for never; 3, so that one request that kills a process does \
                not eject two";
@@ -48,6 +48,8 @@ pub(super) fn outlier(t: &mut Table<'_>) -> Settings {
         let help = "if one request in 100 fails for no fault of the endpoint's, every 100 of them";
         t.report(problem.label("expected 3 or more").help(help));
     }
+    too_few(t, "success_rate", pool, success_rate.map(|r| r.endpoints));
+    too_few(t, "latency", pool, latency.map(|r| r.endpoints));
     Settings {
         consecutive_failures,
         statuses: statuses.statuses,
@@ -59,6 +61,16 @@ pub(super) fn outlier(t: &mut Table<'_>) -> Settings {
         eject_max: eject_max.max(eject),
         max_ejected_ppm: max_ejected.ppm(),
     }
+}
+
+/// Tells of a rule that needs more endpoints than its pool has.
+fn too_few(t: &mut Table<'_>, rule: &str, pool: usize, needed: Option<u32>) {
+    let Some(needed) = needed.filter(|needed| (*needed as usize) > pool) else {
+        return;
+    };
+    let message = format!("a pool of {pool} has too few endpoints to compare: nobody is ejected");
+    let problem = t.problem(t.span(rule), message).warning();
+    t.report(problem.label(format!("expected {needed} endpoints, or `error_rate`")));
 }
 
 /// A rule that is off unless the file has it.

@@ -11,6 +11,7 @@ use super::affinity::{Affinity, affinity};
 use super::concurrency::concurrency;
 use super::health::{Health, Panic, health, panic};
 use super::hedge::{self, hedge};
+use super::outlier::outlier;
 use super::policy::{HashKey, Policy, policy};
 use super::probe::Probe;
 use super::retry::{Retry, replaced_in_time, retry};
@@ -146,7 +147,7 @@ pub(super) fn pool(t: &mut Table<'_>, names: &mut Names, purpose: Use) -> Option
     let doc = "probes of the endpoints; absent: all are taken for fit";
     let health = t.optional_table("health", doc, |t| health(t, http2));
     let doc = "endpoints that fail real requests are passed over for a while; absent: none is";
-    let outlier = t.optional_table("outlier", doc, super::outlier::outlier);
+    let outlier = t.optional_table("outlier", doc, |t| outlier(t, endpoints.len()));
     let doc = "what happens when too few endpoints are fit, by probes and requests";
     let panic = t.shorthand("panic", "below", doc, panic);
     let doc = "how many requests an endpoint has at once, found out from how long they take; \

@@ -7,10 +7,14 @@ use evenkeel_core::slow_start;
 
 use super::*;
 
-fn pool(lines: &str) -> Pool {
-    let (config, problems) = load(Path::new("x"), with_endpoint(lines).as_bytes());
-    assert_eq!(problems, [], "{lines}");
+fn read(text: &str) -> Pool {
+    let (config, problems) = load(Path::new("x"), text.as_bytes());
+    assert_eq!(problems, [], "{text}");
     config.expect("it has no errors").pools.remove(0)
+}
+
+fn pool(lines: &str) -> Pool {
+    read(&with_endpoint(lines))
 }
 
 fn with_endpoint(lines: &str) -> String {
@@ -107,11 +111,13 @@ fn every_key_of_checks_arrives() {
 
 #[test]
 fn every_key_of_ejection_arrives() {
-    let pool = pool(
-        "outlier = { consecutive_failures = 0, statuses = \"500-599,!501\", window = \"5s\", \
-         error_rate = \"30%\", success_rate = 2.5, latency = { factor = 4, least = \"10ms\", \
-         endpoints = 5, requests = 7 }, eject = \"1s\", eject_max = \"9s\", max_ejected = \"10%\" }",
-    );
+    let endpoints = ["a", "b", "c", "d", "e"].map(|host| format!("{{ address = \"{host}:1\" }}"));
+    let outlier = "outlier = { consecutive_failures = 0, statuses = \"500-599,!501\", \
+                   window = \"5s\", error_rate = \"30%\", success_rate = 2.5, latency = { \
+                   factor = 4, least = \"10ms\", endpoints = 5, requests = 7 }, eject = \"1s\", \
+                   eject_max = \"9s\", max_ejected = \"10%\" }";
+    let lines = format!("endpoints = [{}]\n{outlier}", endpoints.join(", "));
+    let pool = read(&with_pool(&lines));
     let outlier = pool.outlier.expect("it is there");
     assert_eq!((outlier.consecutive_failures, outlier.window), (0, s(5)));
     assert!(outlier.statuses.contains(599) && !outlier.statuses.contains(501));
@@ -195,6 +201,10 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "outlier = { eject = \"2m\" }",
         &[":5:21: error: the first ejection is longer than the longest"],
+    ),
+    (
+        "outlier = { latency = 3 }",
+        &[":5:23: warning: a pool of 1 has too few endpoints to compare: nobody is ejected"],
     ),
     (
         "outlier = { consecutive_failures = 1 }",
