@@ -1,5 +1,7 @@
 //! Times in which nothing that is sent to an address, or from it, arrives.
 
+use std::time::Duration;
+
 use evenkeel_core::time::Timestamp;
 
 /// The times in which an address is a black hole: in order, and apart from each other.
@@ -16,6 +18,13 @@ impl Holes {
             Some((_, end)) if *end >= from => *end = until.max(*end),
             _ => self.0.push((from, until)),
         }
+    }
+
+    /// The longest of them.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let lasts = self.0.iter().map(|(from, until)| until.since(*from));
+        lasts.max().unwrap_or_default()
     }
 
     /// When what is sent at `sent` leaves: at once, or when the hole has ended.

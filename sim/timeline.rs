@@ -88,6 +88,24 @@ impl Timeline {
         timeline
     }
 
+    /// For how long at most what is sent to an origin is held up: by a pause or a hole.
+    #[must_use]
+    pub fn standstill(&self) -> Duration {
+        let mut since = vec![None; self.holes.len()];
+        let mut longest = self.holes.iter().map(Holes::longest).max();
+        for (at, origin, change) in &self.changes {
+            match change {
+                Change::Pause => _ = since[*origin].get_or_insert(*at),
+                Change::Resume => {
+                    let paused = since[*origin].take().map(|from| at.since(from));
+                    longest = longest.max(paused);
+                }
+                _ => {}
+            }
+        }
+        longest.unwrap_or_default()
+    }
+
     /// Adds the changes of one fault at one origin, over which another one takes at `next`.
     fn add(&mut self, fault: &Fault, span: &Span, next: Timestamp) {
         let Span { origin, from, .. } = *span;

@@ -198,6 +198,30 @@ fn the_application_drains_on_sigterm() {
     assert_eq!(node.process.exit().code(), Some(0));
 }
 
+/// What origins do in the simulator, too (`sim/origin`): each answer of `/cpu` is a hundredth of a
+/// millisecond shorter than the one before.
+#[test]
+fn node_works_on_what_was_given_up_while_it_was_stopped() {
+    const GET: &[u8] = b"GET /cpu?ms=1&wait=1 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let node = Node::start_with("a", 0, &["--warmup", "100,2"]);
+    let connect = || Client::connect(node.address).unwrap();
+    let mut kept = connect();
+    kept.exchange("GET", GET).unwrap();
+    node.process.freeze();
+    kept.send(GET).unwrap();
+    drop(kept);
+    for _ in 0..4 {
+        connect().send(GET).unwrap();
+    }
+    let mut last = connect();
+    last.send(GET).unwrap();
+    node.process.wake();
+    let answer = last.answer("GET").unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    let before = (2.0 - answer["ms"].as_f64().unwrap()) * 100.0;
+    assert_eq!(before.round(), 6.0, "{answer}");
+}
+
 /// Answers that are not whole, and what the client says of them.
 const BROKEN: &[(&[u8], &str)] = &[
     (b"", "closed before an answer"),

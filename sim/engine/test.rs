@@ -204,5 +204,6 @@ fn engines_agree_with_several_workers() {
 mod affinity;
 mod hedge;
 mod load;
+mod pause;
 mod retry;
 mod throttle;

@@ -6,6 +6,7 @@
 use evenkeel_core::request::Event;
 use evenkeel_core::time::Timestamp;
 
+use super::upstream::Sent;
 use super::{Engine, Hop, Live, What};
 use crate::link::Arrival as Arrived;
 use crate::plan::Ask;
@@ -94,16 +95,16 @@ impl Engine<'_> {
             }
         };
         let at = live.at;
+        let sent = Sent {
+            serial,
+            origin: live.origin as u32,
+            attempt,
+            fresh: !live.reused,
+        };
+        live.on_way += u16::from(matches!(arrives, Arrived::At(_)));
         match arrives {
-            Arrived::At(now) if now <= self.now => self.offer(live, attempt),
-            Arrived::At(arrives) => self.plan_at(
-                arrives,
-                What::Offer {
-                    at,
-                    serial,
-                    attempt,
-                },
-            ),
+            Arrived::At(now) if now <= self.now => self.offer(live, sent),
+            Arrived::At(arrives) => self.plan_at(arrives, What::Offer { at, sent }),
             Arrived::Lost(now) if now <= self.now => self.reply(live, attempt, None),
             Arrived::Lost(given_up) => self.plan_at(
                 given_up,

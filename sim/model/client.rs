@@ -124,6 +124,7 @@ impl Engine<'_> {
                 live.plain = plain;
                 live.waiting.gone = false;
                 live.waiting.until = NEVER;
+                (live.over, live.torn) = (false, false);
                 (live.session, live.served, live.gift) = (None, None, None);
                 at
             }
@@ -132,6 +133,25 @@ impl Engine<'_> {
                 slots.push(Live::new(slots.len(), arrival, plain, rng));
                 slots.len() - 1
             }
+        }
+    }
+
+    /// A slot for what the client of slot `at` does next, while that one's request goes on.
+    fn move_on(&mut self, slots: &mut Vec<Live>, at: usize) -> usize {
+        let live = &mut slots[at];
+        let (arrival, socket) = (live.arrival.clone(), live.waiting.socket.take());
+        let next = self.slot(slots, arrival);
+        let waiting = &mut slots[next].waiting;
+        waiting.client = waiting.client.wrapping_add(1);
+        waiting.socket = socket;
+        next
+    }
+
+    /// The slot's request is over. An origin may still have to read a try of it that was given up.
+    pub(super) fn vacate(&mut self, live: &mut Live) {
+        live.over = true;
+        if live.on_way == 0 {
+            self.free.push(live.at);
         }
     }
 
@@ -209,10 +229,16 @@ impl Engine<'_> {
     }
 
     /// The slot's client does something, unless it has moved on.
-    pub(super) fn act(&mut self, live: &mut Live, client: u32, act: Act) {
-        if live.waiting.client != client {
+    pub(super) fn act(&mut self, slots: &mut Vec<Live>, mut at: usize, client: u32, act: Act) {
+        if slots[at].waiting.client != client {
             return;
         }
+        if matches!(act, Act::Retry | Act::Reconnect) && slots[at].on_way > 0 {
+            let next = self.move_on(slots, at);
+            self.vacate(&mut slots[at]);
+            at = next;
+        }
+        let live = &mut slots[at];
         match act {
             Act::Retry => {
                 let Arrival {
@@ -221,11 +247,13 @@ impl Engine<'_> {
                     class,
                     ..
                 } = live.arrival;
+                live.arrival.retry += 1;
                 self.collector.client_retry(due, workload, class);
                 self.send(live);
             }
             Act::Reconnect => {
                 let arrival = &mut live.arrival;
+                arrival.retry += 1;
                 arrival.due = self.now;
                 let (workload, class) = (arrival.workload, arrival.class);
                 self.collector.sent(self.now, workload, class);
@@ -246,16 +274,11 @@ impl Engine<'_> {
         let waiting = &mut live.waiting;
         let (_, end) = waiting.until;
         waiting.gone = true;
-        let (reaches, socket) = (waiting.reaches, waiting.socket.take());
-        let arrival = live.arrival.clone();
+        let reaches = waiting.reaches;
         let learns = self.to_proxy(live, LEAVE, self.now);
         self.plan_act(learns.max(reaches), live, Act::Left);
-        let next = self.slot(slots, arrival);
-        let live = &mut slots[next];
-        let waiting = &mut live.waiting;
-        waiting.client = waiting.client.wrapping_add(1);
-        waiting.socket = socket;
-        self.conclude(live, end, self.now);
+        let next = self.move_on(slots, at);
+        self.conclude(&mut slots[next], end, self.now);
     }
 
     /// The response is complete, or there will be none: its client has it at `done`.
@@ -265,19 +288,19 @@ impl Engine<'_> {
         self.keep(live, end, done);
         if live.plain {
             self.tell(live, end, done);
-            return self.free.push(live.at);
+            return self.vacate(live);
         }
         let waiting = &mut live.waiting;
         waiting.client = waiting.client.wrapping_add(1);
         let until = std::mem::replace(&mut waiting.until, NEVER);
         if waiting.gone {
-            return self.free.push(live.at);
+            return self.vacate(live);
         }
         if let Some(socket) = waiting.socket.as_mut().filter(|socket| socket.open) {
             socket.open = false;
             if done > socket.until {
                 // Its client hung up before it heard.
-                return self.free.push(live.at);
+                return self.vacate(live);
             }
             self.collector.socket(done, Turn::Cut);
             return self.reconnect(live, done);
@@ -306,18 +329,15 @@ impl Engine<'_> {
         if live.waiting.socket.is_some() {
             self.tell(live, end, done);
             return match end {
-                End::Cancelled => self.free.push(live.at),
+                End::Cancelled => self.vacate(live),
                 _ => self.reconnect(live, done),
             };
         }
         match self.conduct.after(&live.arrival, end, done) {
-            Next::Again(again) => {
-                live.arrival.retry += 1;
-                self.plan_act(again, live, Act::Retry);
-            }
+            Next::Again(again) => self.plan_act(again, live, Act::Retry),
             Next::Over(end, done) => {
                 self.tell(live, end, done);
-                self.free.push(live.at);
+                self.vacate(live);
             }
         }
     }
@@ -402,7 +422,7 @@ impl Engine<'_> {
     /// A client without a socket comes back later, if it wants to.
     fn reconnect(&mut self, live: &mut Live, done: Timestamp) {
         let Some(socket) = &mut live.waiting.socket else {
-            return self.free.push(live.at);
+            return self.vacate(live);
         };
         let failures = socket.failures;
         match self
@@ -411,10 +431,9 @@ impl Engine<'_> {
         {
             Some(again) => {
                 socket.failures += 1;
-                live.arrival.retry += 1;
                 self.plan_act(again, live, Act::Reconnect);
             }
-            None => self.free.push(live.at),
+            None => self.vacate(live),
         }
     }
 

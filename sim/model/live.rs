@@ -48,6 +48,12 @@ pub(super) struct Live {
     pub(super) asked: Span,
     /// How often it has reached an origin: each time draws a service of its own.
     pub(super) offers: u8,
+    /// Tries of it that were sent and that no origin has read.
+    pub(super) on_way: u16,
+    /// A try was given up before all of the request was there: no origin gets that whole.
+    pub(super) torn: bool,
+    /// It has ended. Its slot is used again when nothing of it is on its way.
+    pub(super) over: bool,
     /// The connection of the present try was idle before.
     pub(super) reused: bool,
     /// Its client does nothing but wait.
@@ -86,6 +92,9 @@ impl Live {
             rival: None,
             asked: Span(0),
             offers: 0,
+            on_way: 0,
+            torn: false,
+            over: false,
             reused: false,
             plain,
             waiting: Waiting::default(),

@@ -269,14 +269,17 @@ impl<'a> Engine<'a> {
     }
 
     /// What was planned comes to pass, if the slot still waits for it.
-    fn happen(&mut self, slots: &mut [Live], what: What) {
+    fn happen(&mut self, slots: &mut Vec<Live>, what: What) {
         let Some(at) = what.slot() else {
             return self.happen_beside(what);
         };
+        if let What::Client { client, act, .. } = what {
+            return self.act(slots, at, client, act);
+        }
         let live = &mut slots[at];
         match what {
             What::Arrive { .. } => self.arrive(live),
-            What::Client { client, act, .. } => self.act(live, client, act),
+            What::Offer { sent, .. } => self.offer(live, sent),
             _ if !what.serial().is_some_and(|serial| live.awaits(serial)) => {}
             What::Dial { attempt, .. } => {
                 if let Some(event) = self.dialled(live, attempt) {
@@ -289,14 +292,14 @@ impl<'a> Engine<'a> {
                 self.report(live, Event::Connected { attempt, reused });
             }
             What::Refused { attempt, .. } => self.report(live, Event::DialFailed { attempt }),
-            What::Offer { attempt, .. } => self.offer(live, attempt),
             What::Reply {
                 attempt, status, ..
             } => self.reply(live, attempt, status),
             What::Received { .. } => self.report(live, Event::Received),
             What::Ended { .. } => self.report(live, Event::BodyEnded),
             What::Release { .. } => self.release(live),
-            What::Probe { .. } | What::Idle { .. } | What::Replace { .. } => {}
+            What::Client { .. } | What::Probe { .. } | What::Idle { .. } | What::Replace { .. } => {
+            }
         }
     }
 

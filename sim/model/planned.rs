@@ -7,6 +7,7 @@ use evenkeel_core::time::Timestamp;
 
 use super::client::Act;
 use super::probe::Step;
+use super::upstream::Sent;
 
 /// What happens to the request in slot `at`. Whatever has another `serial` than the slot is
 /// outdated.
@@ -20,8 +21,8 @@ pub(super) enum What {
     Connected { at: usize, serial: u32, attempt: u8 },
     /// A connection is refused.
     Refused { at: usize, serial: u32, attempt: u8 },
-    /// It reaches its origin.
-    Offer { at: usize, serial: u32, attempt: u8 },
+    /// It reaches its origin, which works on it whether or not it is outdated.
+    Offer { at: usize, sent: Sent },
     /// The response, or without a status the loss of its connection, reaches the proxy.
     Reply {
         at: usize,
@@ -73,7 +74,6 @@ impl What {
             Self::Dial { serial, .. }
             | Self::Connected { serial, .. }
             | Self::Refused { serial, .. }
-            | Self::Offer { serial, .. }
             | Self::Reply { serial, .. }
             | Self::Received { serial, .. }
             | Self::Ended { serial, .. }

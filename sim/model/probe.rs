@@ -68,6 +68,8 @@ struct Probe {
     purpose: Purpose,
     /// It has a connection that was kept.
     reused: bool,
+    /// What it asks was sent, and its origin has not read it.
+    on_way: bool,
     /// When it set out; one of the load, when its request did.
     began: Timestamp,
 }
@@ -171,6 +173,7 @@ impl Engine<'_> {
             origin: self.proxies[process].origin(pool, endpoint),
             purpose,
             reused: false,
+            on_way: false,
             began: self.now,
         };
         let deadline = match purpose {
@@ -220,13 +223,14 @@ impl Engine<'_> {
             arrives = self.arrival(back, probe.number, leg + 1, arrives, 0).at();
         }
         let serial = probe.serial;
+        self.probes.live[at].on_way |= matches!(step, Step::Offer);
         self.until(arrives, What::Probe { at, serial, step });
     }
 
     /// A probe has come to `step`.
     pub(super) fn probe_at(&mut self, at: usize, serial: u32, step: Step) {
         let probe = self.probes.live[at];
-        if probe.serial != serial {
+        if probe.serial != serial && !matches!(step, Step::Offer) {
             return;
         }
         match step {
@@ -283,6 +287,12 @@ impl Engine<'_> {
             let step = Step::Offer;
             return unread.push(What::Probe { at, serial, step });
         }
+        let probe = &mut self.probes.live[at];
+        probe.on_way = false;
+        let over = probe.serial != serial;
+        if over {
+            self.probes.free.push(at);
+        }
         let job = Job {
             id: PROBE | u64::from(serial) << 32 | at as u64,
             connection: number,
@@ -292,7 +302,7 @@ impl Engine<'_> {
         };
         if self.origins[origin].station.offer(self.now, &job) {
             self.plan_station(origin);
-        } else {
+        } else if !over {
             self.step(at, 0, Step::Reply(None));
         }
     }
@@ -326,7 +336,10 @@ impl Engine<'_> {
         let probe = self.probes.live[at];
         let live = &mut self.probes.live[at];
         live.serial = live.serial.wrapping_add(1) & 0x7fff_ffff;
-        self.probes.free.push(at);
+        // Who is given up is read all the same.
+        if !probe.on_way {
+            self.probes.free.push(at);
+        }
         match probe.purpose {
             Purpose::Health(order) => self.report_health(&probe, &order, answer),
             Purpose::Load(wanted) => self.report_load(&probe, wanted, answer),

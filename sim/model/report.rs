@@ -69,7 +69,10 @@ impl Engine<'_> {
                 } => next = self.connect(live, attempt, endpoint, fresh),
                 Action::Send { attempt } => self.pass(live, attempt),
                 Action::Keep { .. } => live.keep(),
-                Action::Cancel { attempt } => live.cancel(attempt),
+                Action::Cancel { attempt } => {
+                    live.torn |= live.uploaded > self.now;
+                    live.cancel(attempt);
+                }
                 Action::Forward { .. } => {
                     self.give(live);
                     next = self.forward(live);

@@ -58,6 +58,18 @@ impl Origin {
     }
 }
 
+/// A try of a request that was sent. It is worked on, whether or not somebody still waits for it
+/// (`crate::origin::connection`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    /// What its slot awaits while it is not given up.
+    pub(super) serial: u32,
+    pub(super) origin: u32,
+    pub(super) attempt: u8,
+    /// It is the first on its connection.
+    pub(super) fresh: bool,
+}
+
 impl Engine<'_> {
     /// Takes an idle connection, or dials.
     pub(super) fn connect(
@@ -174,19 +186,20 @@ impl Engine<'_> {
     }
 
     /// The request reaches its origin.
-    pub(super) fn offer(&mut self, live: &mut Live, attempt: u8) {
-        let origin = &mut self.origins[live.origin];
+    pub(super) fn offer(&mut self, live: &mut Live, sent: Sent) {
+        let origin = &mut self.origins[sent.origin as usize];
         if let Some(unread) = &mut origin.unread {
-            return unread.push(What::Offer {
-                at: live.at,
-                serial: live.serial,
-                attempt,
-            });
+            return unread.push(What::Offer { at: live.at, sent });
+        }
+        live.on_way -= 1;
+        if !live.awaits(sent.serial) {
+            return self.offer_late(live, sent);
         }
         live.offers = live.offers.saturating_add(1);
         live.asked = Span(0);
+        let attempt = sent.attempt;
         if origin.trouble.strikes() && origin.station.is_up() {
-            match self.verdict(live) {
+            match self.verdict(live, sent) {
                 Verdict::Serve => {}
                 Verdict::Reset => return self.answer(live, attempt, None),
                 Verdict::Answer(status, asked) => {
@@ -195,28 +208,51 @@ impl Engine<'_> {
                 }
             }
         }
-        let (cpu_ns, io_ns) = self.service.draw_ahead(&live.arrival, live.offers);
-        let job = Job {
-            id: (u64::from(live.serial) << 32) | live.at as u64,
-            connection: live.arrival.n,
-            fresh: !live.reused,
-            cpu_ns,
-            io_ns,
-        };
-        if self.origins[live.origin].station.offer(self.now, &job) {
-            self.plan_station(live.origin);
-        } else {
+        if !self.employ(live, sent) {
             self.answer(live, attempt, None);
         }
     }
 
+    /// The same of a try that was given up: nobody hears of it.
+    #[cold]
+    fn offer_late(&mut self, live: &mut Live, sent: Sent) {
+        if !live.torn {
+            live.offers = live.offers.saturating_add(1);
+            if self.verdict(live, sent) == Verdict::Serve {
+                self.employ(live, sent);
+            }
+        }
+        if live.over {
+            self.vacate(live);
+        }
+    }
+
+    /// Lets an origin work on a request; false if nobody listens.
+    #[inline(always)]
+    fn employ(&mut self, live: &Live, sent: Sent) -> bool {
+        let (cpu_ns, io_ns) = self.service.draw_ahead(&live.arrival, live.offers);
+        let job = Job {
+            id: (u64::from(sent.serial) << 32) | live.at as u64,
+            connection: live.arrival.n,
+            fresh: sent.fresh,
+            cpu_ns,
+            io_ns,
+        };
+        let origin = sent.origin as usize;
+        let taken = self.origins[origin].station.offer(self.now, &job);
+        if taken {
+            self.plan_station(origin);
+        }
+        taken
+    }
+
     #[inline(never)]
-    fn verdict(&self, live: &Live) -> Verdict {
+    fn verdict(&self, live: &Live, sent: Sent) -> Verdict {
         // A connection that carries others is not one that was idle.
         let http2 = self.plan.config().pools[usize::from(live.pool)].http2;
         let (workload, n) = (live.arrival.workload, live.arrival.n);
-        let trouble = &self.origins[live.origin].trouble;
-        trouble.verdict(workload, n, live.offers, live.reused && !http2)
+        let trouble = &self.origins[sent.origin as usize].trouble;
+        trouble.verdict(workload, n, live.offers, !sent.fresh && !http2)
     }
 
     pub(super) fn plan_station(&mut self, origin: usize) {
@@ -316,7 +352,7 @@ impl Engine<'_> {
         self.report(live, event);
     }
 
-    pub(super) fn change(&mut self, slots: &mut [Live], origin: usize, change: Change) {
+    pub(super) fn change(&mut self, slots: &mut Vec<Live>, origin: usize, change: Change) {
         let now = self.now;
         let mut finished = std::mem::take(&mut self.finished);
         let Origin {
@@ -341,7 +377,6 @@ impl Engine<'_> {
             }
             Change::Resume => {
                 station.resume(now);
-                // Who has given up is not among them any more.
                 let unread = unread.take();
                 unread
                     .into_iter()

@@ -338,7 +338,7 @@ impl Application {
                 (self.service.draw(arrival, offers), status, bytes, verdict)
             })
         });
-        // A request whose client has left is answered without work: nobody will see it.
+        // Of who comes too late nobody knows any more what it wanted.
         let Some(((cpu_ns, io_ns), status, bytes, verdict)) = drawn else {
             return order;
         };

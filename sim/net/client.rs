@@ -376,11 +376,7 @@ impl Clients {
     fn complete(self: &Rc<Self>, job: &Job, end: Option<End>) -> bool {
         let done = self.world.now();
         let origin = self.run.flow.origin(job.ticket);
-        let arrival = match end {
-            Some(_) => self.run.flow.leave(job.ticket),
-            None => self.run.flow.abandon(job.ticket, done),
-        };
-        let Some(mut arrival) = arrival else {
+        let Some(mut arrival) = self.run.flow.leave(job.ticket, done) else {
             return false;
         };
         match self

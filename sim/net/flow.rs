@@ -13,9 +13,9 @@ use crate::workload::Arrival;
 /// The field that carries the ticket.
 pub(super) const FIELD: &str = "X-Sim";
 
-/// How long a request whose client has left may still turn up at an origin, which works on it as
-/// on any other. Longer than anything holds it up but a pause or a cut of minutes.
-const LINGER: Duration = Duration::from_secs(60);
+/// How long a request that nobody waits for any more may still turn up at an origin, which works on
+/// it as on any other, beyond what faults hold it up.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Names a request on its way; never the same twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,39 +42,60 @@ impl Ticket {
 }
 
 /// All requests on their way.
-#[derive(Debug, Default)]
-pub(super) struct Flow(RefCell<Slots>);
+#[derive(Debug)]
+pub(super) struct Flow {
+    slots: RefCell<Slots>,
+    /// How long a request is known after its end.
+    linger: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Slots {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Slots of requests whose clients have left, and when each may be used again.
+    /// Slots of requests that have ended for their clients, and when each may be used again.
     left: VecDeque<(Timestamp, u32)>,
 }
 
 #[derive(Debug)]
 struct Slot {
     serial: u32,
-    arrival: Option<Arrival>,
+    arrival: Arrival,
+    /// It has ended for its client. A try of it that was given up may be on its way.
+    ended: bool,
     offers: u8,
     /// The origin that it reached last.
     origin: usize,
 }
 
+impl Slots {
+    fn at(&mut self, ticket: Ticket) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(ticket.slot as usize)?;
+        (slot.serial == ticket.serial).then_some(slot)
+    }
+}
+
 impl Flow {
+    /// Nobody yet; faults hold up what is sent to origins for at most `standstill`.
+    pub(super) fn new(standstill: Duration) -> Self {
+        Self {
+            slots: RefCell::default(),
+            linger: LINGER + standstill,
+        }
+    }
+
     /// A request sets out.
     pub(super) fn enter(&self, arrival: Arrival, now: Timestamp) -> Ticket {
-        let mut flow = self.0.borrow_mut();
+        let mut flow = self.slots.borrow_mut();
         while let Some((_, slot)) = flow.left.pop_front_if(|(until, _)| *until < now) {
-            flow.slots[slot as usize].arrival = None;
             flow.free.push(slot);
         }
         let slot = flow.free.pop().unwrap_or(flow.slots.len() as u32);
         match flow.slots.get_mut(slot as usize) {
             Some(entry) => {
                 entry.serial += 1;
-                entry.arrival = Some(arrival);
+                entry.arrival = arrival;
+                entry.ended = false;
                 entry.offers = 0;
                 entry.origin = usize::MAX;
                 Ticket {
@@ -85,7 +106,8 @@ impl Flow {
             None => {
                 flow.slots.push(Slot {
                     serial: 0,
-                    arrival: Some(arrival),
+                    arrival,
+                    ended: false,
                     offers: 0,
                     origin: usize::MAX,
                 });
@@ -95,44 +117,34 @@ impl Flow {
     }
 
     /// A request has reached origin number `origin`: looks at it, with the number of times that it
-    /// has reached one by now. `None` if its client no longer waits.
+    /// has reached one by now. `None` if it ended too long ago.
     pub(super) fn offer<R>(
         &self,
         ticket: Ticket,
         origin: usize,
         f: impl FnOnce(&Arrival, u8) -> R,
     ) -> Option<R> {
-        let mut flow = self.0.borrow_mut();
-        let slot = flow.slots.get_mut(ticket.slot as usize)?;
-        if slot.serial != ticket.serial {
-            return None;
-        }
+        let mut flow = self.slots.borrow_mut();
+        let slot = flow.at(ticket)?;
         slot.offers = slot.offers.saturating_add(1);
         slot.origin = origin;
-        Some(f(slot.arrival.as_ref()?, slot.offers))
+        Some(f(&slot.arrival, slot.offers))
     }
 
     /// The origin that a request on its way has reached last.
     pub(super) fn origin(&self, ticket: Ticket) -> Option<usize> {
-        let flow = self.0.borrow();
-        let slot = flow.slots.get(ticket.slot as usize)?;
-        (slot.serial == ticket.serial && slot.origin != usize::MAX).then_some(slot.origin)
+        let mut flow = self.slots.borrow_mut();
+        let origin = flow.at(ticket)?.origin;
+        (origin != usize::MAX).then_some(origin)
     }
 
-    /// A request has ended for its client.
-    pub(super) fn leave(&self, ticket: Ticket) -> Option<Arrival> {
-        let mut flow = self.0.borrow_mut();
-        let slot = flow.slots.get_mut(ticket.slot as usize)?;
-        let arrival = slot.arrival.take()?;
-        flow.free.push(ticket.slot);
-        Some(arrival)
-    }
-
-    /// The client of a request has left: it is still on its way.
-    pub(super) fn abandon(&self, ticket: Ticket, now: Timestamp) -> Option<Arrival> {
-        let mut flow = self.0.borrow_mut();
-        let arrival = flow.slots.get(ticket.slot as usize)?.arrival.clone()?;
-        flow.left.push_back((now + LINGER, ticket.slot));
+    /// A request has ended for its client, once.
+    pub(super) fn leave(&self, ticket: Ticket, now: Timestamp) -> Option<Arrival> {
+        let mut flow = self.slots.borrow_mut();
+        let slot = flow.at(ticket).filter(|slot| !slot.ended)?;
+        slot.ended = true;
+        let arrival = slot.arrival.clone();
+        flow.left.push_back((now + self.linger, ticket.slot));
         Some(arrival)
     }
 }

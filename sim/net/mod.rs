@@ -166,13 +166,14 @@ impl Run {
         let count = usize::from(plan.scenario.proxies.count);
         let mut collector = Collector::new(plan.setup.clone());
         (1..count).for_each(|_| _ = collector.proxy());
+        let timeline = Timeline::new(plan, seed);
         Ok(Self {
             plan: Arc::clone(plan),
             secrets: Secrets::new(plan)?,
             seed,
-            timeline: Timeline::new(plan, seed),
             collector: RefCell::new(collector),
-            flow: Flow::default(),
+            flow: Flow::new(timeline.standstill()),
+            timeline,
             observe,
             seen: RefCell::default(),
             notes: Cell::default(),

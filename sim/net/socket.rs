@@ -60,10 +60,7 @@ impl Clients {
         let job = self.job(arrival.clone(), arrival.due, true);
         let opened = self.patiently(job.until.0, self.open(world, &job)).await;
         let now = self.world.now();
-        let _ = match opened {
-            Some(_) => self.run.flow.leave(job.ticket),
-            None => self.run.flow.abandon(job.ticket, now),
-        };
+        let _ = self.run.flow.leave(job.ticket, now);
         let opened = opened.unwrap_or(Err(job.until.1));
         let end = opened
             .as_ref()

@@ -215,3 +215,31 @@ fn draws_are_the_seeds() {
         "{counts:?}"
     );
 }
+
+#[test]
+fn the_longest_standstill_is_found() {
+    let table: [(&[&str], u64); 4] = [
+        (&["kind = \"crash\"; for = \"9s\""], 0),
+        (
+            &[
+                "kind = \"pause\"; for = \"3s\"",
+                "kind = \"blackhole\"; for = \"2s\"",
+            ],
+            3,
+        ),
+        (
+            &[
+                "kind = \"pause\"; for = \"3s\"",
+                "kind = \"blackhole\"; for = \"4s\"",
+            ],
+            4,
+        ),
+        (&["kind = \"pause\"", "kind = \"crash\"; for = \"1s\""], 18),
+    ];
+    for (faults, seconds) in table {
+        let text = |keys: &&str| fault(&format!("at = \"2s\"; target = \"a\"; {keys}"));
+        let text: String = faults.iter().map(text).collect();
+        let standstill = timeline(&text, 1).standstill();
+        assert_eq!(standstill.as_secs(), seconds, "{faults:?}");
+    }
+}
