@@ -7,6 +7,10 @@ use crate::document::{
     Address, Choice, FilePath, Integer, Name, Percent, Share, Socket, Table, Time,
 };
 
+/// From where on lines that explain themselves are most of a log: with 16 endpoints it is a third
+/// longer then (`docs/explain.md`).
+const MUCH: Percent = Percent::new(10);
+
 /// The process as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
@@ -113,6 +117,13 @@ pub(super) fn log(t: &mut Table<'_>) -> Log {
                    did: `explain`, with all endpoints of the pool, what each scored or why it was \
                    left out; a line is longer by 80 bytes an endpoint then, so 0.1% is enough";
         let explain = t.default("explain", Share, Percent::default(), doc);
+        if explain > MUCH {
+            let what = format!("{explain} of all requests are explained, at the others' expense");
+            let problem = t.problem(t.span("explain"), what).warning();
+            let help = "each costs some 10 us more and, for each endpoint, 80 bytes in the log";
+            let label = format!("expected at most {MUCH}; 0.1% tells as much");
+            t.report(problem.label(label).help(help));
+        }
         Access {
             path,
             format,

@@ -2,6 +2,7 @@
 
 mod health;
 mod limit;
+mod log;
 mod mutation;
 mod overload;
 mod route;
