@@ -22,6 +22,7 @@ use std::time::Duration;
 use evenkeel_proxy::document::Diagnostic;
 
 use crate::import::{Fit, fit, note, times};
+use crate::live::Launcher;
 use crate::origin::Warmup;
 use crate::scenario;
 use crate::sweep::Stop;
@@ -35,6 +36,8 @@ pub use target::Target;
 pub struct Order<'a> {
     /// The application.
     pub target: &'a Target,
+    /// What starts who looks after it, if it is started.
+    pub launcher: &'a Launcher,
     /// Where it runs, if it is started, and where the scenario is from.
     pub folder: &'a Path,
     /// Whether it may be on another machine.
@@ -163,7 +166,7 @@ pub fn calibrate(
     }
     let measured = order
         .target
-        .reach(order.folder, order.elsewhere)
+        .reach(order.folder, order.elsewhere, order.launcher)
         .and_then(|running| measure::measure(order, running.address(), stop, progress))
         // Who was interrupted may have given up for another reason meanwhile.
         .map_err(|error| {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
 use super::Error;
-use crate::live::application::Application;
+use crate::live::{self, Launcher, Program};
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub enum Target {
 #[derive(Debug)]
 pub(super) struct Running {
     address: SocketAddr,
-    _application: Option<Application>,
+    /// Who looks after it.
+    _keeper: Option<live::Process>,
 }
 
 impl Running {
@@ -64,7 +65,12 @@ impl Target {
     }
 
     /// Starts it, or looks up where it is; nobody is asked yet.
-    pub(super) fn reach(&self, folder: &Path, elsewhere: bool) -> Result<Running, Error> {
+    pub(super) fn reach(
+        &self,
+        folder: &Path,
+        elsewhere: bool,
+        launcher: &Launcher,
+    ) -> Result<Running, Error> {
         match self {
             Self::Running(host) => {
                 let addresses = host
@@ -78,15 +84,22 @@ impl Target {
                 let none = || Error::Target(io::Error::other(format!("{host}: no address")));
                 Ok(Running {
                     address: *addresses.first().ok_or_else(none)?,
-                    _application: None,
+                    _keeper: None,
                 })
             }
             Self::Command(command) => {
-                let started = Application::start(command, folder, "calibrated", 0, 1.0);
-                let application = started.map_err(Error::Target)?;
+                let program = Program {
+                    command: command.clone(),
+                    folder: folder.to_owned(),
+                    name: "calibrated".to_owned(),
+                    port: 0,
+                    speed: 1.0,
+                };
+                let started = launcher.start_origin(&live::Order::Application(program));
+                let (keeper, address) = started.map_err(Error::Target)?;
                 Ok(Running {
-                    address: SocketAddr::from(([127, 0, 0, 1], application.port())),
-                    _application: Some(application),
+                    address,
+                    _keeper: Some(keeper),
                 })
             }
         }

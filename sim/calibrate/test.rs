@@ -180,11 +180,14 @@ fn targets_and_whom_not_to_ask() {
         );
     }
     let foreign = Target::url("http://192.0.2.1:80").expect("a target");
-    let refused = foreign.reach(Path::new("."), false);
+    let nobody = Launcher {
+        program: PathBuf::new(),
+        arguments: Vec::new(),
+    };
+    let reach = |elsewhere| foreign.reach(Path::new("."), elsewhere, &nobody);
+    let refused = reach(false);
     assert!(matches!(refused, Err(Error::Elsewhere(_))), "{refused:?}");
-    let allowed = foreign
-        .reach(Path::new("."), true)
-        .expect("nobody is asked yet");
+    let allowed = reach(true).expect("nobody is asked yet");
     assert_eq!(
         allowed.address(),
         "192.0.2.1:80".parse().expect("an address")

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio, exit};
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::signal::{Signal, send};
@@ -19,42 +21,51 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How an application is started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// The endpoint's name.
+    pub name: String,
+    /// The port to listen on; 0 is a free one.
+    pub port: u16,
+    /// How much work it is to do in the time of others.
+    pub speed: f64,
+}
+
 /// A running application; it ends with this.
 #[derive(Debug)]
-pub(crate) struct Application {
+pub(super) struct Application {
     child: Arc<Mutex<Child>>,
     pid: u32,
     port: u16,
 }
 
 impl Application {
-    /// Starts `command` in `folder` and waits until it accepts connections. It finds `PORT`, `NAME`
-    /// (its endpoint's) and `SPEED` (1 unless the scenario says otherwise) in its environment.
+    /// Starts `program` and waits until it accepts connections. It finds `PORT`, `NAME` (its
+    /// endpoint's) and `SPEED` (1 unless the scenario says otherwise) in its environment.
     ///
     /// # Errors
     ///
     /// There is no such command, or it ends, or it does not listen within 20 s.
-    pub(crate) fn start(
-        command: &[String],
-        folder: &Path,
-        name: &str,
-        port: u16,
-        speed: f64,
-    ) -> io::Result<Self> {
-        let port = match port {
+    pub(super) fn start(program: &Program) -> io::Result<Self> {
+        let port = match program.port {
             0 => free()?,
             port => port,
         };
-        let Some((program, arguments)) = command.split_first() else {
+        let Some((executable, arguments)) = program.command.split_first() else {
             return Err(io::Error::other("there is no command"));
         };
-        let shown = command.join(" ");
-        let child = Command::new(program)
+        let shown = program.command.join(" ");
+        let child = Command::new(executable)
             .args(arguments)
-            .current_dir(folder)
+            .current_dir(&program.folder)
             .env("PORT", port.to_string())
-            .env("NAME", name)
-            .env("SPEED", speed.to_string())
+            .env("NAME", &program.name)
+            .env("SPEED", program.speed.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -68,7 +79,7 @@ impl Application {
         Ok(application)
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    pub(super) const fn port(&self) -> u16 {
         self.port
     }
 

@@ -4,7 +4,7 @@
 //!
 //! Processes and threads block: nothing here shares a runtime, or a mistake, with the proxy.
 
-pub(crate) mod application;
+mod application;
 mod client;
 mod clock;
 mod comparison;
@@ -34,12 +34,13 @@ use evenkeel_proxy::config::{Access, Config, Format, Sink};
 use evenkeel_proxy::document::{Address, Network};
 use serde::Deserialize;
 
+pub use application::Program;
 pub use clock::Clock;
 pub use comparison::{Circumstances, Comparison};
 pub use generator::{Heard, run as generate};
 pub use obstacle::obstacle;
 pub use origin::Origin;
-pub use part::{Listening, Order, order, serve, terminate, wait};
+pub use part::{Listening, Order, look_after, order, originate, terminate, wait};
 pub use process::{Launcher, Process};
 
 use self::fault::{Origins, Seat};
@@ -186,13 +187,13 @@ impl Live {
         if command.is_empty() {
             return Order::Origin { number, port };
         }
-        Order::Application {
+        Order::Application(Program {
             command,
             folder: self.folder.clone(),
             name: self.name(number),
             port,
             speed: self.plan.origins[number].spec.speed,
-        }
+        })
     }
 
     /// The name of the first endpoint that an origin is behind.

@@ -4,14 +4,14 @@
 
 use std::io::{self, BufRead, Write, stdin, stdout};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::application::{Application, Program};
 use super::clock::Clock;
+use super::origin::Origin;
 use super::signal::{Signal, send};
-use super::{application, origin};
 use crate::plan::Plan;
 
 /// What a process is to be.
@@ -26,19 +26,8 @@ pub enum Order {
         /// The port to listen on; 0 is a free one.
         port: u16,
     },
-    /// The user's own application in place of an origin.
-    Application {
-        /// The command and its arguments.
-        command: Vec<String>,
-        /// Where it runs.
-        folder: PathBuf,
-        /// The endpoint's name.
-        name: String,
-        /// The port to listen on; 0 is a free one.
-        port: u16,
-        /// How much work it is to do in the time of others.
-        speed: f64,
-    },
+    /// Who looks after the user's own application, which needs no plan.
+    Application(Program),
 }
 
 /// What a process says once it is there.
@@ -61,42 +50,35 @@ pub fn order() -> io::Result<Order> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// Is an origin, or looks after an application, until standard input ends.
+/// Is origin number `number` of a plan until standard input ends.
 ///
 /// # Errors
 ///
-/// It cannot listen, or the application does not start.
-pub fn serve(plan: &Plan, seed: u64, order: Order) -> io::Result<()> {
-    match order {
-        // The proxy is a command of its own, which knows signals and logs.
-        Order::Proxy(_) => Ok(()),
-        Order::Origin { number, port } => {
-            if number >= plan.origins.len() {
-                return Err(io::Error::other("the plan has no such origin"));
-            }
-            let origin = origin::Origin::start(plan, seed, number, port)?;
-            say(origin.address().port(), std::process::id())?;
-            let mut line = String::new();
-            stdin().lock().read_line(&mut line)?;
-            if let Ok(ago_ns) = line.trim().parse() {
-                origin.begin(Clock::began(Duration::from_nanos(ago_ns)))?;
-            }
-            wait()
-        }
-        Order::Application {
-            command,
-            folder,
-            name,
-            port,
-            speed,
-        } => {
-            let application =
-                application::Application::start(&command, &folder, &name, port, speed)?;
-            say(application.port(), application.pid())?;
-            application.watch();
-            wait()
-        }
+/// There is no such origin, or it cannot listen on `port`.
+pub fn originate(plan: &Plan, seed: u64, number: usize, port: u16) -> io::Result<()> {
+    if number >= plan.origins.len() {
+        return Err(io::Error::other("the plan has no such origin"));
     }
+    let origin = Origin::start(plan, seed, number, port)?;
+    say(origin.address().port(), std::process::id())?;
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    if let Ok(ago_ns) = line.trim().parse() {
+        origin.begin(Clock::began(Duration::from_nanos(ago_ns)))?;
+    }
+    wait()
+}
+
+/// Starts an application, and ends it when standard input ends.
+///
+/// # Errors
+///
+/// It does not start.
+pub fn look_after(program: &Program) -> io::Result<()> {
+    let application = Application::start(program)?;
+    say(application.port(), application.pid())?;
+    application.watch();
+    wait()
 }
 
 /// Waits for the end of standard input.

@@ -130,11 +130,14 @@ fn the_same_requests_fail_live_and_simulated() {
     }
 }
 
+/// How a command can end early.
+const ENDS: [(&str, Option<i32>); 2] = [("INT", Some(130)), ("KILL", None)];
+
 /// The proxy and two applications, one of which is stopped, end with the run: when it is
 /// interrupted, and when nobody is left who could end them.
 #[test]
 fn no_process_outlives_its_run() {
-    for (signal, code) in [("INT", Some(130)), ("KILL", None)] {
+    for (signal, code) in ENDS {
         let desk = Desk::new();
         let fault = "[[fault]]\nat = \"1ms\"\nkind = \"pause\"\ntarget = \"a\"";
         desk.write("live.toml", live(fault).replace("\"1s\"", "\"60s\""));
@@ -142,6 +145,24 @@ fn no_process_outlives_its_run() {
         let words = format!("sim live {} --rounds 1", path.display());
         let mut run = Process::start("live", &mut desk.command(&words));
         await_alive(&desk, |many| many == 4);
+        run.signal(signal);
+        assert_eq!(run.exit().code(), code, "{signal}");
+        await_alive(&desk, |many| many == 0);
+    }
+}
+
+/// Nor does an application its calibration, which has somebody look after it.
+#[test]
+fn no_application_outlives_its_calibration() {
+    const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/node/app.mjs");
+    for (signal, code) in ENDS {
+        let desk = Desk::new();
+        let out = desk.path().join("measured.toml");
+        let words = format!("sim calibrate --path /io --out {}", out.display());
+        let mut command = desk.command(&words);
+        let app = format!("node {APP} --name {}", desk.path().display());
+        let mut run = Process::start("calibrate", command.args(["--command", &app]));
+        await_alive(&desk, |many| many == 3);
         run.signal(signal);
         assert_eq!(run.exit().code(), code, "{signal}");
         await_alive(&desk, |many| many == 0);

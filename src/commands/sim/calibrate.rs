@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use evenkeel_sim::calibrate::{self, Calibrated, Error, Order, Route, Target};
 
+use super::live::again;
 use super::progress::Bar;
 use super::stop;
 use crate::cli::SimCalibrate;
@@ -22,9 +23,12 @@ pub(super) fn run(arguments: &SimCalibrate) -> Result<Exit, Exit> {
             return Err(usage("--path", path, "expected a path such as /api/items"));
         }
     }
+    // Who looks after an application reads no scenario.
+    let launcher = again(vec!["--".into(), arguments.out.clone().into()])?;
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let order = Order {
         target: &target,
+        launcher: &launcher,
         folder: Path::new("."),
         elsewhere: arguments.not_loopback,
         paths: &arguments.path,

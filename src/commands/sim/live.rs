@@ -110,11 +110,7 @@ fn simulate(plan: &Arc<Plan>, seed: u64, stop: &Stop) -> Result<Run, Exit> {
 
 /// This program again, as a process of the run.
 fn launcher(part: &SimPart) -> Result<Launcher, Exit> {
-    let program = current_exe().map_err(|error| {
-        warn(format_args!("evenkeel: cannot find this program: {error}"));
-        Exit::Internal
-    })?;
-    let mut arguments: Vec<OsString> = ["sim", "part"].map(OsString::from).to_vec();
+    let mut arguments: Vec<OsString> = Vec::new();
     if let Some(seed) = part.seed {
         arguments.extend(["--seed".into(), seed.to_string().into()]);
     }
@@ -122,6 +118,17 @@ fn launcher(part: &SimPart) -> Result<Launcher, Exit> {
         arguments.extend(["--set".into(), set.into()]);
     }
     arguments.extend(["--".into(), part.scenario.clone().into()]);
+    again(arguments)
+}
+
+/// This program again as `sim part`, which is told what to be when it has started.
+pub(super) fn again(further: Vec<OsString>) -> Result<Launcher, Exit> {
+    let program = current_exe().map_err(|error| {
+        warn(format_args!("evenkeel: cannot find this program: {error}"));
+        Exit::Internal
+    })?;
+    let mut arguments = ["sim", "part"].map(OsString::from).to_vec();
+    arguments.extend(further);
     Ok(Launcher { program, arguments })
 }
 

@@ -1,4 +1,5 @@
-//! `evenkeel sim part`: a process of a live run. It is started by `sim live`, and ends with it.
+//! `evenkeel sim part`: a process of a live run, or who looks after an application that is
+//! calibrated. It is started by `sim live` or `sim calibrate`, and ends with it.
 
 use std::fmt::Display;
 use std::io;
@@ -15,13 +16,20 @@ use crate::commands::{Exit, authority};
 
 pub(super) fn run(arguments: &SimPart) -> Result<Exit, Exit> {
     // What there is to say of the scenario has been said; one with errors has no cells.
-    let (plan, seed) = plan(arguments, None, |_| false)?;
-    let order = live::order().map_err(failed)?;
-    let Order::Proxy(origins) = &order else {
-        live::serve(&plan, seed, order).map_err(failed)?;
-        return Ok(Exit::Ok);
+    let plan = || plan(arguments, None, |_| false);
+    let (plan, origins) = match live::order().map_err(failed)? {
+        Order::Application(program) => {
+            live::look_after(&program).map_err(failed)?;
+            return Ok(Exit::Ok);
+        }
+        Order::Origin { number, port } => {
+            let (plan, seed) = plan()?;
+            live::originate(&plan, seed, number, port).map_err(failed)?;
+            return Ok(Exit::Ok);
+        }
+        Order::Proxy(origins) => (plan()?.0, origins),
     };
-    let config = live::deployed(&plan, plan.config(), origins);
+    let config = live::deployed(&plan, plan.config(), &origins);
     let workers = config.server.workers.unwrap_or(1) as usize;
     end_with_input().map_err(failed)?;
     let loaded = (config, Material::default());
