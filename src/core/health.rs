@@ -176,6 +176,18 @@ impl Track {
         }
     }
 
+    /// The same of a check that stands elsewhere in its list now. A report names a check by its
+    /// place, so that of a probe under way will not come: it is begun anew.
+    fn moved(self, now: Timestamp) -> Self {
+        Self {
+            next: match self.next {
+                Timestamp::MAX => now,
+                next => next,
+            },
+            ..self
+        }
+    }
+
     fn is_in_doubt(&self) -> bool {
         self.standing == Standing::Checking || self.streak > 0
     }
@@ -253,8 +265,12 @@ impl State {
         for (slot, (owner, wanted)) in endpoints.enumerate() {
             let tracks = match self.rows.get(slot) {
                 Some(row) if row.owner == owner && row.wanted && wanted => {
-                    let kept = |at: &Option<usize>| at.map_or(fresh, |at| row.tracks[at]);
-                    known.iter().map(kept).collect()
+                    let kept = |(place, at): (usize, &Option<usize>)| match *at {
+                        None => fresh,
+                        Some(at) if at == place => row.tracks[at],
+                        Some(at) => row.tracks[at].moved(now),
+                    };
+                    known.iter().enumerate().map(kept).collect()
                 }
                 _ => vec![fresh; self.settings.checks.len()],
             };

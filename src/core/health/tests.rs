@@ -182,6 +182,30 @@ fn a_reload_keeps_what_is_named_the_same() {
     );
 }
 
+/// A report names its check by the place in the list.
+#[test]
+fn a_check_that_gets_another_place_is_probed_on() {
+    for lists in [["ab", "b"], ["ab", "ba"]] {
+        let [before, after] = lists.map(|list| {
+            let checks: Vec<_> = list.chars().map(|c| check(&c.to_string())).collect();
+            settings(&checks)
+        });
+        let mut state = state(before, 1);
+        let start = Timestamp::ZERO;
+        let orders = [state.order(start), state.order(start)].map(|o| o.expect("it is due"));
+        let now = start + S;
+        state.update(now, after, [(index(0), true)].into_iter());
+        assert_eq!(state.next_deadline(), now, "{lists:?}");
+        for order in orders {
+            assert_eq!(state.report(now, &order, false), None, "{lists:?}");
+        }
+        while let Some(order) = state.order(now) {
+            state.report(now, &order, true);
+        }
+        assert_eq!(state.standing(0), Standing::Up, "{lists:?}");
+    }
+}
+
 /// What all results so far come to, looked up in their list.
 fn naive(results: &[bool], rise: usize, fall: usize) -> Standing {
     let mut standing = Standing::Checking;
