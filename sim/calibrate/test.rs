@@ -160,6 +160,14 @@ fn first_requests_tell_of_a_cold_start() {
     }
 }
 
+/// Starts nothing.
+fn nobody() -> Launcher {
+    Launcher {
+        program: PathBuf::new(),
+        arguments: Vec::new(),
+    }
+}
+
 #[test]
 fn targets_and_whom_not_to_ask() {
     for (url, host) in [
@@ -180,10 +188,7 @@ fn targets_and_whom_not_to_ask() {
         );
     }
     let foreign = Target::url("http://192.0.2.1:80").expect("a target");
-    let nobody = Launcher {
-        program: PathBuf::new(),
-        arguments: Vec::new(),
-    };
+    let nobody = nobody();
     let reach = |elsewhere| foreign.reach(Path::new("."), elsewhere, &nobody);
     let refused = reach(false);
     assert!(matches!(refused, Err(Error::Elsewhere(_))), "{refused:?}");
@@ -221,6 +226,7 @@ fn a_command_is_found_from_where_the_scenario_is() {
         let out = out.join("model.toml");
         let order = Order {
             target: &target,
+            launcher: &nobody(),
             folder: &here,
             elsewhere: false,
             paths: &paths,
