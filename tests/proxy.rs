@@ -365,25 +365,18 @@ fn a_port_in_use_is_said_and_ends_with_1() {
 
 #[test]
 fn a_drain_finishes_what_is_in_flight() {
-    let (go_on, gate) = channel::<()>();
-    let (sender, asked) = channel();
-    let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+    let (gate, keeper) = real::gate::gate();
     let proxy = scripted(move |mut connection| {
         let Some(head) = connection.head() else {
             return;
         };
-        sender
-            .lock()
-            .expect("one sender")
-            .send(())
-            .expect("the test listens");
         if head.starts_with("GET /begun ") {
             let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe";
             connection.say(begun).expect("the proxy reads");
-            let _ = gate.lock().expect("one receiver").recv();
+            gate.pass();
             connection.say(b"llo").expect("the proxy reads");
         } else {
-            let _ = gate.lock().expect("one receiver").recv();
+            gate.pass();
             connection.say(HELLO).expect("the proxy reads");
         }
     });
@@ -394,7 +387,7 @@ fn a_drain_finishes_what_is_in_flight() {
         .unwrap();
     begun.wait_for(b"he").unwrap();
     for _ in 0..2 {
-        asked.recv_timeout(real::PATIENCE).unwrap();
+        keeper.await_one();
     }
 
     let Evenkeel {
@@ -405,7 +398,7 @@ fn a_drain_finishes_what_is_in_flight() {
     assert!(Client::connect(http).is_err(), "a draining proxy accepts");
     assert!(idle.ended());
     for _ in 0..2 {
-        go_on.send(()).unwrap();
+        keeper.let_one();
     }
     let answer = waiting.answer("GET").unwrap();
     assert_eq!(answer.body, b"hello");

@@ -2,20 +2,20 @@
 //! with clients that neither take nor give.
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use super::{GET, HELLO, local};
 use crate::real::PATIENCE;
 use crate::real::client::Client;
 use crate::real::evenkeel::{Config, Evenkeel};
+use crate::real::gate::{Keeper, gate};
 use crate::real::origin;
 
 /// An endpoint for one request at a time, whose origin answers when it is told to.
 pub(super) struct Narrow {
     pub(super) proxy: Evenkeel,
-    asked: Receiver<()>,
-    pub(super) go_on: Sender<()>,
+    pub(super) keeper: Keeper,
     /// The most requests that the origin has had at once.
     most: Arc<AtomicUsize>,
 }
@@ -31,18 +31,15 @@ impl Narrow {
 
     /// The one endpoint of a configuration that allows it one request.
     pub(super) fn before(config: Config) -> Self {
-        let (go_on, gate) = channel::<()>();
-        let (sender, asked) = channel();
-        let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+        let (gate, keeper) = gate();
         let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::clone(&most);
         let origin = origin::start(move |mut connection| {
             while connection.head().is_some() {
                 seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                let _ = sender.lock().expect("one sender").send(());
-                let told = gate.lock().expect("one receiver").recv();
+                let passes = gate.pass();
                 now.fetch_sub(1, Ordering::SeqCst);
-                if told.is_err() || connection.say(HELLO).is_err() {
+                if !passes || connection.say(HELLO).is_err() {
                     return;
                 }
             }
@@ -53,8 +50,7 @@ impl Narrow {
         };
         Self {
             proxy: Evenkeel::start(&config),
-            asked,
-            go_on,
+            keeper,
             most,
         }
     }
@@ -62,7 +58,7 @@ impl Narrow {
     /// A client whose request is with the origin.
     pub(super) fn served(&self) -> Client {
         let client = self.sent();
-        self.asked.recv_timeout(PATIENCE).expect("it is asked");
+        self.keeper.await_one();
         client
     }
 
@@ -88,7 +84,7 @@ fn an_endpoint_for_one_serves_ten_one_after_another() {
     clients.extend((0..9).map(|_| narrow.sent()));
     narrow.queued(9);
     for _ in 0..10 {
-        narrow.go_on.send(()).unwrap();
+        narrow.keeper.let_one();
     }
     for client in &mut clients {
         assert_eq!(client.answer("GET").unwrap().body, b"hello");
@@ -147,7 +143,7 @@ fn what_the_queue_does_not_hold_is_503_with_retry_after() {
         assert_eq!(answer.head.field("retry-after"), Some("1"));
     }
     for client in [&mut first, &mut second] {
-        narrow.go_on.send(()).unwrap();
+        narrow.keeper.let_one();
         assert_eq!(client.answer("GET").unwrap().body, b"hello");
     }
 }
@@ -159,7 +155,7 @@ fn who_waits_too_long_is_told_503() {
     let answer = narrow.proxy.client().exchange("GET", GET).unwrap();
     local(&answer, 503);
     assert_eq!(answer.head.field("retry-after"), Some("1"));
-    narrow.go_on.send(()).unwrap();
+    narrow.keeper.let_one();
     assert_eq!(first.answer("GET").unwrap().body, b"hello");
 }
 
@@ -174,7 +170,7 @@ fn who_leaves_the_queue_costs_nobody_a_place() {
     let mut third = narrow.sent();
     narrow.queued(1);
     for client in [&mut first, &mut third] {
-        narrow.go_on.send(()).unwrap();
+        narrow.keeper.let_one();
         assert_eq!(client.answer("GET").unwrap().body, b"hello");
     }
 }

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{GET, HELLO, local};
-use crate::real::PATIENCE;
 use crate::real::client::Client;
 use crate::real::evenkeel::{Config, Evenkeel};
+use crate::real::gate::gate;
 use crate::real::origin::{self, REFUSING};
 use crate::real::process::Process;
 
@@ -82,14 +80,11 @@ fn a_reload_under_way_costs_no_request_and_no_connection() {
 /// An endpoint keeps its name and moves: connections that are kept lead to where it was.
 #[test]
 fn an_endpoint_that_moves_is_asked_where_it_is() {
-    let (go_on, gate) = channel::<()>();
-    let (sender, asked) = channel();
-    let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+    let (gate, keeper) = gate();
     let here = origin::start(move |mut connection| {
         while let Some(head) = connection.head() {
             if head.starts_with("GET /held ") {
-                let _ = sender.lock().expect("one sender").send(());
-                let _ = gate.lock().expect("one receiver").recv();
+                gate.pass();
             }
             let a = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
             if connection.say(a).is_err() {
@@ -114,12 +109,12 @@ fn an_endpoint_that_moves_is_asked_where_it_is() {
         let hold = |client: &mut Client| {
             let held = b"GET /held HTTP/1.1\r\nHost: app\r\n\r\n";
             client.send(held).expect("the proxy reads");
-            asked.recv_timeout(PATIENCE).expect("it is asked");
+            keeper.await_one();
         };
         // Two connections are kept, and one of them is busy while its endpoint moves.
         clients.iter_mut().for_each(hold);
         // Which of them the origin answers first is its own.
-        clients.iter().for_each(|_| go_on.send(()).unwrap());
+        clients.iter().for_each(|_| keeper.let_one());
         for client in &mut clients {
             assert_eq!(client.answer("GET").unwrap().body, b"a");
         }
@@ -128,7 +123,7 @@ fn an_endpoint_that_moves_is_asked_where_it_is() {
         // The worker keeps its connections until it has read its mail.
         let moves = |_| clients[1].exchange("GET", GET).unwrap().body == b"b";
         assert!((0..10_000).any(moves), "{http2}");
-        go_on.send(()).unwrap();
+        keeper.let_one();
         assert_eq!(clients[0].answer("GET").unwrap().body, b"a");
         assert_eq!(answers(&mut clients, 20), counted([("b", 20)]), "{http2}");
         proxy.stop();
@@ -138,13 +133,10 @@ fn an_endpoint_that_moves_is_asked_where_it_is() {
 /// Under load from several threads, with requests at an endpoint that goes.
 #[test]
 fn a_request_at_an_endpoint_that_is_removed_is_finished() {
-    let (go_on, gate) = channel::<()>();
-    let (sender, asked) = channel();
-    let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+    let (gate, keeper) = gate();
     let a = origin::start(move |mut connection| {
         if connection.head().is_some() {
-            let _ = sender.lock().expect("one sender").send(());
-            let _ = gate.lock().expect("one receiver").recv();
+            gate.pass();
             let _ = connection.say(HELLO);
         }
     });
@@ -152,7 +144,7 @@ fn a_request_at_an_endpoint_that_is_removed_is_finished() {
     let mut proxy = Evenkeel::start(&Config::new([a]));
     let mut held = proxy.client();
     held.send(GET).unwrap();
-    asked.recv_timeout(PATIENCE).unwrap();
+    keeper.await_one();
     let http = proxy.http;
     std::thread::scope(|scope| {
         reloaded(&mut proxy, &text(&[("b", b, "")]));
@@ -168,7 +160,7 @@ fn a_request_at_an_endpoint_that_is_removed_is_finished() {
             assert_eq!(client.join().unwrap(), counted([("b", 200)]));
         }
     });
-    go_on.send(()).unwrap();
+    keeper.let_one();
     assert_eq!(held.answer("GET").unwrap().body, b"hello");
 }
 

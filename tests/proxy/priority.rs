@@ -54,7 +54,7 @@ fn is_shed_for_the_highest(endpoint: &'static str, pool: &'static str) {
     narrow.queued(2);
     // It came last, and is the next to be served.
     for client in [&mut first, &mut high, &mut low[0]] {
-        narrow.go_on.send(()).expect("the origin waits");
+        narrow.keeper.let_one();
         assert_eq!(client.answer("GET").expect("an answer").body, b"hello");
     }
     for (priority, turned_away) in [("high", 0), ("normal", 0), ("low", 2)] {

@@ -1,11 +1,10 @@
 //! `[[limit]]` on real sockets: exact over two workers, kept by a reload.
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
 
 use super::HELLO;
 use super::operation::reloaded;
 use crate::real::client::Client;
 use crate::real::evenkeel::{Config, Evenkeel};
+use crate::real::gate::gate;
 use crate::real::origin;
 
 const LIMITED: &[u8] = b"GET /limited/ HTTP/1.1\r\nHost: app\r\n\r\n";
@@ -84,14 +83,10 @@ fn forty_clients_at_once_get_no_more_than_one() {
 
 #[test]
 fn so_many_are_under_way_and_who_leaves_makes_room() {
-    let (go_on, gate) = channel::<()>();
-    let (sender, asked) = channel();
-    let (gate, sender) = (Mutex::new(gate), Mutex::new(sender));
+    let (gate, keeper) = gate();
     let origin = origin::start(move |mut connection| {
         while connection.head().is_some() {
-            let _ = sender.lock().expect("one sender").send(());
-            let told = gate.lock().expect("one receiver").recv();
-            if told.is_err() || connection.say(HELLO).is_err() {
+            if !gate.pass() || connection.say(HELLO).is_err() {
                 return;
             }
         }
@@ -103,28 +98,27 @@ fn so_many_are_under_way_and_who_leaves_makes_room() {
     let mut two = [(); 2].map(|()| {
         let mut client = proxy.client();
         client.send(LIMITED).expect("the proxy reads");
-        asked.recv().expect("the origin is asked");
+        keeper.await_one();
         client
     });
     assert_eq!(ask(&proxy), (429, Some(1)));
     proxy.counts(&decisions("requests", false), 1);
     // Which of them the origin answers first is its own.
-    two.iter()
-        .for_each(|_| go_on.send(()).expect("the origin waits"));
+    two.iter().for_each(|_| keeper.let_one());
     for client in &mut two {
         client.answer("GET").expect("an answer");
     }
-    go_on.send(()).expect("the origin waits");
+    keeper.let_one();
     assert_eq!(ask(&proxy), (200, None));
     // A client that leaves is not there any more.
     let mut left = proxy.client();
     left.send(LIMITED).expect("the proxy reads");
-    asked.iter().take(2).for_each(drop);
+    (0..2).for_each(|_| keeper.await_one());
     drop(left);
     while proxy.counter("evenkeel_limit_keys") > 0 {
         std::thread::yield_now();
     }
-    drop(go_on);
+    drop(keeper);
     proxy.stop();
 }
 

@@ -10,6 +10,7 @@
 pub(crate) mod certificate;
 pub(crate) mod client;
 pub(crate) mod evenkeel;
+pub(crate) mod gate;
 pub(crate) mod http2;
 pub(crate) mod message;
 pub(crate) mod node;
